@@ -1,0 +1,30 @@
+# Two commands: `make train` and `make test`. Both make .venv first. PYTHON may name another interpreter (3.10-3.13).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: train test install clean
+
+$(VENV)/.installed: setup.py pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v <= (3, 13) and f"Python 3.10 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+install: $(VENV)/.installed
+
+# Trains on the embedded faces; run again after an interruption, it goes on.
+train: $(VENV)/.installed
+	$(BIN)/python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/quickstart
+
+test: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) build *.egg-info

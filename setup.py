@@ -1,0 +1,39 @@
+"""Package of GradSR."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r'__version__ = "(.+)"', (HERE / "tf_gradsr/__init__.py").read_text(encoding="utf-8")
+).group(1)
+
+setup(
+    name="tf-gradsr",
+    version=VERSION,
+    description="One-to-many face super-resolution that downscales back to its input, in TensorFlow/Keras",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["tf_gradsr", "tf_gradsr.*"]),
+    package_data={"tf_gradsr.data": ["faces128/*/*"]},
+    python_requires=">=3.10,<3.14",
+    install_requires=[
+        "tensorflow>=2.18",
+        "keras>=3.6",
+        "tensorboard",
+        "tensorflow-datasets>=4.9.7",
+        "jsonargparse[signatures]>=4.40",
+        "numpy",
+        "pillow>=10.1",
+        "psutil",
+        "pyyaml",
+        "tqdm",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.18"],
+        "test": ["pytest>=8", "ruff==0.17.6", "scikit-image"],
+    },
+)

@@ -1,0 +1,343 @@
+"""Training runs: the run folder, resuming, stopping, replicas. Tiny networks on the embedded faces."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import yaml
+from PIL import Image
+
+from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.data import load_pictures, training_batches
+from tf_gradsr.models import GradSR
+from tf_gradsr.training.callbacks import FiniteCheck, TrainingDiverged
+from tf_gradsr.training.checkpoints import Checkpoints
+from tf_gradsr.training.run_folder import RunFolder, replaced_when_complete
+from tf_gradsr.training.trainer import build_model, train
+
+
+def tiny_config(**train_settings) -> Config:
+    config = Config()
+    config.data.source, config.data.lr_size, config.data.limit = "faces", 8, 16
+    config.model.scale = 4
+    config.model.blocks = config.model.discriminator_blocks = 1
+    config.model.widths, config.model.z_size = [8], 4
+    config.loss.perceptual, config.loss.pixel, config.loss.r1_interval = "none", 1.0, 2
+    config.optimizer.g_learning_rate = 1e-3
+    settings = {
+        "steps": 6,
+        "reconstruction_steps": 2,
+        "batch_size": 4,
+        "log_interval": 2,
+        "sample_interval": 3,
+        "validation_interval": 3,
+        "validation_pictures": 4,
+        "checkpoint_interval": 2,
+        "summary_pictures": 4,
+        **train_settings,
+    }
+    for name, value in settings.items():
+        setattr(config.train, name, value)
+    return config
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory):
+    """A run of six steps, as the trainer leaves it."""
+    path = tmp_path_factory.mktemp("runs") / "tiny"
+    summary = train(tiny_config(), path, progress=False)
+    return RunFolder(path), summary
+
+
+def read_metrics(folder):
+    return [json.loads(line) for line in folder.metrics.read_text().splitlines()]
+
+
+def test_the_run_folder_holds_everything(finished_run):
+    folder, summary = finished_run
+    assert yaml.safe_load(folder.config.read_text()) == tiny_config().as_dict()
+    assert sorted(p.name for p in folder.samples.iterdir()) == [f"step_{step:08d}.png" for step in (0, 3, 6)]
+    assert sorted(p.name for p in folder.checkpoints.iterdir()) == ["step_00000004", "step_00000006"]
+    assert json.loads(folder.summary.read_text()) == summary
+    assert set(summary["bicubic"]) >= {"psnr", "ssim"}
+    assert set(summary["model"]) == {"psnr", "ssim", "lr_psnr", "sample_std"}
+    assert not list(folder.path.rglob(".partial-*"))
+
+
+def test_the_metrics_hold_every_term_at_its_step(finished_run):
+    lines = read_metrics(finished_run[0])
+    assert [line["step"] for line in lines if "loss/g/total" in line] == [2, 4, 6]
+    assert [line["step"] for line in lines if "validation/psnr" in line] == [3, 6]
+    assert "loss/d_image/adv" not in lines[0], "the first two steps train G alone"
+    expected = {
+        "loss/g/gradient",
+        "loss/g/pixel",
+        "loss/g/diversity",
+        "loss/g/reconstruction_adv_image",
+        "loss/g/reconstruction_adv_gradient",
+        "loss/g/hallucination_adv_image",
+        "loss/g/hallucination_adv_gradient",
+        "loss/d_image/adv",
+        "loss/d_image/r1",
+        "loss/d_gradient/adv",
+        "loss/d_gradient/r1",
+        "score/image_real",
+        "score/image_fake",
+        "score/gradient_real",
+        "score/gradient_fake",
+        "reconstruction/lr_psnr",
+        "hallucination/lr_psnr",
+        "hallucination/sample_std",
+        "pictures_per_second",
+    }
+    assert expected <= set(lines[-1] if "loss/g/total" in lines[-1] else lines[-2])
+
+
+def test_tensorboard_has_scalars_and_the_picture_grid(finished_run):
+    folder = finished_run[0]
+    tags = {}
+    for path in folder.events.glob("events.*"):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                tags.setdefault(value.tag, set()).add(event.step)
+    assert tags["samples"] == {0, 3, 6}
+    assert tags["loss/g/total"] == {2, 4, 6}
+    assert tags["validation/psnr"] == {3, 6}
+
+
+def test_the_sample_sheet_shows_lr_truth_and_different_samples(finished_run):
+    folder = finished_run[0]
+    sheet = np.asarray(Image.open(folder.samples / "step_00000006.png"))
+    height = width = 32
+    columns = 10  # LR, bicubic, z = 0, z1, z2, z3, truth, three gradients
+    assert sheet.shape == (18 + 4 + 4 * (height + 4), 4 + columns * (width + 4), 3)
+    truth = load_pictures(tiny_config(), "validation", progress=False).array[0]
+    left = 4 + 6 * (width + 4)
+    np.testing.assert_array_equal(sheet[22 : 22 + height, left : left + width], truth)
+    blocks = sheet[22 : 22 + height, 4 : 4 + width]
+    np.testing.assert_array_equal(blocks, np.kron(blocks[::4, ::4], np.ones((4, 4, 1), np.uint8)))
+
+
+def test_the_final_weights_are_the_average_and_load(finished_run):
+    folder = finished_run[0]
+    model = build_model(tiny_config())
+    Checkpoints(folder.checkpoints, model, 0).restore_latest()
+    loaded = GradSR(tiny_config()).generator
+    loaded.load_weights(folder.weights)
+    for average, weight in zip(model.ema_generator.get_weights(), loaded.get_weights()):
+        np.testing.assert_array_equal(average, weight)
+    assert any(
+        not np.array_equal(a, b)
+        for a, b in zip(model.ema_generator.get_weights(), model.generator.get_weights())
+    )
+
+
+def test_a_finished_run_started_again_only_measures(finished_run):
+    folder, summary = finished_run
+    before = folder.metrics.read_text()
+    assert train(tiny_config(), folder.path, progress=False) == summary
+    assert folder.metrics.read_text() == before
+
+
+def test_a_run_is_not_resumed_with_other_settings(finished_run):
+    folder = finished_run[0]
+    config = tiny_config()
+    config.loss.alpha = 2.0
+    with pytest.raises(ConfigError, match=r"loss\.alpha: .*1\.0 here.*Received: 2\.0"):
+        train(config, folder.path, progress=False)
+
+
+def test_thirty_steps_lower_the_reconstruction_loss(tmp_path):
+    config = tiny_config(steps=30, reconstruction_steps=30, log_interval=5)
+    train(config, tmp_path / "run", progress=False)
+    losses = [
+        line["loss/g/total"] for line in read_metrics(RunFolder(tmp_path / "run")) if "loss/g/total" in line
+    ]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+# ------------------------------------------------------------------ interruptions
+
+RESUMED_STEPS = 60
+
+
+def start_child(run_dir):
+    """The command line in a process of its own, logging every step."""
+    arguments = {
+        "data.source": "faces",
+        "data.lr_size": 8,
+        "data.limit": 16,
+        "model.scale": 4,
+        "model.blocks": 1,
+        "model.discriminator_blocks": 1,
+        "model.widths": "[8]",
+        "model.z_size": 4,
+        "loss.perceptual": "none",
+        "loss.pixel": 1,
+        "loss.r1_interval": 2,
+        "train.steps": RESUMED_STEPS,
+        "train.reconstruction_steps": 5,
+        "train.batch_size": 4,
+        "train.log_interval": 1,
+        "train.checkpoint_interval": 7,
+        "train.validation_pictures": 4,
+        "train.summary_pictures": 4,
+    }
+    options = [text for name, value in arguments.items() for text in (f"--{name}", str(value))]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tf_gradsr.train", "--run_dir", str(run_dir), *options],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
+
+
+def signal_at_step(child, folder, step, number, timeout=240):
+    """Sends the signal as soon as the metrics show the step, that is, in the middle of a later one."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end and child.poll() is None:
+        text = folder.metrics.read_text() if folder.metrics.exists() else ""
+        if f'{{"step": {step},' in text:
+            child.send_signal(number)
+            break
+        time.sleep(0.002)
+    _, errors = child.communicate(timeout=timeout)
+    return child.returncode, errors
+
+
+def final_variables(folder):
+    reader = tf.train.load_checkpoint(str(folder.checkpoints / f"step_{RESUMED_STEPS:08d}" / "state"))
+    names = [name for name in reader.get_variable_to_shape_map() if name.endswith("VARIABLE_VALUE")]
+    return {name: reader.get_tensor(name) for name in names}
+
+
+@pytest.mark.slow
+def test_a_killed_and_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path):
+    whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
+    _, errors = start_child(whole.path).communicate(timeout=300)
+    assert whole.summary.exists(), errors
+
+    status, errors = signal_at_step(start_child(broken.path), broken, 10, signal.SIGTERM)
+    assert status == 128 + signal.SIGTERM, errors
+    assert "goes on from there" in errors
+    saved = Checkpoints(broken.checkpoints, build_model(tiny_config()), 0).steps()
+    assert 10 <= saved[-1] < RESUMED_STEPS
+    assert read_metrics(broken)[-1]["step"] == saved[-1], "SIGTERM saves the very step it stops at"
+
+    status, errors = signal_at_step(start_child(broken.path), broken, 24, signal.SIGKILL)
+    assert status == -signal.SIGKILL, errors
+    assert not broken.summary.exists()
+
+    _, errors = start_child(broken.path).communicate(timeout=300)
+    assert "Going on from step" in errors
+    expected, resumed = final_variables(whole), final_variables(broken)
+    assert expected.keys() == resumed.keys()
+    assert len(expected) > 50
+    for name, value in expected.items():
+        np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+    assert broken.summary.read_text() == whole.summary.read_text()
+    steps = [line["step"] for line in read_metrics(broken) if "loss/g/total" in line]
+    assert steps == list(range(1, RESUMED_STEPS + 1)), "no step is logged twice or left out"
+
+
+def test_a_kill_while_a_checkpoint_is_written_keeps_the_former_one(tmp_path, monkeypatch):
+    model = build_model(tiny_config())
+    checkpoints = Checkpoints(tmp_path, model, seed=0)
+    checkpoints.save()
+    before = [v.copy() for v in model.generator.get_weights()]
+
+    def killed(folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tf_gradsr.training.checkpoints._flush_to_disk", killed)
+    model.g_optimizer.iterations.assign(5)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.save()
+    assert list(tmp_path.glob(".partial-*")), "the half-written checkpoint is there under another name"
+    model.generator.set_weights([v + 1 for v in before])
+    model.g_optimizer.iterations.assign(3)
+    assert checkpoints.restore_latest() == 0
+    assert model.step == 0
+    for weight, kept in zip(model.generator.get_weights(), before):
+        np.testing.assert_array_equal(weight, kept)
+    assert not list(tmp_path.glob(".partial-*"))
+
+
+def test_a_damaged_checkpoint_is_named_with_the_remedy(finished_run, tmp_path):
+    model = build_model(tiny_config())
+    path = Checkpoints(tmp_path, model, seed=0).save()
+    for file in path.glob("state.data*"):
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(RuntimeError, match=r"step_00000000 cannot be read .*Delete that folder"):
+        Checkpoints(tmp_path, model, seed=0).restore_latest()
+
+
+def test_a_figure_that_is_not_finite_stops_the_run_and_names_it(tmp_path):
+    config = tiny_config(checkpoint_interval=1)
+    train(config, tmp_path / "run", progress=False)
+    folder = RunFolder(tmp_path / "run")
+    kept = Checkpoints(folder.checkpoints, build_model(config), 0).steps()
+    check = FiniteCheck(Checkpoints(folder.checkpoints, build_model(config), 0))
+    check.on_step(7, {"loss/g/total": 1.0})
+    with pytest.raises(TrainingDiverged, match=rf"Step 7: norm/g is not finite.*step {kept[-1]}"):
+        check.on_step(7, {"loss/g/total": 1.0, "norm/g": float("nan")})
+
+
+def test_a_diverging_run_stops_and_keeps_its_last_good_checkpoint(tmp_path):
+    config = tiny_config(checkpoint_interval=1, steps=6)
+    config.optimizer.g_learning_rate = 1e30
+    with pytest.raises(TrainingDiverged, match="is not finite"):
+        train(config, tmp_path / "run", progress=False)
+    folder = RunFolder(tmp_path / "run")
+    model = build_model(config)
+    step = Checkpoints(folder.checkpoints, model, 0).restore_latest()
+    assert 0 < step < 6
+    assert all(np.isfinite(weight).all() for weight in model.generator.get_weights())
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "summary.json"
+    path.write_text("old")
+    with pytest.raises(OSError), replaced_when_complete(path) as partial:
+        partial.write_text("half")
+        raise OSError("disk full")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["summary.json"]
+
+
+# ------------------------------------------------------------------ devices
+
+
+def weights_after_three_steps(strategy, optimizer):
+    config = tiny_config(steps=3)
+    pictures = load_pictures(config, "train", progress=False)
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        model = GradSR(config)
+        model.compile(config.loss, optimizer(), optimizer(), ema_decay=0.5)
+    model.fit(training_batches(pictures, config, 0, 3), epochs=1, steps_per_epoch=3, verbose=0)
+    networks = (model.generator, model.image_discriminator, model.gradient_discriminator, model.ema_generator)
+    return [weight for network in networks for weight in network.get_weights()]
+
+
+@pytest.mark.slow
+def test_two_replicas_train_the_same_weights_as_one():
+    two = ["CPU:0", "CPU:1"]
+    for optimizer, compare in (
+        (lambda: keras.optimizers.SGD(0.01), np.max),
+        # Adam makes full steps of the rounding noise in tiny gradients, so only the mean can agree.
+        (lambda: keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9), np.mean),
+    ):
+        one_device = weights_after_three_steps(tf.distribute.get_strategy(), optimizer)
+        mirrored = weights_after_three_steps(tf.distribute.MirroredStrategy(two), optimizer)
+        difference = np.concatenate([np.abs(a - b).ravel() for a, b in zip(one_device, mirrored)])
+        assert compare(difference) <= 1e-5

@@ -1,0 +1,228 @@
+"""Every setting of a training run, as dataclasses. The defaults are the paper's values.
+
+The command line (`tf_gradsr.train`) builds its options, `--help` and `--print_config` from these
+classes, so each field's type states what is allowed and its docstring is its help text.
+Where the paper is silent, the comment says "silent in the paper".
+"""
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import List, Literal, Optional, Union
+
+from jsonargparse.typing import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    restricted_number_type,
+)
+
+# The docstrings are what error messages print; they follow the library's own wording.
+Seed = restricted_number_type(
+    "Seed", int, [(">=", 0), ("<", 2**31)], docstring="int restricted to be ≥0 and <2147483648"
+)
+Momentum = restricted_number_type(
+    "Momentum", float, [(">=", 0), ("<", 1)], docstring="float restricted to be ≥0 and <1"
+)
+
+
+class ConfigError(ValueError):
+    """A setting that cannot work. The message names the setting, what is allowed and what came."""
+
+
+@dataclass
+class DataConfig:
+    """Where the pictures come from and how they are brought to size."""
+
+    source: Literal["faces", "celeb_a", "folder"] = "celeb_a"
+    """faces: the embedded faces. celeb_a: CelebA, by TFDS or from data.path. folder: your own pictures (paper 4.1: celeb_a)."""
+    path: Optional[str] = None
+    """folder: the folder of pictures. celeb_a: img_align_celeba.zip or its folder; left out, TFDS downloads it."""
+    lr_size: Union[PositiveInt, List[PositiveInt]] = 16
+    """Side of the LR pictures in pixels, or [height, width]. HR pictures are model.scale times larger."""
+    crop: Optional[PositiveInt] = None
+    """Side of the centre crop taken before resizing, in pixels; left out, the largest one of the HR shape that fits."""
+    flip: bool = True
+    """Mirror half of the training pictures (silent in the paper)."""
+    cache: Literal["memory", "file"] = "memory"
+    """Where the resized pictures are kept: in memory, or in a file under data.cache_dir (for large sets)."""
+    cache_dir: str = "~/.cache/tf_gradsr"
+    """Folder of the cache files, used by data.cache: file."""
+    downscale: Literal["area", "bicubic"] = "area"
+    """DS: how LR is made from HR, in the data, in the model and in the metrics."""
+    limit: Optional[PositiveInt] = None
+    """Use only the first so many pictures of a split."""
+
+
+@dataclass
+class ModelConfig:
+    """The networks (paper 3.2, figures 2 and 3)."""
+
+    scale: Literal[2, 4, 8, 16] = 8
+    """How many times larger HR is than LR (paper 4.1: 8)."""
+    blocks: NonNegativeInt = 8
+    """Residual blocks at LR size in the generator (paper 3.2: 8)."""
+    widths: List[PositiveInt] = field(default_factory=lambda: [64, 48, 32, 16])
+    """Channels at LR size, then after each doubling; cut, or its last entry repeated, to fit the scale (silent in the paper)."""
+    z_size: PositiveInt = 64
+    """m, the length of the noise vector z (silent in the paper)."""
+    gradient_channels: Literal[1, 3] = 3
+    """3: one image gradient for each colour. 1: the gradient of the mean of the colours (silent in the paper)."""
+    consistency: Literal["learned", "exact"] = "learned"
+    """learned: F (eq. 12) steers D_I, the paper. exact: each scale's picture is projected onto LR inside the generator."""
+    discriminator_blocks: NonNegativeInt = 8
+    """Residual blocks at LR size in each discriminator (paper 3.2: the generator's mirror)."""
+    discriminator_widths: Optional[List[PositiveInt]] = None
+    """As model.widths, for both discriminators; left out, the generator's."""
+
+
+@dataclass
+class LossConfig:
+    """The objective (paper 2.1 to 2.3)."""
+
+    gamma: NonNegativeFloat = 10.0
+    """Weight of the perceptual and the gradient loss in the reconstruction, eq. 10 (paper 4.1: 10)."""
+    beta: NonNegativeFloat = 0.1
+    """Weight of the adversarial losses in the reconstruction, eq. 10 (paper 4.1: 0.1)."""
+    alpha: NonNegativeFloat = 1.0
+    """Weight of the diversity loss L_z in the hallucination, eq. 11 (paper 4.1: 1)."""
+    tau: PositiveFloat = 10.0
+    """Upper bound of the diversity ratio, eq. 8 (silent in the paper)."""
+    epsilon: NonNegativeFloat = 0.1
+    """Slack of the consistency residual F, in grey levels, eq. 12 (paper 4.1: 0.1)."""
+    pixel: NonNegativeFloat = 0.0
+    """Weight of the mean absolute error of the reconstruction at every scale (not in the paper: 0)."""
+    perceptual: Literal["vgg16", "none"] = "vgg16"
+    """Features of the perceptual loss, eq. 6: VGG-16 trained on ImageNet, or none."""
+    vgg_weights: str = "imagenet"
+    """imagenet: Keras downloads them. Or the path of a Keras VGG-16 weights file (.h5)."""
+    r1: NonNegativeFloat = 10.0
+    """gamma_R1: the penalty is r1 / 2 * E||grad D||^2 on real data (paper 2.3 names R1, silent on its weight)."""
+    r1_interval: PositiveInt = 1
+    """Compute R1 at every so many steps, weighted by the interval (1: the paper; StyleGAN2: 16)."""
+
+
+@dataclass
+class OptimizerConfig:
+    """Adam for both sides with two time scales, TTUR (paper 4.1), and the average of G's weights."""
+
+    g_learning_rate: PositiveFloat = 1e-4
+    """Learning rate of the generator (paper 4.1: 1e-4)."""
+    d_learning_rate: PositiveFloat = 4e-4
+    """Learning rate of both discriminators (silent in the paper; the ratio of LAG)."""
+    beta_1: Momentum = 0.0
+    """Adam's beta1 (paper 4.1: 0)."""
+    beta_2: Momentum = 0.9
+    """Adam's beta2 (paper 4.1: 0.9)."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """cosine: both rates fall to 0 along half a cosine over train.steps (paper: constant)."""
+    warmup_steps: NonNegativeInt = 0
+    """Both rates rise linearly from 0 over so many steps (paper: 0)."""
+    ema_half_life: NonNegativeFloat = 5541.0
+    """Half-life of the average of G's weights, in pictures; 5541 is a decay of 0.999 at batch 8 (silent in the paper)."""
+
+
+@dataclass
+class TrainConfig:
+    """How long, how much at once, and how often to report."""
+
+    steps: PositiveInt = 500000
+    """Training steps in all, train.reconstruction_steps included (silent in the paper)."""
+    reconstruction_steps: NonNegativeInt = 0
+    """First so many steps train G alone, without discriminators, at z = 0 and at random z (paper: 0)."""
+    batch_size: PositiveInt = 8
+    """Pictures in a step, over all devices together (paper 4.1: 8)."""
+    seed: Seed = 0
+    """Seed of the initial weights, of the order and flips of the pictures, and of every z."""
+    deterministic: bool = True
+    """Use only deterministic kernels, so that a run can be repeated and resumed bit for bit on the same machine."""
+    log_interval: PositiveInt = 50
+    """Steps between two lines of metrics.jsonl; each holds the means since the last one."""
+    sample_interval: PositiveInt = 1000
+    """Steps between two sample sheets."""
+    validation_interval: PositiveInt = 1000
+    """Steps between two measurements on validation pictures."""
+    validation_pictures: PositiveInt = 128
+    """Validation pictures measured each time; the first ones of the split."""
+    checkpoint_interval: PositiveInt = 1000
+    """Steps between two checkpoints; one is also saved on Ctrl-C, on SIGTERM and at the end."""
+    keep_checkpoints: PositiveInt = 2
+    """How many of the newest checkpoints to keep; older ones are deleted."""
+    summary_pictures: PositiveInt = 256
+    """Test pictures measured at the end for summary.json; the first ones of the split."""
+
+
+@dataclass
+class Config:
+    """A complete training run."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    """The pictures."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """The networks."""
+    loss: LossConfig = field(default_factory=LossConfig)
+    """The objective."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """The optimizers."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """The run."""
+
+    @property
+    def lr_shape(self) -> tuple:
+        """(height, width) of the LR pictures."""
+        size = self.data.lr_size
+        return (size, size) if isinstance(size, int) else tuple(size)
+
+    @property
+    def hr_shape(self) -> tuple:
+        """(height, width) of the HR pictures."""
+        return tuple(side * self.model.scale for side in self.lr_shape)
+
+    def as_dict(self) -> dict:
+        """Nested dict of plain values, as written to config.yaml."""
+        return asdict(self)
+
+
+def widths_for_scale(widths: List[int], scale: int) -> List[int]:
+    """Channels at LR size and after each of the log2(scale) doublings.
+
+    `widths` is cut, or its last entry repeated, to log2(scale) + 1 entries.
+    """
+    count = int(math.log2(scale)) + 1
+    return (list(widths) + [widths[-1]] * count)[:count]
+
+
+def check_config(config: Config) -> Config:
+    """Checks what a field's type alone cannot say; returns the config.
+
+    Raises:
+        ConfigError: names the setting, what is allowed, what came.
+    """
+    size = config.data.lr_size
+    if not isinstance(size, int) and len(size) != 2:
+        raise ConfigError(f"data.lr_size: a side or [height, width]. Received: {size}")
+    for name in ("widths", "discriminator_widths"):
+        if getattr(config.model, name) == []:
+            raise ConfigError(f"model.{name}: at least one entry, the channels at LR size. Received: []")
+    if config.data.crop and config.data.crop < max(config.lr_shape):
+        raise ConfigError(
+            f"data.crop: at least the LR size, {max(config.lr_shape)}. Received: {config.data.crop}"
+        )
+    if config.data.source == "folder" and not config.data.path:
+        raise ConfigError("data.path: data.source folder needs the folder of pictures. Received: nothing")
+    if config.data.source == "faces" and config.data.path:
+        raise ConfigError(
+            "data.path: the embedded faces take no path; use data.source folder for your own pictures. "
+            f"Received: {config.data.path}"
+        )
+    if config.loss.perceptual == "none" and config.loss.pixel == 0:
+        raise ConfigError(
+            "loss.pixel: above 0 when loss.perceptual is none, or nothing ties the picture to the truth. "
+            "Received: 0"
+        )
+    if config.model.consistency == "exact" and config.data.downscale != "area":
+        raise ConfigError(
+            "data.downscale: model.consistency exact needs area, whose projection is exact. "
+            f"Received: {config.data.downscale}"
+        )
+    return config

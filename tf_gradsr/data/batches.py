@@ -1,0 +1,113 @@
+"""Batches as `tf.data` datasets. Everything in them is a function of the seed and the example's number.
+
+Example n of a training run (n = step * batch size + place in the batch) shows picture
+permutation(seed, epoch)[n mod N] of epoch n // N, mirrored or not by (seed, n), with noise by (seed, n). So a
+run can be resumed at any step, and neither threads nor devices change what it sees.
+"""
+
+import tensorflow as tf
+
+from tf_gradsr import ops
+from tf_gradsr.config import Config
+from tf_gradsr.data.pictures import PictureSet
+
+# Independent streams of random numbers under one seed.
+ORDER, FLIP, TRAINING_NOISE, EVALUATION_NOISE = range(4)
+
+
+def training_batches(
+    pictures: PictureSet, config: Config, start_step: int = 0, num_steps: int | None = None
+) -> tf.data.Dataset:
+    """Batches of a training run from a step on, in an order shuffled anew in each epoch.
+
+    Args:
+        pictures: from `load_pictures`.
+        config: reads `data`, `model`, `train.batch_size` and `train.seed`.
+        start_step: the step of the first batch; any step is reached at once.
+        num_steps: number of batches; None, without end.
+
+    Returns:
+        `tf.data.Dataset` of dicts, B = `train.batch_size`:
+            "lr": float32 `[B, h, w, 3]` in [-1, 1], on the uint8 grid.
+            "hr": float32 `[B, H, W, 3]` in [-1, 1].
+            "z": float32 `[B, 2, m]`, two normal vectors for each example.
+    """
+    size, seed, count = config.train.batch_size, config.train.seed, len(pictures)
+
+    def example(number):
+        order_seed = random_seed(ORDER, seed, number // count)
+        flip = tf.random.stateless_uniform([], random_seed(FLIP, seed, number), alg="philox") < 0.5
+        return {
+            "index": tf.random.experimental.index_shuffle(
+                number % count, order_seed, tf.constant(count - 1, tf.int64)
+            ),
+            "flip": flip if config.data.flip else False,
+            "z": noise(TRAINING_NOISE, seed, number, 2, config.model.z_size),
+        }
+
+    numbers = tf.data.Dataset.counter(start_step * size, dtype=tf.int64)
+    if num_steps is not None:
+        numbers = numbers.take(num_steps * size)
+    return batched(numbers.map(example, tf.data.AUTOTUNE), pictures, config, size, drop_remainder=True)
+
+
+def evaluation_batches(
+    pictures: PictureSet, config: Config, batch_size: int, limit: int | None = None, num_samples: int = 1
+) -> tf.data.Dataset:
+    """Every picture once, in order, never mirrored; the last batch may be smaller.
+
+    Args:
+        pictures: from `load_pictures`.
+        config: reads `data`, `model` and `train.seed`.
+        batch_size: B.
+        limit: only the first so many pictures.
+        num_samples: noise vectors for each picture.
+
+    Returns:
+        `tf.data.Dataset` of dicts "lr", "hr" (see `training_batches`) and "z", float32
+        `[B, num_samples, m]`, which depends on the seed and the picture's number only.
+    """
+    count = len(pictures) if limit is None else min(limit, len(pictures))
+
+    def example(number):
+        z = noise(EVALUATION_NOISE, config.train.seed, number, num_samples, config.model.z_size)
+        return {"index": number, "flip": False, "z": z}
+
+    numbers = tf.data.Dataset.range(count)
+    return batched(numbers.map(example, tf.data.AUTOTUNE), pictures, config, batch_size, drop_remainder=False)
+
+
+def random_seed(stream, seed, number):
+    """Seed of a stateless draw, int64 `[2]`; seeds are below 2**31, so streams never meet."""
+    return tf.stack([tf.constant(seed + (stream << 32), tf.int64), number])
+
+
+def noise(stream, seed, number, count, size):
+    """Normal vectors that belong to one example, float32 `[count, size]`."""
+    # The algorithm is named, because the automatic choice depends on the device.
+    return tf.random.stateless_normal([count, size], random_seed(stream, seed, number), alg="philox")
+
+
+def batched(examples, pictures, config, size, drop_remainder):
+    """Turns a dataset of {"index", "flip", "z"} into one of batches {"lr", "hr", "z"}."""
+
+    def finish(batch):
+        hr = rows(pictures, batch["index"])
+        hr = tf.where(batch["flip"][:, None, None, None], tf.reverse(hr, [2]), hr)
+        hr = ops.to_float(hr)
+        lr = ops.downscale(hr, config.model.scale, config.data.downscale)
+        return {"lr": ops.to_float(ops.to_uint8(lr)), "hr": hr, "z": batch["z"]}
+
+    options = tf.data.Options()
+    options.deterministic = True
+    # Replicas share each batch; no worker leaves examples out.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    dataset = examples.batch(size, drop_remainder=drop_remainder)
+    return dataset.map(finish, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def rows(pictures, index):
+    """Reads pictures by number: uint8 `[B, H, W, 3]`."""
+    # Declared stateless: TensorFlow then keeps it parallel under deterministic kernels too.
+    read = tf.numpy_function(lambda numbers: pictures.array[numbers], [index], tf.uint8, stateful=False)
+    return tf.ensure_shape(read, [index.shape[0], *pictures.array.shape[1:]])

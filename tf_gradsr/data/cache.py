@@ -1,0 +1,116 @@
+"""Cache files: the pictures of one split at HR size, one after the other, with a manifest behind them.
+
+A file is written under another name and renamed when complete. Its name is a fingerprint of everything the
+pictures depend on, so a changed setting or source makes another file; old ones may be deleted at any time.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from tf_gradsr.config import Config, ConfigError
+
+# Raise it when the same source would give other pixels: files of older versions are then left alone.
+FORMAT = 1
+# The manifest's length in bytes stands in the last bytes of the file.
+LENGTH_BYTES = 8
+GIGABYTE = 1e9
+
+log = logging.getLogger(__name__)
+
+
+def path_of(config: Config, split: str, identity) -> Path:
+    """Returns the path of the cache file for a split.
+
+    Args:
+        config: reads `data` and the HR shape.
+        split: name of the split.
+        identity: `Source.identity`.
+
+    Returns:
+        `pathlib.Path` below `data.cache_dir`.
+    """
+    folder = Path(config.data.cache_dir).expanduser()
+    settings = [FORMAT, split, config.hr_shape, config.data.crop, config.data.limit]
+    fingerprint = hashlib.sha256(json.dumps([settings, identity]).encode()).hexdigest()[:16]
+    return folder / f"{config.data.source}_{split}_{fingerprint}.pictures"
+
+
+def write(path, decoded, needed, hr_shape):
+    """Writes a cache file.
+
+    Args:
+        path: where it shall be.
+        decoded: iterable of uint8 `[H, W, 3]`; its attribute `skipped` is complete after the iteration.
+        needed: bytes the pictures take at most.
+        hr_shape: (H, W).
+
+    Raises:
+        ConfigError: `data.cache_dir` cannot be made or written, or its disk is too small.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        check_space(path.parent, needed)
+        write_rows(path, decoded, hr_shape)
+    except OSError as error:
+        raise ConfigError(
+            f"data.cache_dir: a folder that can be written. Received: {path.parent} ({error.strerror})"
+        ) from error
+
+
+def check_space(folder, needed):
+    """Refuses a disk with less space than the pictures take."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise ConfigError(
+            f"data.cache_dir: a disk with {needed / GIGABYTE:.1f} GB free. Received: {folder} with "
+            f"{free / GIGABYTE:.1f} GB. Choose another folder, or a smaller data.limit"
+        )
+
+
+def write_rows(path, decoded, hr_shape):
+    """Writes the pictures and their manifest under another name, then renames."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            count = checksum = 0
+            for picture in decoded:
+                file.write(picture.tobytes())
+                checksum = zlib.crc32(picture, checksum)
+                count += 1
+            manifest = {"shape": [count, *hr_shape, 3], "skipped": decoded.skipped, "crc32": checksum}
+            encoded = json.dumps(manifest).encode()
+            file.write(encoded + len(encoded).to_bytes(LENGTH_BYTES, "little"))
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read(path):
+    """Opens a cache file, after one pass over it to compare the checksum.
+
+    Returns:
+        (read-only `np.memmap` uint8 `[N, H, W, 3]`, skipped), or None if there is no file or it is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            end = file.seek(-LENGTH_BYTES, os.SEEK_END)
+            length = int.from_bytes(file.read(), "little")
+            file.seek(end - length)
+            manifest = json.loads(file.read(length))
+        array = np.memmap(path, np.uint8, "r", shape=tuple(manifest["shape"]))
+        if array.size == end - length and zlib.crc32(array) == manifest["crc32"]:
+            return array, [tuple(entry) for entry in manifest["skipped"]]
+    # Whatever stands in a damaged file's last bytes was taken for a length and for JSON.
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        pass
+    log.warning("The cache file %s is damaged and is written again", path)
+    return None

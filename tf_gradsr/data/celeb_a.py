@@ -1,0 +1,157 @@
+"""CelebA (Liu et al. 2015), by TFDS or from files at hand. Official splits; pictures are 178x218.
+
+With `data.crop` left out, a square HR shape takes the largest centred square, 178x178.
+"""
+
+import io
+import logging
+import threading
+import zipfile
+from pathlib import Path
+
+import tensorflow as tf
+
+from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.data.source import Source, source_of_files, source_of_prepared, source_of_tfds, stamp
+
+ARCHIVE = "img_align_celeba.zip"
+FOLDER = "img_align_celeba"
+PARTITION = "list_eval_partition.txt"
+HOMEPAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+# The numbers of list_eval_partition.txt.
+SPLITS = {"train": "0", "validation": "1", "test": "2"}
+
+log = logging.getLogger(__name__)
+
+
+def open_celeb_a(config: Config, split: str) -> Source:
+    """Opens CelebA.
+
+    Args:
+        config: reads `data.path`. None: TFDS downloads and prepares it. Otherwise `img_align_celeba.zip`, the
+            folder of its pictures, or a folder that holds either, with `list_eval_partition.txt` in it or
+            beside it; or a TFDS data folder in which `celeb_a` has been prepared.
+        split: "train", "validation" or "test".
+
+    Returns:
+        `Source`, in the order of the partition file (TFDS: of the prepared files).
+
+    Raises:
+        ConfigError: the download failed, or `data.path` does not hold what it should.
+    """
+    if config.data.path is None:
+        return source_of_tfds(downloaded_builder(), split)
+    path = Path(config.data.path).expanduser()
+    if not path.exists():
+        raise ConfigError(f"data.path: an existing {ARCHIVE}, or folder of CelebA. Received: {path}")
+    prepared = sorted(path.glob("celeb_a/*/dataset_info.json"))
+    if prepared:
+        return source_of_prepared(prepared[-1].parent, split)
+    pictures = find_pictures(path)
+    partition = find_partition(pictures)
+    names = names_of_split(partition, split)
+    if pictures.is_dir():
+        return source_of_folder(pictures, partition, names)
+    return source_of_archive(pictures, partition, names)
+
+
+# TFDS ------------------------------------------------------------------------------------------------------
+
+
+def downloaded_builder():
+    """Returns TFDS's builder, downloading and preparing CelebA if need be."""
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder("celeb_a")
+    try:
+        builder.download_and_prepare()
+    except ImportError:
+        raise
+    # What a login or quota page in place of an archive leads to is not one exception but many.
+    except Exception as error:
+        cause = " ".join(str(error).split())[:200]
+        raise ConfigError(
+            "data.path: left out, so CelebA had to be downloaded, and the CelebA download failed (its host, "
+            f"Google Drive, often answers 'quota exceeded'). Received: {type(error).__name__}: {cause}. Get "
+            f"{ARCHIVE} and {PARTITION} by hand from {HOMEPAGE}, put them into one folder, and pass "
+            "--data.path FOLDER"
+        ) from error
+    return builder
+
+
+# Files at hand ---------------------------------------------------------------------------------------------
+
+
+def find_pictures(path):
+    """Returns the archive or the folder of pictures that `data.path` means."""
+    candidates = [path] if path.is_file() else [path / ARCHIVE, path / FOLDER, path]
+    for candidate in candidates:
+        if zipfile.is_zipfile(candidate) or (candidate.is_dir() and next(candidate.glob("*.jpg"), None)):
+            return candidate
+    raise ConfigError(
+        f"data.path: {ARCHIVE}, or a folder that holds it or {FOLDER}/*.jpg. Received: {path}, without them"
+    )
+
+
+def find_partition(pictures):
+    """Returns the path of the partition file: in the folder of pictures, beside it, or above."""
+    folders = ([pictures] if pictures.is_dir() else []) + list(pictures.absolute().parents[:2])
+    places = [folder / PARTITION for folder in folders]
+    for place in places:
+        if place.is_file():
+            return place
+    looked = ", ".join(str(place) for place in places)
+    raise ConfigError(
+        f"data.path: CelebA's pictures with {PARTITION} beside them. Received: {pictures} without it; "
+        f"looked for {looked}"
+    )
+
+
+def names_of_split(partition, split):
+    """Returns the file names of a split, in the file's order."""
+    rows = [line.split() for line in partition.read_text().splitlines() if line.strip()]
+    names = [row[0] for row in rows if row[1:] == [SPLITS[split]]]
+    if not names:
+        raise ConfigError(
+            f"data.path: {PARTITION} with lines 'NAME {SPLITS[split]}', the split {split}. "
+            f"Received: {partition}, without any"
+        )
+    return names
+
+
+def source_of_folder(folder, partition, names):
+    """The source that reads the unpacked pictures."""
+    present = {path.name for path in folder.glob("*.jpg")}
+    files = [folder / name for name in existing(names, present, folder)]
+    return source_of_files(files, folder, ["celeb_a", str(folder.resolve()), partition.read_text()])
+
+
+def source_of_archive(path, partition, names):
+    """The source that reads members of the archive without unpacking it."""
+    archive = zipfile.ZipFile(path)
+    members = {Path(member).name: member for member in archive.namelist() if member.endswith(".jpg")}
+    names = existing(names, members, path)
+    lock = threading.Lock()
+
+    def open_member(index):
+        # ZipFile counts its open members without a lock of its own.
+        with lock:
+            return io.BytesIO(archive.read(members[names[index]]))
+
+    return Source(
+        names=names,
+        elements=tf.data.Dataset.range(len(names)),
+        open=open_member,
+        identity=["celeb_a", str(path.resolve()), *stamp(path), partition.read_text()],
+    )
+
+
+def existing(names, present, place):
+    """Returns the names that are present; warns about the others."""
+    found = [name for name in names if name in present]
+    if not found:
+        raise ConfigError(f"data.path: the pictures that {PARTITION} names. Received: {place}, without any")
+    if len(found) < len(names):
+        missing = len(names) - len(found)
+        log.warning("data.path: %d of the %d pictures in %s are missing", missing, len(names), PARTITION)
+    return found

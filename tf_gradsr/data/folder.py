@@ -1,0 +1,96 @@
+"""Your own pictures: every picture file below a folder.
+
+Splits. If the folder holds `train` and at least one of `validation`, `val` and `test`, those are the splits,
+and a missing one is replaced by the other held-out one. Otherwise a hash of each picture's relative path
+sends about 90 % to train, 5 % to validation and 5 % to test, so that a picture keeps its split when others
+come and go. A split that is empty that way (very few pictures) uses all of them, with a warning.
+"""
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+
+from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.data.source import Source, source_of_files
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+# Folders that are splits; of two names the last wins.
+FOLDERS = {"train": ["train"], "validation": ["val", "validation"], "test": ["test"]}
+# Each split's share of the hash range [0, 1).
+SHARES = {"train": (0.0, 0.9), "validation": (0.9, 0.95), "test": (0.95, 1.0)}
+
+log = logging.getLogger(__name__)
+
+
+def open_folder(config: Config, split: str) -> Source:
+    """Opens the pictures below `data.path`.
+
+    Args:
+        config: reads `data.path`.
+        split: "train", "validation" or "test".
+
+    Returns:
+        `Source`, sorted by name.
+
+    Raises:
+        ConfigError: the folder is missing, or holds no picture.
+    """
+    root = Path(config.data.path or "").expanduser()
+    if not config.data.path or not root.is_dir():
+        raise ConfigError(f"data.path: an existing folder of pictures. Received: {config.data.path}")
+    folders = split_folders(root)
+    base = folder_of_split(folders, split) if folders else root
+    files = pictures_below(base)
+    if not files:
+        raise ConfigError(
+            f"data.path: a folder with pictures ({', '.join(ENDINGS)}). Received: {base}, without any"
+        )
+    if not folders:
+        files = hashed_split(files, root, split)
+    return source_of_files(files, root, ["folder", str(root.resolve())])
+
+
+def split_folders(root):
+    """Returns the folders of the splits found; an empty dict if the folder is not divided."""
+    found = {}
+    for split, names in FOLDERS.items():
+        found.update({split: root / name for name in names if (root / name).is_dir()})
+    return found if "train" in found and len(found) > 1 else {}
+
+
+def folder_of_split(folders, split):
+    """Returns the split's folder, or that of the other held-out split."""
+    if split not in folders:
+        other = {"validation": "test", "test": "validation"}[split]
+        log.warning("data.path: no folder for the split %s; using %s", split, folders[other])
+        return folders[other]
+    return folders[split]
+
+
+def pictures_below(root):
+    """Returns every picture file below a folder, hidden ones left out, sorted by path."""
+    files = []
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        files += [
+            Path(folder, name)
+            for name in names
+            if name.lower().endswith(ENDINGS) and not name.startswith(".")
+        ]
+    return sorted(files)
+
+
+def hashed_split(files, root, split):
+    """Returns the split's pictures by the hash of their relative paths; all of them rather than none."""
+    low, high = SHARES[split]
+    chosen = [path for path in files if low <= hash_of(path.relative_to(root)) < high]
+    if not chosen:
+        log.warning("data.path: too few pictures for a split %s; it uses all %d", split, len(files))
+    return chosen or files
+
+
+def hash_of(path):
+    """Maps a relative path to [0, 1), the same on every machine."""
+    digest = hashlib.sha256(os.fsencode(path.as_posix())).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48

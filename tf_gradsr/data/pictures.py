@@ -1,0 +1,154 @@
+"""The pictures of one split at HR size: decoded once, then read by number."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+import tensorflow as tf
+from tqdm import tqdm
+
+from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.data import cache
+from tf_gradsr.data.celeb_a import open_celeb_a
+from tf_gradsr.data.decode import decode_picture, fit_picture
+from tf_gradsr.data.faces import open_faces
+from tf_gradsr.data.folder import open_folder
+
+SOURCES = {"faces": open_faces, "celeb_a": open_celeb_a, "folder": open_folder}
+SPLITS = ("train", "validation", "test")
+GIGABYTE = 1e9
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """The pictures of one split."""
+
+    array: np.ndarray
+    """uint8 `[N, H, W, 3]`, RGB, N >= 1: in memory, or a read-only `np.memmap`."""
+    skipped: list[tuple[str, str]]
+    """(file name, reason) of each picture that could not be read."""
+
+    def __len__(self):
+        return len(self.array)
+
+
+def load_pictures(config: Config, split: str, progress: bool = True) -> PictureSet:
+    """Reads the pictures of a split, cut and resized to HR; from the cache file if there is a good one.
+
+    Args:
+        config: reads `data` and the HR shape.
+        split: "train", "validation" or "test".
+        progress: show a progress bar while pictures are decoded.
+
+    Returns:
+        `PictureSet`. Unreadable pictures are left out, listed in `skipped`, and warned about.
+
+    Raises:
+        ConfigError: the source cannot be opened, none of its pictures can be read, or memory or disk is too
+            small.
+        ValueError: unknown split.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {SPLITS}. Received: split={split!r}.")
+    source = SOURCES[config.data.source](config, split)
+    names = source.names[: config.data.limit]
+    if config.data.cache == "memory":
+        return fill_memory(DecodedPictures(source, names, config, progress), config)
+    path = cache.path_of(config, split, source.identity)
+    found = cache.read(path)
+    if found is None:
+        decoded = DecodedPictures(source, names, config, progress)
+        cache.write(path, decoded, len(names) * bytes_of_picture(config), config.hr_shape)
+        found = cache.read(path)
+    return PictureSet(*found)
+
+
+def fill_memory(decoded, config) -> PictureSet:
+    """Decodes all pictures into one array."""
+    needed, available = len(decoded) * bytes_of_picture(config), psutil.virtual_memory().available
+    if needed > available:
+        raise ConfigError(
+            f"data.cache: memory must hold {len(decoded)} pictures, {needed / GIGABYTE:.1f} GB. Received: "
+            f"{available / GIGABYTE:.1f} GB available. Use data.cache file, or a smaller data.limit"
+        )
+    array = np.empty((len(decoded), *config.hr_shape, 3), np.uint8)
+    count = 0
+    for count, picture in enumerate(decoded, start=1):
+        array[count - 1] = picture
+    return PictureSet(array[:count], decoded.skipped)
+
+
+def bytes_of_picture(config):
+    """Bytes of one HR picture in uint8."""
+    height, width = config.hr_shape
+    return height * width * 3
+
+
+class DecodedPictures:
+    """Iterates once over a source's readable pictures at HR size, in order, decoded in parallel.
+
+    Yields uint8 arrays `[H, W, 3]`. `skipped` is complete when the iteration is.
+    """
+
+    def __init__(self, source, names, config, progress):
+        self.skipped = []
+        self._source = source
+        self._names = names
+        self._config = config
+        self._progress = progress
+
+    def __len__(self):
+        return len(self._names)
+
+    def __iter__(self):
+        small = 0
+        results = self._dataset().as_numpy_iterator()
+        bar = tqdm(self._names, desc="Reading pictures", unit=" pictures", disable=not self._progress)
+        for name, (picture, is_small, reason) in zip(bar, results):
+            if reason:
+                self.skipped.append((name, reason.decode()))
+                continue
+            small += is_small
+            yield picture
+        self._report(small)
+
+    def _dataset(self):
+        """Dataset of (uint8 `[H, W, 3]`, whether it was upscaled, reason why it is unreadable or "")."""
+        types = (tf.uint8, tf.bool, tf.string)
+        return (
+            self._source.elements.take(len(self._names))
+            .map(
+                # Declared stateless: TensorFlow then keeps it parallel under deterministic kernels too.
+                lambda element: tf.numpy_function(self._decode, [element], types, stateful=False),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    def _decode(self, element):
+        shape = self._config.hr_shape
+        try:
+            with self._source.open(element) as file:
+                return *fit_picture(decode_picture(file), shape, self._config.data.crop), b""
+        # A broken file raises whatever its decoder trips over.
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            return np.zeros((*shape, 3), np.uint8), False, reason.encode()
+
+    def _report(self, small):
+        """Warns about pictures left out and pictures enlarged; refuses a source without any picture."""
+        if len(self.skipped) == len(self):
+            name, reason = self.skipped[0]
+            raise ConfigError(
+                f"data.path: at least one readable picture. Received: {len(self)} files, none readable, the "
+                f"first {name} ({reason})"
+            )
+        if self.skipped:
+            first = ", ".join(name for name, _ in self.skipped[:3])
+            log.warning("%d of %d pictures left out, unreadable: %s", len(self.skipped), len(self), first)
+        if small:
+            height, width = self._config.hr_shape
+            log.warning("%d of %d pictures are smaller than %dx%d: enlarged", small, len(self), height, width)

@@ -1,0 +1,92 @@
+"""What every source of pictures hands over: names, and pictures still encoded."""
+
+import io
+from collections.abc import Callable
+from typing import Any, BinaryIO, NamedTuple
+
+import tensorflow as tf
+
+
+class Source(NamedTuple):
+    """One split of one source. Nothing is decoded before the cache is filled."""
+
+    names: list[str]
+    """Name of each picture, in order; for messages."""
+    elements: tf.data.Dataset
+    """One scalar for each name: whatever `open` takes."""
+    open: Callable[[Any], BinaryIO]
+    """Opens an element's encoded picture; called from several threads at once."""
+    identity: list[Any]
+    """Everything the pictures depend on, as JSON values: a cache made from another identity is not reused."""
+
+
+def source_of_files(files, root, identity) -> Source:
+    """The source that reads picture files from disk.
+
+    Args:
+        files: list of `pathlib.Path`, in order.
+        root: `pathlib.Path`, the folder that names are relative to.
+        identity: list of JSON values, added to the files' names, sizes and times.
+
+    Returns:
+        `Source`.
+    """
+    names = [path.relative_to(root).as_posix() for path in files]
+    return Source(
+        names=names,
+        elements=tf.data.Dataset.range(len(files)),
+        open=lambda index: files[index].open("rb"),
+        identity=[*identity, [(name, *stamp(path)) for name, path in zip(names, files)]],
+    )
+
+
+def stamp(path):
+    """Returns (size, time of the last change) of a file; zeros for one that cannot be reached."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_size, status.st_mtime_ns)
+
+
+def source_of_tfds(builder, split) -> Source:
+    """The source that reads the "image" feature of a prepared TFDS dataset, in the order on disk.
+
+    Args:
+        builder: `tfds.core.DatasetBuilder`, prepared.
+        split: "train", "validation" or "test".
+
+    Returns:
+        `Source`.
+    """
+    import tensorflow_datasets as tfds
+
+    dataset = builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        decoders={"image": tfds.decode.SkipDecoding()},
+        # One shard after the other, and no second cache below ours.
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+    )
+    info = builder.info.splits[split]
+    return Source(
+        names=[f"{builder.info.full_name} {split} {index}" for index in range(info.num_examples)],
+        elements=dataset.map(lambda example: example["image"]),
+        open=io.BytesIO,
+        identity=[builder.info.full_name, info.num_examples, info.num_bytes],
+    )
+
+
+def source_of_prepared(folder, split) -> Source:
+    """The source that reads a dataset which TFDS has prepared earlier; needs no network.
+
+    Args:
+        folder: `pathlib.Path` of the version's folder, with `dataset_info.json`.
+        split: "train", "validation" or "test".
+
+    Returns:
+        `Source`.
+    """
+    import tensorflow_datasets as tfds
+
+    return source_of_tfds(tfds.builder_from_directory(folder), split)

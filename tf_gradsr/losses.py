@@ -1,0 +1,131 @@
+"""The paper's losses as pure functions. All take float32 and return a float32 scalar.
+
+A pyramid is a list of tensors, one for each scale; a loss over a pyramid is the mean over its scales.
+"""
+
+import tensorflow as tf
+
+
+def perceptual_loss(features_fake, features_real):
+    """Perceptual loss (paper eq. 6): mean absolute difference of features, averaged over the layers.
+
+    Args:
+        features_fake: list of float32 `[B, h_i, w_i, C_i]`, features of the reconstruction.
+        features_real: list of the same shapes, features of the true picture.
+
+    Returns:
+        Scalar >= 0.
+    """
+    return pyramid_mean_absolute_error(features_fake, features_real)
+
+
+def gradient_loss(g_fake, g_real):
+    """Gradient loss (paper eq. 7): mean absolute error of two image gradients.
+
+    Args:
+        g_fake: float32 `[B, H, W, C]`, or a list of them, one for each scale.
+        g_real: the same shape or list of shapes.
+
+    Returns:
+        Scalar >= 0.
+    """
+    return pyramid_mean_absolute_error(g_fake, g_real)
+
+
+def pixel_loss(images_fake, images_real):
+    """Mean absolute error of pictures, averaged over the scales. Not in the paper.
+
+    Args:
+        images_fake: float32 `[B, H, W, 3]` in [-1, 1], or a list of them, one for each scale.
+        images_real: the same shape or list of shapes.
+
+    Returns:
+        Scalar in [0, 2] for pictures in range.
+    """
+    return pyramid_mean_absolute_error(images_fake, images_real)
+
+
+def pyramid_mean_absolute_error(fakes, reals):
+    """Mean over the list of the mean absolute difference of each pair; a tensor is a list of one.
+
+    Raises:
+        ValueError: the lists differ in length, which zip would hide.
+    """
+    fakes, reals = (x if isinstance(x, (list, tuple)) else [x] for x in (fakes, reals))
+    if len(fakes) != len(reals):
+        raise ValueError(
+            f"Both lists must have the same length. Received: {len(fakes)} fake, {len(reals)} real tensors."
+        )
+    return tf.add_n([tf.reduce_mean(tf.abs(f - r)) for f, r in zip(fakes, reals)]) / len(fakes)
+
+
+def diversity_loss(g1, g2, z1, z2, tau=10.0):
+    """Diversity L_z (paper eq. 8): how far image gradients move for a move of z. The generator maximises it.
+
+    `mean_b(min(mean|g1 - g2| / mean|z1 - z2|, tau))`, the means within each example. The bound keeps an
+    unbounded output from growing for ever.
+
+    Args:
+        g1: float32 `[B, H, W, C]`, image gradient hallucinated with z1.
+        g2: float32 `[B, H, W, C]`, image gradient hallucinated with z2 from the same LR.
+        z1: float32 `[B, m]`.
+        z2: float32 `[B, m]`, different from z1.
+        tau: upper bound of the ratio, > 0.
+
+    Returns:
+        Scalar in [0, tau].
+    """
+    distance = tf.reduce_mean(tf.abs(g1 - g2), axis=[1, 2, 3])  # [B]
+    spread = tf.reduce_mean(tf.abs(z1 - z2), axis=1)  # [B]
+    return tf.reduce_mean(tf.minimum(tf.math.divide_no_nan(distance, spread), tau))
+
+
+def generator_adversarial_loss(logits_fake):
+    """Non-saturating logistic loss of the generator, `-log D(fake)` (paper 2.1; Goodfellow et al. 2014).
+
+    Args:
+        logits_fake: float32, any shape; D's output features on fakes. D is their sigmoid.
+
+    Returns:
+        Scalar >= 0; `log 2` where D is undecided.
+    """
+    return tf.reduce_mean(tf.nn.softplus(-logits_fake))
+
+
+def discriminator_loss(logits_real, logits_fake):
+    """Logistic loss of a discriminator, `-log D(real) - log(1 - D(fake))` (paper 2.3).
+
+    Args:
+        logits_real: float32, any shape; D's output features on real data.
+        logits_fake: float32, any shape; D's output features on fakes.
+
+    Returns:
+        Scalar >= 0; `2 log 2` where D is undecided.
+    """
+    return tf.reduce_mean(tf.nn.softplus(-logits_real)) + tf.reduce_mean(tf.nn.softplus(logits_fake))
+
+
+def r1_penalty(discriminator, inputs):
+    """R1: squared norm of D's gradient with respect to real data (paper 2.3; Mescheder et al. 2018, eq. 9).
+
+    `E_b ||d score_b / d inputs_b||^2`, the score being the mean of D's output features, the norm taken over
+    all inputs of an example together. Unweighted: the objective adds `gamma_R1 / 2` times this.
+
+    Args:
+        discriminator: callable from the list of inputs to logits `[B, ...]`.
+        inputs: list of float32 tensors `[B, ...]`, everything D sees on real data.
+
+    Returns:
+        Scalar >= 0, differentiable in D's weights.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        logits = discriminator(inputs)
+        scores = tf.reduce_mean(tf.reshape(logits, [tf.shape(logits)[0], -1]), axis=1)  # [B]
+    gradients = tape.gradient(scores, inputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return tf.add_n([tf.reduce_mean(_squared_norm(g)) for g in gradients])
+
+
+def _squared_norm(tensor):
+    """Sum of squares of each example, `[B]`."""
+    return tf.reduce_sum(tf.reshape(tf.square(tensor), [tf.shape(tensor)[0], -1]), axis=1)

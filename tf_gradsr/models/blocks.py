@@ -1,0 +1,146 @@
+"""The building blocks of the generator and the discriminators (paper 3.2, figures 2 and 3).
+
+All convolutions are followed by a leaky ReLU with a leak of 0.2 (paper 4.1), except projections to and from
+pixels. Only layers that mobile delegates take: convolution, leaky ReLU, resize, add, concatenate.
+"""
+
+import keras
+import tensorflow as tf
+
+from tf_gradsr import ops
+
+LEAK = 0.2
+
+
+def convolution(filters, kernel_size=3, gain=1.0, **kwargs):
+    """A same-size convolution with He initialisation for the leak (He et al. 2015), scaled by `gain`."""
+    scale = gain * 2.0 / (1.0 + LEAK**2)
+    initializer = keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal")
+    return keras.layers.Conv2D(filters, kernel_size, padding="same", kernel_initializer=initializer, **kwargs)
+
+
+def leaky_relu(x):
+    """The paper's activation, leak 0.2."""
+    return tf.nn.leaky_relu(x, LEAK)
+
+
+@keras.saving.register_keras_serializable("tf_gradsr")
+class ResidualBlock(keras.layers.Layer):
+    """`x + scale * conv(lrelu(conv(lrelu(x))))`, the channels kept.
+
+    Args:
+        filters: int, channels of input and output.
+        residual_scale: float, weight of the branch; 1 / (number of blocks) keeps a deep stack's variance
+            near its input's (silent in the paper).
+
+    Call: float32 `[B, H, W, filters]` -> the same shape.
+    """
+
+    def __init__(self, filters, residual_scale=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.residual_scale = residual_scale
+        self.conv_1 = convolution(filters)
+        self.conv_2 = convolution(filters)
+
+    def build(self, input_shape):
+        self.conv_1.build(input_shape)
+        self.conv_2.build(input_shape)
+        super().build(input_shape)
+
+    def call(self, x):
+        branch = self.conv_2(leaky_relu(self.conv_1(leaky_relu(x))))
+        return x + self.residual_scale * branch
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "residual_scale": self.residual_scale}
+
+
+@keras.saving.register_keras_serializable("tf_gradsr")
+class UpBlock(keras.layers.Layer):
+    """Doubles the resolution of features, picture and image gradient (paper figure 3).
+
+    Features are upsampled and pass one convolution shared by both domains; then each domain has a
+    convolution and a 1x1 convolution to pixels, added to the upsampled result of the previous scale.
+
+    Args:
+        filters: int, channels of the output features.
+        gradient_channels: int, channels of the image gradient.
+
+    Call: `(features [B, h, w, C], image [B, h, w, 3], gradient [B, h, w, gradient_channels])` -> the same
+    three at `[B, 2h, 2w, ...]`, features with `filters` channels, gradient >= 0. All float32.
+    """
+
+    def __init__(self, filters, gradient_channels=3, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.gradient_channels = gradient_channels
+        self.shared = convolution(filters)
+        self.image_features = convolution(filters)
+        # A small first step away from the upsampled picture: training starts at bilinear upscaling.
+        self.to_image = convolution(3, 1, gain=0.01)
+        self.gradient_features = convolution(filters)
+        self.to_gradient = convolution(gradient_channels, 1, gain=0.01)
+
+    def build(self, features_shape, image_shape=None, gradient_shape=None):
+        self.shared.build(features_shape)
+        inner = (*features_shape[:-1], self.filters)
+        for layer in (self.image_features, self.to_image, self.gradient_features, self.to_gradient):
+            layer.build(inner)
+        super().build(features_shape)
+
+    def call(self, features, image, gradient):
+        features = leaky_relu(self.shared(ops.upscale_nearest(features, 2)))
+        image_step = self.to_image(leaky_relu(self.image_features(features)))
+        gradient_step = self.to_gradient(leaky_relu(self.gradient_features(features)))
+        image = ops.upscale_bilinear(image, 2) + image_step
+        gradient = tf.nn.relu(ops.upscale_bilinear(gradient, 2) + gradient_step)
+        return features, image, gradient
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "gradient_channels": self.gradient_channels,
+        }
+
+
+@keras.saving.register_keras_serializable("tf_gradsr")
+class DownBlock(keras.layers.Layer):
+    """Halves the resolution and takes in one scale's picture (paper 3.2, the UpBlock's mirror).
+
+    The picture is brought to feature space by a 1x1 convolution and added to the features from the finer
+    scale, if there are any; two convolutions with leaky ReLU and average pooling follow.
+
+    Args:
+        filters_in: int, channels of the features at this scale.
+        filters_out: int, channels of the output.
+
+    Call: `(image [B, H, W, C], features [B, H, W, filters_in] or None)` -> float32
+    `[B, H / 2, W / 2, filters_out]`.
+    """
+
+    def __init__(self, filters_in, filters_out, **kwargs):
+        super().__init__(**kwargs)
+        self.filters_in = filters_in
+        self.filters_out = filters_out
+        self.from_pixels = convolution(filters_in, 1)
+        self.conv_1 = convolution(filters_in)
+        self.conv_2 = convolution(filters_out)
+
+    def build(self, image_shape, features_shape=None):
+        inner = (*image_shape[:-1], self.filters_in)
+        self.from_pixels.build(image_shape)
+        self.conv_1.build(inner)
+        self.conv_2.build(inner)
+        super().build(image_shape)
+
+    def call(self, image, features=None):
+        x = self.from_pixels(image)
+        if features is not None:
+            x = x + features
+        x = leaky_relu(self.conv_1(leaky_relu(x)))
+        return tf.nn.avg_pool2d(leaky_relu(self.conv_2(x)), 2, 2, "VALID")
+
+    def get_config(self):
+        return {**super().get_config(), "filters_in": self.filters_in, "filters_out": self.filters_out}

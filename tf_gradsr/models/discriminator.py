@@ -1,0 +1,70 @@
+"""The discriminators D_I and D_g (paper 3.1, 3.2)."""
+
+import keras
+import tensorflow as tf
+
+from tf_gradsr.models.blocks import DownBlock, ResidualBlock, convolution, leaky_relu
+
+
+@keras.saving.register_keras_serializable("tf_gradsr")
+class Discriminator(keras.Model):
+    """The generator's mirror: one `DownBlock` for each scale, residual blocks, features as output.
+
+    Args:
+        widths: list of int, channels at LR size, then after each doubling (the generator's order).
+        blocks: int, residual blocks at LR size.
+        conditional: bool. True: D_I, which takes F (paper eq. 12) concatenated before its last
+            convolutions; False: D_g, which takes pictures of gradients alone.
+
+    Call: a list, coarse to fine, of float32 `[B, 2^k h, 2^k w, C]`; for a conditional one followed by F,
+    float32 `[B, h, w, 3]`, as the last element. -> float32 `[B, h, w, widths[0]]`, the features of the last
+    convolution: logits, positive for real (no dense layer, paper 3.2).
+    """
+
+    def __init__(self, widths=(64, 48, 32, 16), blocks=8, channels=3, conditional=False, **kwargs):
+        super().__init__(**kwargs)
+        self.widths = list(widths)
+        self.blocks = blocks
+        self.channels = channels
+        self.conditional = conditional
+        self.down_blocks = [
+            DownBlock(widths[k], widths[k - 1], name=f"down_{2**k}x") for k in range(1, len(widths))
+        ]
+        self.residual_blocks = [
+            ResidualBlock(widths[0], 1.0 / blocks, name=f"residual_{i}") for i in range(blocks)
+        ]
+        self.conv_joint = convolution(widths[0], name="conv_joint")
+        self.conv_out = convolution(widths[0], name="conv_out")
+
+    def build(self, input_shape=None):
+        """Makes the weights; their shapes depend on no picture size."""
+        if self.built:
+            return
+        for block in self.down_blocks:
+            block.build((None, None, None, self.channels))
+        inner = (None, None, None, self.widths[0])
+        for block in self.residual_blocks:
+            block.build(inner)
+        self.conv_joint.build((None, None, None, self.widths[0] + (3 if self.conditional else 0)))
+        self.conv_out.build(inner)
+        self.built = True
+
+    def call(self, inputs):
+        pyramid = inputs[:-1] if self.conditional else inputs
+        features = None
+        for image, block in zip(reversed(pyramid), reversed(self.down_blocks)):
+            features = block(image, features)
+        for block in self.residual_blocks:
+            features = block(features)
+        if self.conditional:
+            features = tf.concat([features, inputs[-1]], axis=-1)
+        return self.conv_out(leaky_relu(self.conv_joint(features)))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "widths": self.widths,
+            "blocks": self.blocks,
+            "channels": self.channels,
+            "conditional": self.conditional,
+        }

@@ -1,0 +1,345 @@
+"""GradSR: the generator, its two discriminators and the training step (paper 2)."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_gradsr import losses, metrics, ops
+from tf_gradsr.config import Config, LossConfig, widths_for_scale
+from tf_gradsr.models.discriminator import Discriminator
+from tf_gradsr.models.generator import Generator
+from tf_gradsr.models.perceptual import VGGFeatures
+
+
+def build_generator(config: Config) -> Generator:
+    """The generator that a config describes, with fresh weights."""
+    generator = Generator(
+        widths=widths_for_scale(config.model.widths, config.model.scale),
+        blocks=config.model.blocks,
+        z_size=config.model.z_size,
+        gradient_channels=config.model.gradient_channels,
+        consistency=config.model.consistency,
+        name="generator",
+    )
+    generator.build()
+    return generator
+
+
+def build_discriminators(config: Config) -> tuple:
+    """(D_I, D_g) that a config describes, with fresh weights."""
+    settings = {
+        "widths": widths_for_scale(
+            config.model.discriminator_widths or config.model.widths, config.model.scale
+        ),
+        "blocks": config.model.discriminator_blocks,
+    }
+    image_discriminator = Discriminator(**settings, channels=3, conditional=True, name="d_image")
+    gradient_discriminator = Discriminator(
+        **settings, channels=config.model.gradient_channels, name="d_gradient"
+    )
+    image_discriminator.build()
+    gradient_discriminator.build()
+    return image_discriminator, gradient_discriminator
+
+
+class GradSR(keras.Model):
+    """The whole model of the paper, trained by `fit` on batches of `tf_gradsr.data.training_batches`.
+
+    A batch is a dict: `lr` float32 `[B, h, w, 3]` in [-1, 1] on the uint8 grid; `hr` float32
+    `[B, H, W, 3]` in [-1, 1]; `z` float32 `[B, 2, m]`, the two noise vectors of eq. (8). Nothing in the
+    compiled step draws random numbers.
+
+    Args:
+        config: a checked `Config`; its `model` and `data.downscale` are used here, the rest by `compile`.
+
+    Attributes:
+        generator: G, as trained.
+        ema_generator: the moving average of G's weights, used for everything but training.
+        image_discriminator, gradient_discriminator: D_I and D_g.
+        reconstruction_only: bool, True during the first `train.reconstruction_steps`. Call
+            `make_train_function(force=True)` after changing it.
+    """
+
+    def __init__(self, config: Config, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = config.model.scale
+        self.gradient_channels = config.model.gradient_channels
+        self.downscale_method = config.data.downscale
+        self.generator = build_generator(config)
+        self.image_discriminator, self.gradient_discriminator = build_discriminators(config)
+        self.ema_generator = build_generator(config)
+        self.ema_generator.trainable = False
+        self.ema_generator.set_weights(self.generator.get_weights())
+        self.reconstruction_only = False
+        self.built = True
+
+    def compile(self, loss: LossConfig, g_optimizer, d_optimizer, ema_decay=0.999, **kwargs):
+        """Sets the objective and both optimizers. Call it inside the distribution strategy's scope.
+
+        Args:
+            loss: the weights of the objective.
+            g_optimizer: Keras optimizer of G.
+            d_optimizer: Keras optimizer of D_I and D_g together.
+            ema_decay: float in [0, 1), share of the old average kept at each step.
+
+        Raises:
+            ConfigError: VGG-16 weights are asked for and cannot be had.
+        """
+        super().compile(optimizer=None, jit_compile=False, **kwargs)
+        self.loss_config = loss
+        self.perceptual = VGGFeatures(loss.vgg_weights) if loss.perceptual == "vgg16" else None
+        self.ema_decay = ema_decay
+        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
+        # Under MirroredStrategy variables made inside the traced step fail.
+        g_optimizer.build(self.generator.trainable_variables)
+        d_optimizer.build(self._d_variables)
+        self.test_metrics = {
+            name: keras.metrics.Mean(name) for name in ("psnr", "ssim", "lr_psnr", "sample_std")
+        }
+
+    @property
+    def metrics(self):
+        return list(self.test_metrics.values())
+
+    @property
+    def _d_variables(self):
+        return self.image_discriminator.trainable_variables + self.gradient_discriminator.trainable_variables
+
+    @property
+    def step(self) -> int:
+        """Training steps done."""
+        return int(self.g_optimizer.iterations)
+
+    def call(self, inputs):
+        """`(lr, z)` -> `(image, gradient)` at full size, by the averaged generator; see `Generator`."""
+        images, gradients = self.ema_generator(inputs)
+        return images[-1], gradients[-1]
+
+    # ---------------------------------------------------------------- training
+
+    def train_step(self, batch):
+        """One step of both sides: the discriminators, then the generator (paper 2.3).
+
+        The fakes are made once and serve both: G's weights do not change in between.
+
+        Returns:
+            Dict of float32 scalars: every raw loss term, D's mean output, LR-PSNR, sample spread, norms.
+        """
+        if self.reconstruction_only:
+            return self._reconstruction_step(batch)
+        lr, z1, z2 = batch["lr"], batch["z"][:, 0], batch["z"][:, 1]
+        real_images, real_gradients = self.real_pyramids(batch["hr"])
+
+        with tf.GradientTape() as g_tape:
+            images, gradients = self.generator(
+                (tf.tile(lr, [3, 1, 1, 1]), tf.concat([tf.zeros_like(z1), z1, z2], axis=0))
+            )
+            reconstruction = _part(images, 0), _part(gradients, 0)
+            hallucination = _part(images, 1), _part(gradients, 1)
+            with g_tape.stop_recording():
+                d_logs = self._train_discriminators(
+                    (real_images, real_gradients), [reconstruction, hallucination], lr
+                )
+            # G: reconstruction, eq. (10)
+            terms = self._reconstruction_terms(*reconstruction, real_images, real_gradients)
+            adversarial = self._adversarial_terms(*reconstruction, lr)
+            loss = self._weighted_reconstruction(terms) + self.loss_config.beta * tf.add_n(adversarial)
+            # G: hallucination, eq. (11)
+            hallucination_adversarial = self._adversarial_terms(*hallucination, lr)
+            loss += tf.add_n(hallucination_adversarial)
+            # G: diversity, eq. (8)
+            diversity = losses.diversity_loss(
+                hallucination[1][-1], _part(gradients, 2)[-1], z1, z2, self.loss_config.tau
+            )
+            loss -= self.loss_config.alpha * diversity
+        g_norm = self._apply(g_tape, loss, self.g_optimizer, self.generator.trainable_variables)
+        self._update_average()
+
+        names = ("adv_image", "adv_gradient")
+        return {
+            "loss/g/total": loss,
+            **{f"loss/g/{name}": value for name, value in terms.items()},
+            **{f"loss/g/reconstruction_{n}": v for n, v in zip(names, adversarial)},
+            **{f"loss/g/hallucination_{n}": v for n, v in zip(names, hallucination_adversarial)},
+            "loss/g/diversity": diversity,
+            **d_logs,
+            **self._picture_logs(reconstruction[0][-1], hallucination[0][-1], _part(images, 2)[-1], lr),
+            "norm/g": g_norm,
+        }
+
+    def _reconstruction_step(self, batch):
+        """G alone, at z = 0 and at random z alike, so that hallucinations start from the reconstruction."""
+        lr, z1 = batch["lr"], batch["z"][:, 0]
+        real_images, real_gradients = self.real_pyramids(tf.tile(batch["hr"], [2, 1, 1, 1]))
+        with tf.GradientTape() as tape:
+            images, gradients = self.generator(
+                (tf.tile(lr, [2, 1, 1, 1]), tf.concat([tf.zeros_like(z1), z1], axis=0))
+            )
+            terms = self._reconstruction_terms(images, gradients, real_images, real_gradients)
+            loss = self._weighted_reconstruction(terms)
+        g_norm = self._apply(tape, loss, self.g_optimizer, self.generator.trainable_variables)
+        self._update_average()
+        reconstruction, hallucination = tf.split(images[-1], 2)
+        return {
+            "loss/g/total": loss,
+            **{f"loss/g/{name}": value for name, value in terms.items()},
+            **self._picture_logs(reconstruction, hallucination, None, lr),
+            "norm/g": g_norm,
+        }
+
+    def _train_discriminators(self, real, fakes, lr):
+        """Updates D_I and D_g on one real and several fake (images, gradients) pyramids; returns the logs."""
+        real_inputs = self._d_inputs(*real, lr, is_real=True)
+        fake_inputs = [self._d_inputs(*fake, lr) for fake in fakes]
+        fake_inputs = [[tf.concat(same, axis=0) for same in zip(*inputs)] for inputs in zip(*fake_inputs)]
+        discriminators = (self.image_discriminator, self.gradient_discriminator)
+        logs, loss = {}, 0.0
+        with tf.GradientTape() as tape:
+            for name, d, d_real, d_fake in zip(
+                ("image", "gradient"), discriminators, real_inputs, fake_inputs
+            ):
+                # D: real and fake
+                logits_real, logits_fake = d(d_real), d(d_fake)
+                adversarial = losses.discriminator_loss(logits_real, logits_fake)
+                # D: R1
+                r1 = self._lazy_r1(d, d_real)
+                loss += adversarial + 0.5 * self.loss_config.r1 * r1
+                logs[f"loss/d_{name}/adv"] = adversarial
+                logs[f"loss/d_{name}/r1"] = r1
+                logs[f"score/{name}_real"] = tf.reduce_mean(logits_real)
+                logs[f"score/{name}_fake"] = tf.reduce_mean(logits_fake)
+        logs["norm/d"] = self._apply(tape, loss, self.d_optimizer, self._d_variables)
+        return logs
+
+    def _lazy_r1(self, discriminator, inputs):
+        """R1 on every `r1_interval`-th step, times the interval, 0 between: its mean is the raw penalty."""
+        interval = self.loss_config.r1_interval
+        if self.loss_config.r1 == 0:
+            return tf.constant(0.0)
+        if interval == 1:
+            return losses.r1_penalty(discriminator, inputs)
+        due = tf.equal(self.d_optimizer.iterations.value % interval, 0)
+        return tf.cond(due, lambda: interval * losses.r1_penalty(discriminator, inputs), lambda: 0.0)
+
+    def _reconstruction_terms(self, images, gradients, real_images, real_gradients):
+        """Raw terms of the reconstruction, eq. (6), eq. (7) and the pixel loss, by name."""
+        terms = {
+            "gradient": losses.gradient_loss(gradients, real_gradients),
+            "pixel": losses.pixel_loss(images, real_images),
+        }
+        if self.perceptual is not None:
+            terms["perceptual"] = losses.perceptual_loss(
+                self.perceptual(images[-1]), self.perceptual(real_images[-1])
+            )
+        return terms
+
+    def _weighted_reconstruction(self, terms):
+        weights = self.loss_config
+        loss = weights.gamma * (terms["gradient"] + terms.get("perceptual", 0.0))
+        return loss + weights.pixel * terms["pixel"]
+
+    def _adversarial_terms(self, images, gradients, lr):
+        """G's adversarial losses on one fake: [picture, image gradient]."""
+        for_image, for_gradient = self._d_inputs(images, gradients, lr)
+        return [
+            losses.generator_adversarial_loss(self.image_discriminator(for_image)),
+            losses.generator_adversarial_loss(self.gradient_discriminator(for_gradient)),
+        ]
+
+    def _d_inputs(self, images, gradients, lr, is_real=False):
+        """What D_I and D_g see: the picture's pyramid and F (eq. 12), 0 for real; the gradients' pyramid."""
+        if is_real:
+            residual = tf.zeros_like(lr)
+        else:
+            residual = ops.consistency_residual(
+                images[-1], lr, self.scale, self.loss_config.epsilon, self.downscale_method
+            )
+        return [*images, residual], list(gradients)
+
+    def real_pyramids(self, hr):
+        """The true picture and its image gradient at every scale, coarse to fine.
+
+        Args:
+            hr: float32 `[B, H, W, 3]`.
+
+        Returns:
+            Two lists like the generator's: pictures, and the gradients of those pictures.
+        """
+        factors = [2**k for k in reversed(range(len(self.generator.up_blocks)))]
+        images = [ops.downscale(hr, factor, self.downscale_method) for factor in factors]
+        return images, [self._target_gradient(image) for image in images]
+
+    def _target_gradient(self, images):
+        if self.gradient_channels == 1:
+            images = tf.reduce_mean(images, axis=-1, keepdims=True)
+        return ops.image_gradient(images)
+
+    def _picture_logs(self, reconstruction, hallucination, other_hallucination, lr):
+        """Consistency and spread of the pictures as a user would get them, on the uint8 grid."""
+        logs = {
+            f"{name}/lr_psnr": tf.reduce_mean(
+                metrics.lr_psnr(ops.to_uint8(images), ops.to_uint8(lr), self.scale, self.downscale_method)
+            )
+            for name, images in (("reconstruction", reconstruction), ("hallucination", hallucination))
+        }
+        if other_hallucination is not None:
+            pair = tf.stack([ops.to_uint8(hallucination), ops.to_uint8(other_hallucination)], axis=1)
+            logs["hallucination/sample_std"] = tf.reduce_mean(metrics.sample_std(pair))
+        return logs
+
+    def _apply(self, tape, loss, optimizer, variables):
+        """Applies the gradient of the mean loss over all replicas; returns the gradient's norm."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        # The optimizer sums over replicas, so each contributes its share of the mean.
+        gradients = tape.gradient(loss, variables, output_gradients=tf.constant(1.0 / replicas))
+        optimizer.apply_gradients(zip(gradients, variables))
+        return tf.linalg.global_norm(gradients) * replicas
+
+    def _update_average(self):
+        """`average = decay * average + (1 - decay) * weight`, on every replica."""
+
+        def update(strategy, averages, weights):
+            for average, weight in zip(averages, weights):
+                strategy.extended.update(
+                    average,
+                    lambda a, w: a.assign_add((1.0 - self.ema_decay) * (w - a)),
+                    args=(weight,),
+                    group=False,
+                )
+
+        averages = [v.value for v in self.ema_generator.weights]
+        weights = [v.value for v in self.generator.weights]
+        tf.distribute.get_replica_context().merge_call(update, args=(averages, weights))
+
+    # ---------------------------------------------------------------- measuring
+
+    def test_step(self, batch):
+        """Measures the averaged generator on uint8 pictures: PSNR and SSIM at z = 0, LR-PSNR, sample spread.
+
+        Args:
+            batch: dict as for training; `z` may hold any number >= 2 of noise vectors.
+        """
+        for name, values in self._measure_batch(batch).items():
+            self.test_metrics[name].update_state(values)
+        return {name: metric.result() for name, metric in self.test_metrics.items()}
+
+    def measure(self, batches) -> dict:
+        """Means over all pictures of `metrics.measure`, on one device.
+
+        Args:
+            batches: iterable of batches as for `test_step`.
+
+        Returns:
+            Dict of float: `psnr`, `ssim`, `lr_psnr` at z = 0, and `sample_std`.
+        """
+        measured = [self._measure_batch(batch) for batch in batches]
+        return {name: float(np.mean(np.concatenate([m[name] for m in measured]))) for name in measured[0]}
+
+    @tf.function(reduce_retracing=True)
+    def _measure_batch(self, batch):
+        return metrics.measure(self, batch, self.scale, self.downscale_method)
+
+
+def _part(pyramid, index):
+    """The index-th of the three passes that share one batch, at every scale."""
+    return [tf.split(level, 3)[index] for level in pyramid]

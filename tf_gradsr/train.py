@@ -1,0 +1,117 @@
+"""Train GradSR: python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/quickstart
+
+Started again on the same run_dir, it goes on from the last checkpoint. Ctrl-C saves one before leaving.
+"""
+
+import os
+import sys
+
+from tf_gradsr.command_line import EXIT_BAD_SETTING, Parser, add_config_arguments, config_from
+from tf_gradsr.config import Config, ConfigError
+
+# A trial of every part in about a minute: tiny networks, few pictures, both phases.
+SMOKE = {
+    "data": {"limit": 16},
+    "model": {
+        "blocks": 1,
+        "discriminator_blocks": 1,
+        "widths": [8],
+        "discriminator_widths": [8],
+    },
+    "train": {
+        "steps": 4,
+        "reconstruction_steps": 2,
+        "batch_size": 2,
+        "log_interval": 1,
+        "sample_interval": 2,
+        "validation_interval": 2,
+        "validation_pictures": 4,
+        "checkpoint_interval": 2,
+        "summary_pictures": 4,
+    },
+}
+
+
+def build_parser() -> Parser:
+    """The command line's parser."""
+    parser = Parser(prog="tf_gradsr.train", description=__doc__)
+    parser.add_argument(
+        "--run_dir", type=str, help="Folder of the run, made if needed; resumed if it holds one."
+    )
+    parser.add_argument(
+        "--smoke",
+        action="store_true",
+        help="Try every part with tiny networks for a few steps; not for quality.",
+    )
+    add_config_arguments(parser)
+    return parser
+
+
+def main(argv=None) -> int:
+    """Runs the command line; returns 0 done, 1 failed, 2 bad setting, 128 + n for signal n."""
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    try:
+        config = config_from(arguments)
+        if not arguments.run_dir:
+            raise ConfigError(
+                "run_dir: the folder of the run, for example --run_dir runs/first. Received: nothing"
+            )
+        if arguments.smoke:
+            _make_small(config)
+        return _run(config, arguments.run_dir)
+    except ConfigError as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return EXIT_BAD_SETTING
+    except KeyboardInterrupt:
+        print("Interrupted before anything was to be saved.", file=sys.stderr)
+        return 130
+
+
+def _make_small(config: Config) -> None:
+    for section, settings in SMOKE.items():
+        for name, value in settings.items():
+            setattr(getattr(config, section), name, value)
+
+
+def _run(config, run_dir):
+    # TensorFlow's start-up notes on missing GPUs would bury our own lines; read when it is imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf
+
+    from tf_gradsr.training.callbacks import TrainingDiverged
+    from tf_gradsr.training.trainer import Interrupted, train
+
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    print(
+        f"Training on {f'{gpus} GPU(s)' if gpus else 'the CPU'}, TensorFlow {tf.__version__}", file=sys.stderr
+    )
+    try:
+        summary = train(config, run_dir)
+    except Interrupted as stop:
+        print(
+            f"Stopped at step {stop.step}, checkpoint saved. The same command goes on from there.",
+            file=sys.stderr,
+        )
+        return 128 + stop.signal
+    except (TrainingDiverged, RuntimeError) as error:
+        print(f"tf_gradsr.train: error: {error}", file=sys.stderr)
+        return 1
+    print(f"\nRun folder: {run_dir}\n{summary_table(summary)}")
+    return 0
+
+
+def summary_table(summary: dict) -> str:
+    """The summary as a small table for the terminal."""
+    lines = [f"{'':14}{'PSNR dB':>9}{'SSIM':>8}{'LR-PSNR dB':>12}{'spread (0-255)':>16}"]
+    for row, title in (("bicubic", "bicubic"), ("model", "model, z = 0")):
+        figures = summary[row]
+        spread = f"{figures['sample_std']:.2f}" if "sample_std" in figures else "-"
+        lines.append(
+            f"{title:14}{figures['psnr']:>9.2f}{figures['ssim']:>8.3f}{figures['lr_psnr']:>12.1f}{spread:>16}"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

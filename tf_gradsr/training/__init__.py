@@ -1,0 +1,1 @@
+"""The training run: its folder, its checkpoints and everything around the step."""

@@ -1,0 +1,203 @@
+"""What happens around the training steps: progress, logs, sheets, validation, checkpoints, stopping."""
+
+import math
+import signal
+import sys
+import time
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from tqdm import tqdm
+
+from tf_gradsr.training.run_folder import replaced_when_complete
+from tf_gradsr.training.sample_sheet import sample_sheet
+
+
+class TrainingDiverged(RuntimeError):
+    """A loss or a gradient is not finite. The message names it and the last good checkpoint."""
+
+
+class StepCallback(keras.callbacks.Callback):
+    """A callback that counts steps over the whole run, resumed or not."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.on_step(self.model.step, logs)
+
+    def on_step(self, step: int, logs: dict) -> None:
+        """Called after each step with the number of steps done and the step's figures."""
+
+
+class FiniteCheck(StepCallback):
+    """Stops the run as soon as a loss, score or gradient norm is not finite. Must come first.
+
+    Raises:
+        TrainingDiverged: from `on_step`.
+    """
+
+    def __init__(self, checkpoints):
+        super().__init__()
+        self.checkpoints = checkpoints
+
+    def on_step(self, step, logs):
+        bad = [name for name, value in logs.items() if not math.isfinite(value)]
+        if bad:
+            kept = self.checkpoints.steps()
+            where = f"the last good checkpoint is step {kept[-1]}" if kept else "no checkpoint had been saved"
+            raise TrainingDiverged(
+                f"Step {step}: {', '.join(bad)} is not finite; {where}. "
+                "Lower optimizer.g_learning_rate and d_learning_rate, or raise loss.r1."
+            )
+
+
+class Progress(StepCallback):
+    """A progress bar with losses, pictures a second and time left."""
+
+    def __init__(self, first_step, steps, batch_size):
+        super().__init__()
+        self.batch_size = batch_size
+        # Without a terminal (a log file), a line every ten seconds is enough.
+        interval = 0.2 if sys.stderr.isatty() else 10.0
+        self.bar = tqdm(
+            total=steps, initial=first_step, unit="step", mininterval=interval, dynamic_ncols=True
+        )
+
+    def on_step(self, step, logs):
+        self.bar.update(step - self.bar.n)
+        rate = (self.bar.format_dict["rate"] or 0.0) * self.batch_size
+        shown = {"pictures/s": f"{rate:.1f}", "G": f"{logs['loss/g/total']:.3f}"}
+        if "loss/d_image/adv" in logs:
+            shown["D_I"] = f"{logs['loss/d_image/adv']:.3f}"
+            shown["D_g"] = f"{logs['loss/d_gradient/adv']:.3f}"
+            shown["spread"] = f"{logs['hallucination/sample_std']:.2f}"
+        self.bar.set_postfix(shown, refresh=False)
+
+    def close(self):
+        """Ends the bar's line."""
+        self.bar.close()
+
+
+class MetricsLog(StepCallback):
+    """Writes the mean of every figure since the last line to metrics.jsonl and TensorBoard."""
+
+    def __init__(self, run_folder, writer, interval, batch_size):
+        super().__init__()
+        self.run_folder, self.writer = run_folder, writer
+        self.interval, self.batch_size = interval, batch_size
+        self._restart()
+
+    def _restart(self):
+        self.sums, self.counts, self.steps, self.started = {}, {}, 0, time.monotonic()
+
+    def on_step(self, step, logs):
+        self.steps += 1
+        for name, value in logs.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+            self.counts[name] = self.counts.get(name, 0) + 1
+        if step % self.interval == 0:
+            self.flush(step)
+
+    def on_train_end(self, logs=None):
+        if self.steps:
+            self.flush(self.model.step)
+
+    def flush(self, step):
+        """Writes one line now."""
+        seconds = time.monotonic() - self.started
+        values = {name: self.sums[name] / self.counts[name] for name in self.sums}
+        values["pictures_per_second"] = self.steps * self.batch_size / seconds
+        write_metrics(self.run_folder, self.writer, step, values)
+        self._restart()
+
+
+def write_metrics(run_folder, writer, step, values):
+    """Writes figures of one step to metrics.jsonl and TensorBoard."""
+    run_folder.append_metrics({"step": step, **{name: round(float(v), 6) for name, v in values.items()}})
+    with writer.as_default(step=step):
+        for name, value in values.items():
+            tf.summary.scalar(name, value)
+    writer.flush()
+
+
+class SampleSheets(StepCallback):
+    """Saves the picture grid of the same pictures and the same z all run long."""
+
+    def __init__(self, run_folder, writer, interval, batch):
+        super().__init__()
+        self.run_folder, self.writer, self.interval, self.batch = run_folder, writer, interval, batch
+        self.last = None
+
+    def on_step(self, step, logs):
+        if step % self.interval == 0:
+            self.save(step)
+
+    def save(self, step):
+        """Draws and writes one sheet, once for each step."""
+        if self.last == step:
+            return
+        self.last = step
+        sheet = sample_sheet(self.model, self.batch)
+        path = self.run_folder.samples / f"step_{step:08d}.png"
+        with replaced_when_complete(path) as partial:
+            Image.fromarray(sheet).save(partial)
+        with self.writer.as_default(step=step):
+            tf.summary.image("samples", sheet[np.newaxis])
+        self.writer.flush()
+
+
+class Validation(StepCallback):
+    """Measures the averaged generator on validation pictures."""
+
+    def __init__(self, run_folder, writer, interval, batches):
+        super().__init__()
+        self.run_folder, self.writer, self.interval, self.batches = run_folder, writer, interval, batches
+
+    def on_step(self, step, logs):
+        if step % self.interval == 0:
+            values = {f"validation/{k}": v for k, v in self.model.measure(self.batches).items()}
+            write_metrics(self.run_folder, self.writer, step, values)
+
+
+class CheckpointSaver(StepCallback):
+    """Saves a checkpoint every so many steps, and, when the run is asked to stop, at once."""
+
+    def __init__(self, checkpoints, interval, stop_request):
+        super().__init__()
+        self.checkpoints, self.interval, self.stop_request = checkpoints, interval, stop_request
+
+    def on_step(self, step, logs):
+        if self.stop_request.signal or step % self.interval == 0:
+            self.checkpoints.save()
+        if self.stop_request.signal:
+            self.model.stop_training = True
+
+
+class StopRequest:
+    """Remembers a Ctrl-C or SIGTERM until the step in progress is done. A second Ctrl-C interrupts at once.
+
+    Attributes:
+        signal: number of the signal that came, or None.
+    """
+
+    def __init__(self):
+        self.signal = None
+
+    @contextmanager
+    def listening(self):
+        """Listens while the block runs; then puts the former handlers back."""
+        former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in former:
+            signal.signal(number, self._remember)
+        try:
+            yield self
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    def _remember(self, number, frame):
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+        print("\nStopping after this step; saving a checkpoint ...", file=sys.stderr)

@@ -1,0 +1,103 @@
+"""Checkpoints that a kill cannot break: each is written under a temporary name, then renamed."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import tensorflow as tf
+
+import tf_gradsr
+
+
+class Checkpoints:
+    """The newest checkpoints of a run, one folder each: `step_00001000/`.
+
+    A checkpoint holds G, both discriminators, the average of G, and both optimizers. The step is in the
+    optimizer; the order of the pictures, their flips and every z follow from `train.seed` and the step,
+    so `state.json` needs no more than those two to name the random state and the place in the data.
+
+    Args:
+        folder: path of the run's `checkpoints/`.
+        model: a compiled `GradSR`.
+        seed: `train.seed`.
+        keep: how many of the newest to keep, >= 1.
+    """
+
+    def __init__(self, folder, model, seed: int, keep: int = 2):
+        self.folder = Path(folder)
+        self.model = model
+        self.seed = seed
+        self.keep = keep
+        self.tracked = tf.train.Checkpoint(
+            generator=model.generator,
+            image_discriminator=model.image_discriminator,
+            gradient_discriminator=model.gradient_discriminator,
+            ema_generator=model.ema_generator,
+            g_optimizer=model.g_optimizer,
+            d_optimizer=model.d_optimizer,
+        )
+
+    def steps(self) -> list:
+        """Steps of the complete checkpoints, oldest first."""
+        return sorted(int(path.name[5:]) for path in self.folder.glob("step_*") if path.name[5:].isdigit())
+
+    def restore_latest(self) -> int:
+        """Brings the model back to its newest checkpoint; returns that step, 0 if there is none.
+
+        Raises:
+            RuntimeError: the checkpoint does not fit the model or cannot be read.
+        """
+        for leftover in self.folder.glob(".partial-*"):
+            shutil.rmtree(leftover)
+        if not self.steps():
+            return 0
+        step = self.steps()[-1]
+        folder = self._path(step)
+        try:
+            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            self.tracked.read(str(folder / "state")).assert_consumed()
+        except (OSError, ValueError, AssertionError, tf.errors.OpError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise RuntimeError(
+                f"Checkpoint {folder} cannot be read ({reason}). "
+                "Delete that folder to go on from an older one."
+            ) from error
+        if (state["step"], self.model.step) != (step, step):
+            raise RuntimeError(
+                f"Checkpoint {folder} says step {state['step']}, its weights {self.model.step}."
+            )
+        return step
+
+    def save(self) -> Path:
+        """Writes the model's state under its step, then drops the oldest ones; returns the folder."""
+        step = self.model.step
+        final = self._path(step)
+        if final.exists():
+            return final
+        partial = self.folder / f".partial-{final.name}"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        self.tracked.write(str(partial / "state"))
+        state = {
+            "step": step,
+            "seed": self.seed,
+            "version": tf_gradsr.__version__,
+            "tensorflow": tf.__version__,
+        }
+        (partial / "state.json").write_text(json.dumps(state) + "\n", encoding="utf-8")
+        _flush_to_disk(partial)
+        partial.replace(final)
+        for old in self.steps()[: -self.keep]:
+            shutil.rmtree(self._path(old))
+        return final
+
+    def _path(self, step):
+        return self.folder / f"step_{step:08d}"
+
+
+def _flush_to_disk(folder):
+    """Waits until the files are on disk, so that the rename cannot overtake them in a power cut."""
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())

@@ -1,0 +1,116 @@
+"""The folder of one training run: what lies where, and writing it so that a kill leaves no half file."""
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+from tf_gradsr.command_line import load_config, save_config
+from tf_gradsr.config import Config, ConfigError
+
+# Settings that a resumed run may change: how long, how often, and where the pictures lie.
+RESUMABLE = {
+    "train.steps",
+    "train.log_interval",
+    "train.sample_interval",
+    "train.validation_interval",
+    "train.validation_pictures",
+    "train.checkpoint_interval",
+    "train.keep_checkpoints",
+    "train.summary_pictures",
+    "data.path",
+    "data.cache",
+    "data.cache_dir",
+}
+
+
+class RunFolder:
+    """Paths of a run, made on demand.
+
+    Layout: `config.yaml`, `metrics.jsonl`, `events/` (TensorBoard), `samples/step_*.png`, `checkpoints/`,
+    `generator.weights.h5` (the averaged generator) and `summary.json`.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.config = self.path / "config.yaml"
+        self.metrics = self.path / "metrics.jsonl"
+        self.events = self.path / "events"
+        self.samples = self.path / "samples"
+        self.checkpoints = self.path / "checkpoints"
+        self.weights = self.path / "generator.weights.h5"
+        self.summary = self.path / "summary.json"
+
+    def prepare(self, config: Config) -> None:
+        """Makes the folder and writes config.yaml, or checks that a run to be resumed has the same settings.
+
+        Raises:
+            ConfigError: the folder cannot be made, or holds a run with other settings.
+        """
+        try:
+            for folder in (self.path, self.events, self.samples, self.checkpoints):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"run_dir: a folder that can be written. Received: {self.path} ({error.strerror})"
+            ) from error
+        if self.config.exists():
+            self._check_same(config)
+        with replaced_when_complete(self.config) as partial:
+            save_config(config, partial)
+
+    def _check_same(self, config):
+        before, now = _flat(load_config(self.config).as_dict()), _flat(config.as_dict())
+        changed = [name for name in now if before[name] != now[name] and name not in RESUMABLE]
+        if changed:
+            name = changed[0]
+            raise ConfigError(
+                f"{name}: a run is resumed with its own settings, {before[name]} here; "
+                f"choose another run_dir for a new run. Received: {now[name]}"
+            )
+
+    def forget_metrics_after(self, step: int) -> None:
+        """Drops the lines of metrics.jsonl beyond a checkpoint's step: the resumed run writes them again."""
+        if not self.metrics.exists():
+            return
+        lines = []
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            try:
+                keep = json.loads(line)["step"] <= step
+            except ValueError:  # a line cut off by a kill
+                keep = False
+            if keep:
+                lines.append(line + "\n")
+        with replaced_when_complete(self.metrics) as partial:
+            partial.write_text("".join(lines), encoding="utf-8")
+
+    def append_metrics(self, values: dict) -> None:
+        """Adds one line to metrics.jsonl."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def write_summary(self, summary: dict) -> None:
+        """Writes summary.json."""
+        with replaced_when_complete(self.summary) as partial:
+            partial.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def replaced_when_complete(path):
+    """Gives a temporary path beside `path` and moves it into place when the block ends without an error.
+
+    The temporary name keeps the ending, which some writers look at.
+    """
+    path = Path(path)
+    partial = path.with_name(f".partial-{path.name}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _flat(settings):
+    """{"train": {"steps": 1}} -> {"train.steps": 1}"""
+    return {
+        f"{section}.{name}": value for section, inner in settings.items() for name, value in inner.items()
+    }

@@ -1,0 +1,70 @@
+"""The picture grid that shows how a run is doing: one row a face, one column a kind of picture."""
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
+
+from tf_gradsr import metrics, ops
+
+_GAP = 4
+_TITLE_HEIGHT = 18
+
+
+def sample_sheet(model, batch) -> np.ndarray:
+    """Draws LR, bicubic, z = 0, each z, the truth and image gradients, with titles.
+
+    Args:
+        model: a `GradSR`.
+        batch: dict of `lr` float32 `[B, h, w, 3]`, `hr` float32 `[B, H, W, 3]` in [-1, 1], and `z` float32
+            `[B, N, m]`.
+
+    Returns:
+        uint8 `[height, width, 3]`, one row for each of the B pictures.
+    """
+    lr, hr, z = batch["lr"], batch["hr"], batch["z"]
+    image, gradient = model((lr, tf.zeros_like(z[:, 0])))
+    columns = {
+        "LR": tf.cast(ops.upscale_nearest(ops.to_uint8(lr), model.scale), tf.uint8),
+        "bicubic": metrics.bicubic(lr, model.scale),
+        "z = 0": ops.to_uint8(image),
+    }
+    sample_gradient = gradient
+    for n, z_n in enumerate(tf.unstack(z, axis=1), 1):
+        sample, sample_gradient = model((lr, z_n))
+        columns[f"z{n}"] = ops.to_uint8(sample)
+    columns["truth"] = ops.to_uint8(hr)
+    columns["grad z = 0"] = gradient_picture(gradient)
+    columns[f"grad z{z.shape[1]}"] = gradient_picture(sample_gradient)
+    columns["grad truth"] = gradient_picture(ops.image_gradient(hr))
+    return _grid({title: np.asarray(pictures) for title, pictures in columns.items()})
+
+
+def gradient_picture(gradient):
+    """Image gradients as pictures: 0 is black, 1 and more (half the range between black and white) is full.
+
+    Args:
+        gradient: float32 `[B, H, W, 1 or 3]`, >= 0.
+
+    Returns:
+        uint8 `[B, H, W, 3]`.
+    """
+    gradient = tf.broadcast_to(gradient, [*gradient.shape[:3], 3])
+    return ops.to_uint8(2.0 * tf.minimum(gradient, 1.0) - 1.0)
+
+
+def _grid(columns):
+    rows, height, width = next(iter(columns.values())).shape[:3]
+    sheet = Image.new(
+        "RGB",
+        (len(columns) * (width + _GAP) + _GAP, rows * (height + _GAP) + _GAP + _TITLE_HEIGHT),
+        "white",
+    )
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=13)
+    for column, (title, pictures) in enumerate(columns.items()):
+        left = _GAP + column * (width + _GAP)
+        draw.text((left, 2), title, fill="black", font=font)
+        for row, picture in enumerate(pictures):
+            top = _TITLE_HEIGHT + _GAP + row * (height + _GAP)
+            sheet.paste(Image.fromarray(picture), (left, top))
+    return np.asarray(sheet)

@@ -1,0 +1,181 @@
+"""One training run from a config to a run folder."""
+
+import contextlib
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_gradsr import metrics, ops
+from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
+from tf_gradsr.models import GradSR
+from tf_gradsr.training.callbacks import (
+    CheckpointSaver,
+    FiniteCheck,
+    MetricsLog,
+    Progress,
+    SampleSheets,
+    StopRequest,
+    Validation,
+)
+from tf_gradsr.training.checkpoints import Checkpoints
+from tf_gradsr.training.optimizers import build_optimizers, ema_decay
+from tf_gradsr.training.run_folder import RunFolder, replaced_when_complete
+
+SHEET_ROWS = 4
+SHEET_SAMPLES = 3
+# Samples behind each `sample_std`.
+MEASURED_SAMPLES = 4
+
+
+class Interrupted(Exception):
+    """The run was asked to stop and has saved a checkpoint.
+
+    Attributes:
+        step: steps done. signal: number of the signal that asked.
+    """
+
+    def __init__(self, step, signal_number):
+        super().__init__(f"stopped at step {step}")
+        self.step, self.signal = step, signal_number
+
+
+def train(config: Config, run_dir, progress: bool = True) -> dict:
+    """Trains, or goes on training, the model of a config in a run folder.
+
+    Args:
+        config: a checked `Config`.
+        run_dir: path of the run folder; if it holds checkpoints, the run goes on from the newest.
+        progress: show progress bars on standard error.
+
+    Returns:
+        The summary, as in summary.json: `bicubic` and `model`, each a dict of mean figures on test pictures.
+
+    Raises:
+        ConfigError: a setting cannot work here.
+        Interrupted: Ctrl-C or SIGTERM; a checkpoint is saved.
+        TrainingDiverged: a figure is not finite.
+    """
+    folder = RunFolder(run_dir)
+    keras.utils.set_random_seed(config.train.seed)
+    if config.train.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    strategy = choose_strategy(config)
+    pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
+    with strategy.scope():
+        model = build_model(config)
+    folder.prepare(config)
+    checkpoints = Checkpoints(folder.checkpoints, model, config.train.seed, config.train.keep_checkpoints)
+    step = checkpoints.restore_latest()
+    if step:
+        print(f"Going on from step {step} of {folder.path}", file=sys.stderr)
+        folder.forget_metrics_after(step)
+
+    _fit(model, config, pictures, folder, checkpoints, progress)
+    checkpoints.save()
+    with replaced_when_complete(folder.weights) as partial:
+        model.ema_generator.save_weights(partial)
+    summary = summarize(model, pictures["test"], config)
+    folder.write_summary(summary)
+    return summary
+
+
+def choose_strategy(config: Config):
+    """`MirroredStrategy` over all visible GPUs, or the default strategy on one device.
+
+    Raises:
+        ConfigError: the global batch cannot be shared equally.
+    """
+    devices = tf.config.list_logical_devices("GPU")
+    if len(devices) < 2:
+        return tf.distribute.get_strategy()
+    if config.train.batch_size % len(devices):
+        raise ConfigError(
+            f"train.batch_size: a multiple of the number of GPUs, {len(devices)}. "
+            f"Received: {config.train.batch_size}"
+        )
+    return tf.distribute.MirroredStrategy()
+
+
+def build_model(config: Config) -> GradSR:
+    """The compiled model of a config. Call it inside the strategy's scope."""
+    model = GradSR(config)
+    g_optimizer, d_optimizer = build_optimizers(config)
+    decay = ema_decay(config.optimizer.ema_half_life, config.train.batch_size)
+    model.compile(config.loss, g_optimizer, d_optimizer, decay)
+    return model
+
+
+def _fit(model, config, pictures, folder, checkpoints, progress):
+    """Runs `fit` on what is left of each phase: reconstruction alone, then the full objective."""
+    settings, start = config.train, model.step
+    writer = tf.summary.create_file_writer(str(folder.events))
+    stop_request = StopRequest()
+    sheet_batch = next(
+        iter(evaluation_batches(pictures["validation"], config, SHEET_ROWS, SHEET_ROWS, SHEET_SAMPLES))
+    )
+    validation = evaluation_batches(
+        pictures["validation"], config, settings.batch_size, settings.validation_pictures, 2
+    )
+    sheets = SampleSheets(folder, writer, settings.sample_interval, sheet_batch)
+    sheets.set_model(model)
+    callbacks = [
+        FiniteCheck(checkpoints),
+        MetricsLog(folder, writer, settings.log_interval, settings.batch_size),
+        sheets,
+        Validation(folder, writer, settings.validation_interval, validation),
+        CheckpointSaver(checkpoints, settings.checkpoint_interval, stop_request),
+    ]
+    if start == 0:
+        sheets.save(0)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(stop_request.listening())
+        if progress:
+            callbacks.append(Progress(start, settings.steps, settings.batch_size))
+            stack.callback(callbacks[-1].close)
+        for reconstruction_only, end in _phases(config):
+            if model.step >= end:
+                continue
+            model.reconstruction_only = reconstruction_only
+            model.make_train_function(force=True)
+            batches = training_batches(pictures["train"], config, model.step, end - model.step)
+            model.fit(
+                batches,
+                epochs=1,
+                steps_per_epoch=end - model.step,
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=0,
+            )
+            if stop_request.signal:
+                raise Interrupted(model.step, stop_request.signal)
+    sheets.save(model.step)
+
+
+def _phases(config):
+    """(whether G is trained alone, the step at which the phase ends) of both phases."""
+    steps = config.train.steps
+    return [(True, min(config.train.reconstruction_steps, steps)), (False, steps)]
+
+
+def summarize(model, pictures, config: Config) -> dict:
+    """Mean figures of bicubic upscaling and of the model on the first `train.summary_pictures` pictures.
+
+    Returns:
+        `{"bicubic": {"psnr", "ssim", "lr_psnr"}, "model": {"psnr", "ssim", "lr_psnr", "sample_std"}}`: dB at
+        z = 0, SSIM at z = 0, dB at LR size, grey levels over four samples.
+    """
+    batches = evaluation_batches(
+        pictures, config, config.train.batch_size, config.train.summary_pictures, MEASURED_SAMPLES
+    )
+    bicubic = {"psnr": [], "ssim": [], "lr_psnr": []}
+    for batch in batches:
+        image, truth = metrics.bicubic(batch["lr"], model.scale), ops.to_uint8(batch["hr"])
+        bicubic["psnr"].append(metrics.psnr(image, truth))
+        bicubic["ssim"].append(metrics.ssim(image, truth))
+        lr = ops.to_uint8(batch["lr"])
+        bicubic["lr_psnr"].append(metrics.lr_psnr(image, lr, model.scale, config.data.downscale))
+    means = {name: float(np.mean(np.concatenate(values))) for name, values in bicubic.items()}
+    return {"bicubic": means, "model": model.measure(batches)}
