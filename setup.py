@@ -27,6 +27,9 @@ setup(
         "tensorflow-datasets>=4.9.7",
         "jsonargparse[signatures]>=4.40",
         "numpy",
+        # TFDS imports both when it prepares a data set, without asking for them.
+        "importlib_resources",
+        "beautifulsoup4",
         "pillow>=10.1",
         "psutil",
         "pyyaml",

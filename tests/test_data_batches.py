@@ -130,7 +130,7 @@ def test_examples_depend_on_their_number_not_on_the_batch_size():
 def test_any_step_is_reached_at_once():
     start = time.monotonic()
     batch = next(iter(training_batches(random_pictures(5), make_config(), start_step=10**9)))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
     assert np.isfinite(batch["z"]).all()
 
 

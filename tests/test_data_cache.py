@@ -43,7 +43,9 @@ def test_file_and_memory_hold_the_same(config):
     in_memory = load(config, cache="memory")
     np.testing.assert_array_equal(in_file.array, in_memory.array)
     assert in_file.skipped == in_memory.skipped and in_file.skipped[0][0] == "train/broken.png"
-    for one, other in zip(*(training_batches(pictures, config, num_steps=3) for pictures in (in_file, in_memory))):
+    for one, other in zip(
+        *(training_batches(pictures, config, num_steps=3) for pictures in (in_file, in_memory))
+    ):
         np.testing.assert_array_equal(one["hr"], other["hr"])
 
 
@@ -98,7 +100,7 @@ def test_an_interrupted_fill_leaves_nothing(config, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tf_gradsr.data.cache.os.replace", interrupt)
+    monkeypatch.setattr(Path, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         load(config)
     assert cache_files(config) == []

@@ -51,5 +51,5 @@ def test_small_enough_to_ship_and_free_of_local_paths():
     for path in files:
         if path.suffix == ".json":
             text = path.read_text()
-            assert not any(prefix in text for prefix in ('"/', "/home", "/tmp", "/work", "file:"))
+            assert not any(start in text for start in ('"/', "file:", ":\\"))
             assert "__main__" not in text

@@ -144,7 +144,9 @@ def test_unreadable_pictures_are_skipped_counted_and_named(tmp_path, caplog):
 def test_only_unreadable_pictures_are_an_error(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no")
     (tmp_path / "b.png").write_bytes(b"no")
-    with pytest.raises(ConfigError, match=r"^data\.path: .*Received: 2 files, none readable, the first a\.png"):
+    with pytest.raises(
+        ConfigError, match=r"^data\.path: .*Received: 2 files, none readable, the first a\.png"
+    ):
         load(tmp_path)
 
 

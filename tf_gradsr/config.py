@@ -92,6 +92,8 @@ class LossConfig:
     """Slack of the consistency residual F, in grey levels, eq. 12 (paper 4.1: 0.1)."""
     pixel: NonNegativeFloat = 0.0
     """Weight of the mean absolute error of the reconstruction at every scale (not in the paper: 0)."""
+    coupling: NonNegativeFloat = 0.0
+    """Weight of the mean absolute difference between a hallucination's own image gradient and the one G puts out (not in the paper: 0)."""
     perceptual: Literal["vgg16", "none"] = "vgg16"
     """Features of the perceptual loss, eq. 6: VGG-16 trained on ImageNet, or none."""
     vgg_weights: str = "imagenet"

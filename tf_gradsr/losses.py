@@ -59,6 +59,22 @@ def pyramid_mean_absolute_error(fakes, reals):
     return tf.add_n([tf.reduce_mean(tf.abs(f - r)) for f, r in zip(fakes, reals)]) / len(fakes)
 
 
+def coupling_loss(g_fake, g_of_image):
+    """How far the image gradient that G puts out is from that of the picture it puts out. Not in the paper.
+
+    Hallucinations have no truth to compare with. Without this term L_z, which sees the gradient output alone,
+    can be raised there without any change of the picture.
+
+    Args:
+        g_fake: float32 `[B, H, W, C]`, G's gradient output.
+        g_of_image: float32 `[B, H, W, C]`, `ops.image_gradient` of G's picture.
+
+    Returns:
+        Scalar >= 0, the mean absolute error; differentiable in both.
+    """
+    return pyramid_mean_absolute_error(g_fake, g_of_image)
+
+
 def diversity_loss(g1, g2, z1, z2, tau=10.0):
     """Diversity L_z (paper eq. 8): how far image gradients move for a move of z. The generator maximises it.
 

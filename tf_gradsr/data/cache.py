@@ -87,7 +87,7 @@ def write_rows(path, decoded, hr_shape):
             manifest = {"shape": [count, *hr_shape, 3], "skipped": decoded.skipped, "crc32": checksum}
             encoded = json.dumps(manifest).encode()
             file.write(encoded + len(encoded).to_bytes(LENGTH_BYTES, "little"))
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 

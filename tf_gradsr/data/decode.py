@@ -25,7 +25,7 @@ def decode_picture(file) -> Image.Image:
     if picture.mode in SIXTEEN_BITS:
         levels = np.asarray(picture, np.float32) / 257.0
         picture = Image.fromarray(np.uint8(np.clip(levels + 0.5, 0.0, 255.0)))
-    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)

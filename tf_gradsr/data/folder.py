@@ -15,8 +15,8 @@ from tf_gradsr.config import Config, ConfigError
 from tf_gradsr.data.source import Source, source_of_files
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-# Folders that are splits; of two names the last wins.
-FOLDERS = {"train": ["train"], "validation": ["val", "validation"], "test": ["test"]}
+# Folders that are splits; of two names the first wins.
+FOLDERS = {"train": ["train"], "validation": ["validation", "val"], "test": ["test"]}
 # Each split's share of the hash range [0, 1).
 SHARES = {"train": (0.0, 0.9), "validation": (0.9, 0.95), "test": (0.95, 1.0)}
 
@@ -55,7 +55,9 @@ def split_folders(root):
     """Returns the folders of the splits found; an empty dict if the folder is not divided."""
     found = {}
     for split, names in FOLDERS.items():
-        found.update({split: root / name for name in names if (root / name).is_dir()})
+        present = [root / name for name in names if (root / name).is_dir()]
+        if present:
+            found[split] = present[0]
     return found if "train" in found and len(found) > 1 else {}
 
 

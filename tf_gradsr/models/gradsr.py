@@ -152,6 +152,9 @@ class GradSR(keras.Model):
                 hallucination[1][-1], _part(gradients, 2)[-1], z1, z2, self.loss_config.tau
             )
             loss -= self.loss_config.alpha * diversity
+            # G: a hallucination's gradient is that of its picture (ours, 0 in the paper)
+            coupling = losses.coupling_loss(hallucination[1][-1], self._target_gradient(hallucination[0][-1]))
+            loss += self.loss_config.coupling * coupling
         g_norm = self._apply(g_tape, loss, self.g_optimizer, self.generator.trainable_variables)
         self._update_average()
 
@@ -162,6 +165,7 @@ class GradSR(keras.Model):
             **{f"loss/g/reconstruction_{n}": v for n, v in zip(names, adversarial)},
             **{f"loss/g/hallucination_{n}": v for n, v in zip(names, hallucination_adversarial)},
             "loss/g/diversity": diversity,
+            "loss/g/coupling": coupling,
             **d_logs,
             **self._picture_logs(reconstruction[0][-1], hallucination[0][-1], _part(images, 2)[-1], lr),
             "norm/g": g_norm,

@@ -29,13 +29,17 @@ class Checkpoints:
         self.model = model
         self.seed = seed
         self.keep = keep
+        # Lists of variables: given a Keras 3 network, Checkpoint leaves out layers that it holds in lists.
+        parts = {
+            "generator": model.generator,
+            "image_discriminator": model.image_discriminator,
+            "gradient_discriminator": model.gradient_discriminator,
+            "ema_generator": model.ema_generator,
+            "g_optimizer": model.g_optimizer,
+            "d_optimizer": model.d_optimizer,
+        }
         self.tracked = tf.train.Checkpoint(
-            generator=model.generator,
-            image_discriminator=model.image_discriminator,
-            gradient_discriminator=model.gradient_discriminator,
-            ema_generator=model.ema_generator,
-            g_optimizer=model.g_optimizer,
-            d_optimizer=model.d_optimizer,
+            **{name: [variable.value for variable in part.variables] for name, part in parts.items()}
         )
 
     def steps(self) -> list:
@@ -57,7 +61,7 @@ class Checkpoints:
         try:
             state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             self.tracked.read(str(folder / "state")).assert_consumed()
-        except (OSError, ValueError, AssertionError, tf.errors.OpError) as error:
+        except (OSError, ValueError, IndexError, AssertionError, tf.errors.OpError) as error:
             reason = " ".join(str(error).split())[:200]
             raise RuntimeError(
                 f"Checkpoint {folder} cannot be read ({reason}). "

@@ -1,0 +1,82 @@
+"""TensorFlow settings for all tests, and the tiny pictures and models that they share."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
+from tf_gradsr.models import GradSR
+
+# Two logical CPU devices for the tests of replicas; must come before TensorFlow's first operation.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+# The tolerances are those of full float32, on a GPU too.
+tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+@pytest.fixture
+def rng():
+    """The test's own source of random numbers."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def pictures(rng):
+    """Maker of random pictures on the uint8 grid of [-1, 1], float32."""
+    return lambda *shape: (rng.integers(0, 256, shape) * (2 / 255) - 1).astype(np.float32)
+
+
+@pytest.fixture
+def batches(rng):
+    """Maker of a training batch of smooth random pictures, LR being the rounded block mean of HR."""
+
+    def make(lr_shape=(4, 4), scale=2, size=2, z_size=4, count=2):
+        height, width = lr_shape
+        coarse = rng.uniform(-0.8, 0.8, (size, 3, 3, 3)).astype(np.float32)
+        hr = np.asarray(tf.image.resize(coarse, (height * scale, width * scale), "bicubic")).clip(-1, 1)
+        blocks = hr.reshape(size, height, scale, width, scale, 3).mean((2, 4))
+        lr = np.round((blocks + 1) * 127.5) / 127.5 - 1
+        z = rng.normal(size=(size, count, z_size))
+        return {name: tf.constant(x, tf.float32) for name, x in (("lr", lr), ("hr", hr), ("z", z))}
+
+    return make
+
+
+@pytest.fixture
+def tiny_config():
+    """Maker of a config of tiny networks without VGG-16; settings of the model by name."""
+
+    def make(lr_size=4, downscale="area", loss=None, **model):
+        settings = {"scale": 2, "blocks": 1, "widths": [8], "z_size": 4, "discriminator_blocks": 1, **model}
+        return Config(
+            data=DataConfig(lr_size=lr_size, downscale=downscale),
+            model=ModelConfig(**settings),
+            loss=LossConfig(**{"perceptual": "none", "pixel": 1.0, **(loss or {})}),
+        )
+
+    return make
+
+
+@pytest.fixture
+def tiny_model(tiny_config):
+    """Maker of a compiled `GradSR` with tiny networks, plain SGD unless told otherwise."""
+
+    def make(g_optimizer=None, d_optimizer=None, ema_decay=0.5, seed=0, **settings):
+        keras.utils.set_random_seed(seed)
+        config = tiny_config(**settings)
+        model = GradSR(config)
+        model.compile(
+            config.loss,
+            g_optimizer or keras.optimizers.SGD(0.005),
+            d_optimizer or keras.optimizers.SGD(0.005),
+            ema_decay,
+        )
+        return model
+
+    return make
