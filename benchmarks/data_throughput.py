@@ -1,37 +1,59 @@
-"""How fast the data arrives: python benchmarks/data_throughput.py
+"""How fast the data arrives, beside how fast training uses it: python benchmarks/data_throughput.py
 
-Prints how long the embedded faces take to decode, and the pictures a second that `training_batches` delivers
-at 128x128 and batch 8 to a consumer that does nothing.
+Prints how long the embedded faces take to decode, the pictures a second that `training_batches` delivers to a
+consumer that does nothing, those that each phase of configs/quickstart.yaml trains on, and the ratios.
 """
 
 import argparse
 import itertools
+import os
 import time
+from pathlib import Path
 
-from tf_gradsr.config import Config, DataConfig
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+
+from tf_gradsr.command_line import load_config
 from tf_gradsr.data import load_pictures, training_batches
+from tf_gradsr.training.trainer import build_model
+
+QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
+
+
+def pictures_per_second(consume, batches, warm_up, seconds):
+    """Pictures a second that `consume` takes from an endless dataset."""
+    batches = iter(batches)
+    for batch in itertools.islice(batches, warm_up):
+        consume(batch)
+    used, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        batch = next(batches)
+        consume(batch)
+        used += len(batch["hr"])
+    return used / (time.perf_counter() - start)
 
 
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5.0, help="how long to measure (default: 5)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long to measure each (default: 20)")
     options = parser.parse_args()
-    config = Config(data=DataConfig(source="faces"))
+    config = load_config(QUICKSTART)
 
     start = time.perf_counter()
     pictures = load_pictures(config, "train", progress=False)
-    print(f"fill: {len(pictures)} pictures in {time.perf_counter() - start:.1f} s")
+    print(f"decoding: {len(pictures)} pictures in {time.perf_counter() - start:.1f} s")
 
-    batches = iter(training_batches(pictures, config))
-    for _ in itertools.islice(batches, 50):
-        pass  # Warm up: tracing, autotuning.
-    delivered, start, cpu = 0, time.perf_counter(), time.process_time()
-    while time.perf_counter() - start < options.seconds:
-        delivered += len(next(batches)["hr"])
-    elapsed, cpu = time.perf_counter() - start, time.process_time() - cpu
-    print(f"training_batches: {delivered / elapsed:.0f} pictures a second")
-    print(f"processor time: {1000 * cpu / delivered:.2f} ms a picture")
+    batches = training_batches(pictures, config)
+    delivered = pictures_per_second(lambda batch: None, batches, 50, options.seconds)
+    print(f"training_batches: {delivered:.0f} pictures a second")
+
+    model = build_model(config)
+    for phase, reconstruction_only in (("reconstruction", True), ("full", False)):
+        model.reconstruction_only = reconstruction_only
+        used = pictures_per_second(tf.function(model.train_step), batches, 3, options.seconds)
+        print(f"{phase} step: {used:.1f} pictures a second; the data is {delivered / used:.0f} times as fast")
 
 
 if __name__ == "__main__":

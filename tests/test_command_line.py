@@ -53,6 +53,7 @@ def run_train(*arguments):
         (["--data.source", "folder"], "data.path", "folder of pictures"),
         (["--data.source", "faces", "--data.path", "x"], "data.path", "take no path"),
         (["--data.crop", "8"], "data.crop", "at least the LR size, 16"),
+        (["--data.lr_size", "2", "--model.scale", "4"], "data.lr_size", "at least 11 pixels"),
         (["--loss.perceptual", "none"], "loss.pixel", "above 0"),
         (["--model.consistency", "exact", "--data.downscale", "bicubic"], "data.downscale", "area"),
         (["--config", "no_such_file.yaml"], "config", "no_such_file.yaml"),

@@ -80,9 +80,10 @@ def test_up_block_is_the_papers(rng, channels):
     randomize(block, rng)
     features, image, gradient = inputs
     shared = lrelu(conv(features.repeat(2, 1).repeat(2, 2), block.shared))
-    step = conv(lrelu(conv(shared, block.image_features)), block.to_image)
+    for_image, for_gradient = np.split(lrelu(conv(shared, block.domains)), 2, axis=-1)
+    step = conv(for_image, block.to_image)
     image = np.asarray(tf.image.resize(image, (6, 8), "bilinear")) + step
-    step = conv(lrelu(conv(shared, block.gradient_features)), block.to_gradient)
+    step = conv(for_gradient, block.to_gradient)
     gradient = np.maximum(np.asarray(tf.image.resize(gradient, (6, 8), "bilinear")) + step, 0)
     assert (gradient == 0).any() and (gradient > 0).any()
     for result, expected in zip(block(*inputs), (shared, image, gradient)):
@@ -459,9 +460,10 @@ def reference_step(model, batch, loss, rate, features):
 
 
 @pytest.mark.parametrize(
-    ("gradient_channels", "consistency", "r1_interval"), [(3, "learned", 1), (1, "exact", 3)]
+    ("gradient_channels", "consistency", "r1_interval", "in_graph"),
+    [(3, "learned", 1, False), (1, "exact", 3, True)],
 )
-def test_train_step_is_the_papers(rng, tiny_model, batches, gradient_channels, consistency, r1_interval):
+def test_train_step_is_the_papers(tiny_model, batches, gradient_channels, consistency, r1_interval, in_graph):
     loss = {"gamma": 3.0, "beta": 0.5, "alpha": 2.0, "pixel": 1.5, "coupling": 0.7,
             "r1": 1000.0, "r1_interval": r1_interval}  # fmt: skip
     batch = batches((4, 3), scale=4)
@@ -485,7 +487,7 @@ def test_train_step_is_the_papers(rng, tiny_model, batches, gradient_channels, c
 
     model, reference = make(), make()
     before = [values(network) for network in networks(model)]
-    model.train_step(batch)
+    fit(model, batch, 1) if in_graph else model.train_step(batch)
     reference_step(reference, batch, LossConfig(**loss), 0.02, features)
     for start, network, expected in zip(before, networks(model), networks(reference)):
         assert largest_change(start, values(network)) > 0.01

@@ -42,6 +42,11 @@ def test_defaults_are_the_papers_two_adams():
         assert float(adam.learning_rate) == pytest.approx(rate)
 
 
+def test_the_cosine_starts_from_the_peak_after_the_warmup():
+    schedule = WarmupCosine(2.0, 110, warmup_steps=10, cosine=True)
+    np.testing.assert_allclose(rates(schedule, [4, 9, 10, 60, 110]), [1, 2, 2, 1, 0], atol=1e-6)
+
+
 def test_the_discriminators_cosine_starts_when_they_do():
     config = Config()
     config.optimizer.schedule = "cosine"

@@ -26,6 +26,10 @@ Momentum = restricted_number_type(
 )
 
 
+# tf.image.ssim's window; smaller pictures cannot be measured.
+SSIM_WINDOW = 11
+
+
 class ConfigError(ValueError):
     """A setting that cannot work. The message names the setting, what is allowed and what came."""
 
@@ -117,9 +121,9 @@ class OptimizerConfig:
     beta_2: Momentum = 0.9
     """Adam's beta2 (paper 4.1: 0.9)."""
     schedule: Literal["constant", "cosine"] = "constant"
-    """cosine: both rates fall to 0 along half a cosine over train.steps (paper: constant)."""
+    """cosine: after the warm-up, each rate falls to 0 along half a cosine until train.steps (paper: constant)."""
     warmup_steps: NonNegativeInt = 0
-    """Both rates rise linearly from 0 over so many steps (paper: 0)."""
+    """Each rate rises linearly to its value over so many of its first steps (paper: 0)."""
     ema_half_life: NonNegativeFloat = 5541.0
     """Half-life of the average of G's weights, in pictures; 5541 is a decay of 0.999 at batch 8 (silent in the paper)."""
 
@@ -203,6 +207,11 @@ def check_config(config: Config) -> Config:
     size = config.data.lr_size
     if not isinstance(size, int) and len(size) != 2:
         raise ConfigError(f"data.lr_size: a side or [height, width]. Received: {size}")
+    if min(config.hr_shape) < SSIM_WINDOW:
+        raise ConfigError(
+            f"data.lr_size: HR sides, LR times model.scale, of at least {SSIM_WINDOW} pixels, the window of SSIM. "
+            f"Received: {size}, {config.hr_shape[0]}x{config.hr_shape[1]} at scale {config.model.scale}"
+        )
     for name in ("widths", "discriminator_widths"):
         if getattr(config.model, name) == []:
             raise ConfigError(f"model.{name}: at least one entry, the channels at LR size. Received: []")

@@ -49,13 +49,16 @@ def pyramid_mean_absolute_error(fakes, reals):
     """Mean over the list of the mean absolute difference of each pair; a tensor is a list of one.
 
     Raises:
-        ValueError: the lists differ in length, which zip would hide.
+        ValueError: the lists differ in length, which zip would hide, or a pair differs in shape, which
+            broadcasting would.
     """
     fakes, reals = (x if isinstance(x, (list, tuple)) else [x] for x in (fakes, reals))
     if len(fakes) != len(reals):
         raise ValueError(
             f"Both lists must have the same length. Received: {len(fakes)} fake, {len(reals)} real tensors."
         )
+    for fake, real in zip(fakes, reals):
+        tf.TensorShape(fake.shape).assert_is_compatible_with(real.shape)
     return tf.add_n([tf.reduce_mean(tf.abs(f - r)) for f, r in zip(fakes, reals)]) / len(fakes)
 
 

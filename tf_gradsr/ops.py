@@ -67,8 +67,10 @@ def downscale(images, factor, method="area"):
         float32 `[B, H / factor, W / factor, C]`. "bicubic" can overshoot the input's range.
 
     Raises:
-        ValueError: unknown method, or sides known not to be multiples of the factor.
+        ValueError: unknown method, a factor below 1, or sides known not to be multiples of the factor.
     """
+    if factor < 1:
+        raise ValueError(f"factor must be a whole number >= 1. Received: factor={factor}.")
     height, width = images.shape[1], images.shape[2]
     if any(side is not None and side % factor for side in (height, width)):
         raise ValueError(

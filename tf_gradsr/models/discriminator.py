@@ -13,12 +13,16 @@ class Discriminator(keras.Model):
     Args:
         widths: list of int, channels at LR size, then after each doubling (the generator's order).
         blocks: int, residual blocks at LR size.
+        channels: int, channels of the pictures it sees: 3 for D_I, those of the gradients for D_g.
         conditional: bool. True: D_I, which takes F (paper eq. 12) concatenated before its last
             convolutions; False: D_g, which takes pictures of gradients alone.
 
     Call: a list, coarse to fine, of float32 `[B, 2^k h, 2^k w, C]`; for a conditional one followed by F,
     float32 `[B, h, w, 3]`, as the last element. -> float32 `[B, h, w, widths[0]]`, the features of the last
     convolution: logits, positive for real (no dense layer, paper 3.2).
+
+    Raises:
+        ValueError: as many pictures as scales are needed.
     """
 
     def __init__(self, widths=(64, 48, 32, 16), blocks=8, channels=3, conditional=False, **kwargs):
@@ -51,6 +55,11 @@ class Discriminator(keras.Model):
 
     def call(self, inputs):
         pyramid = inputs[:-1] if self.conditional else inputs
+        if len(pyramid) != len(self.down_blocks):
+            raise ValueError(
+                f"A discriminator of {len(self.down_blocks)} scales takes as many pictures. "
+                f"Received: {len(pyramid)}."
+            )
         features = None
         for image, block in zip(reversed(pyramid), reversed(self.down_blocks)):
             features = block(image, features)

@@ -292,7 +292,7 @@ class GradSR(keras.Model):
         return logs
 
     def _apply(self, tape, loss, optimizer, variables):
-        """Applies the gradient of the mean loss over all replicas; returns the gradient's norm."""
+        """Applies the gradient of the mean loss over all replicas; returns the norm of this replica's own."""
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         # The optimizer sums over replicas, so each contributes its share of the mean.
         gradients = tape.gradient(loss, variables, output_gradients=tf.constant(1.0 / replicas))

@@ -11,8 +11,8 @@ class VGGFeatures(keras.Model):
     """Frozen features of VGG-16 (Simonyan and Zisserman 2015), trained on ImageNet.
 
     Args:
-        weights: "imagenet", downloaded by Keras, or the path of a Keras VGG-16 weights file, with or
-            without its top.
+        weights: "imagenet", downloaded by Keras, or the path of a Keras VGG-16 weights file without
+            its top.
         layers: names of `keras.applications.VGG16` layers.
 
     Call: float32 `[B, H, W, 3]` in [-1, 1], sides >= 32 -> list of float32 features, one for each layer,

@@ -10,7 +10,9 @@ from tf_gradsr.config import Config
 
 @keras.saving.register_keras_serializable("tf_gradsr")
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear rise from 0, then constant or half a cosine down to 0.
+    """Linear rise to the peak, then constant or half a cosine down to 0.
+
+    Step s of the rise has the rate `peak * (s + 1) / warmup_steps`.
 
     Args:
         peak: float, the highest rate.
@@ -26,7 +28,8 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         step = tf.cast(step, tf.float32)
         rate = tf.constant(self.peak, tf.float32)
         if self.cosine:
-            rate *= 0.5 * (1.0 + tf.cos(math.pi * tf.minimum(step / self.steps, 1.0)))
+            fallen = (step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1)
+            rate *= 0.5 * (1.0 + tf.cos(math.pi * tf.clip_by_value(fallen, 0.0, 1.0)))
         if self.warmup_steps:
             rate *= tf.minimum((step + 1.0) / self.warmup_steps, 1.0)
         return rate
