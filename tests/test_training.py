@@ -142,7 +142,9 @@ def test_the_final_weights_are_the_average_and_load(finished_run):
 def test_a_finished_run_started_again_only_measures(finished_run):
     folder, summary = finished_run
     before = folder.metrics.read_text()
-    assert train(tiny_config(), folder.path, progress=False) == summary
+    again = train(tiny_config(), folder.path, progress=False)
+    for row in summary:
+        assert again[row] == pytest.approx(summary[row], rel=1e-5)
     assert folder.metrics.read_text() == before
 
 
@@ -166,7 +168,7 @@ def test_thirty_steps_lower_the_reconstruction_loss(tmp_path):
 
 # ------------------------------------------------------------------ interruptions
 
-RESUMED_STEPS = 60
+RESUMED_STEPS = 40
 
 
 def start_child(run_dir):
@@ -175,7 +177,7 @@ def start_child(run_dir):
         "data.source": "faces",
         "data.lr_size": 8,
         "data.limit": 16,
-        "model.scale": 4,
+        "model.scale": 2,
         "model.blocks": 1,
         "model.discriminator_blocks": 1,
         "model.widths": "[8]",
@@ -320,6 +322,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 def weights_after_three_steps(strategy, optimizer):
     config = tiny_config(steps=3)
+    config.model.scale = 2
     pictures = load_pictures(config, "train", progress=False)
     keras.utils.set_random_seed(0)
     with strategy.scope():
