@@ -277,3 +277,14 @@ def test_bilinear_rounds_leave_less_for_the_blocky_last_step():
         np.abs(np.diff(ops.enforce_consistency(hr, lr, 8, rounds).numpy(), axis=2)).max() for rounds in (0, 2)
     ]
     assert steps[1] < 0.5 * steps[0]
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4])
+def test_gradient_of_nearest_upscaling_sums_each_block(factor, rng):
+    images = tf.constant(rng.normal(size=(2, 3, 4, 5)).astype(np.float32))
+    upstream = rng.normal(size=(2, 3 * factor, 4 * factor, 5)).astype(np.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        loss = tf.reduce_sum(ops.upscale_nearest(images, factor) * upstream)
+    expected = upstream.reshape(2, 3, factor, 4, factor, 5).sum((2, 4))
+    np.testing.assert_allclose(tape.gradient(loss, images), expected, atol=1e-5)

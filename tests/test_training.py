@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,13 +15,14 @@ import tensorflow as tf
 import yaml
 from PIL import Image
 
+from tf_gradsr import train as train_command
 from tf_gradsr.config import Config, ConfigError
 from tf_gradsr.data import load_pictures, training_batches
 from tf_gradsr.models import GradSR
-from tf_gradsr.training.callbacks import FiniteCheck, TrainingDiverged
-from tf_gradsr.training.checkpoints import Checkpoints
+from tf_gradsr.training.callbacks import CheckpointSaver, FiniteCheck, TrainingDiverged
+from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
 from tf_gradsr.training.run_folder import RunFolder, replaced_when_complete
-from tf_gradsr.training.trainer import build_model, train
+from tf_gradsr.training.trainer import Interrupted, build_model, train
 
 
 def tiny_config(**train_settings) -> Config:
@@ -280,7 +282,7 @@ def test_a_damaged_checkpoint_is_named_with_the_remedy(finished_run, tmp_path):
     path = Checkpoints(tmp_path, model, seed=0).save()
     for file in path.glob("state.data*"):
         file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(RuntimeError, match=r"step_00000000 cannot be read .*Delete that folder"):
+    with pytest.raises(CheckpointError, match=r"step_00000000 cannot be read .*Delete that folder"):
         Checkpoints(tmp_path, model, seed=0).restore_latest()
 
 
@@ -317,6 +319,60 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["summary.json"]
 
 
+def test_a_stop_after_the_last_callback_still_saves_a_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(CheckpointSaver, "on_step", lambda self, step, logs: None)
+    stop_when_fit_ends = StopWhenFitEnds()
+    monkeypatch.setattr("tf_gradsr.training.trainer.FiniteCheck", lambda checkpoints: stop_when_fit_ends)
+    with pytest.raises(Interrupted):
+        train(tiny_config(), tmp_path / "run", progress=False)
+    assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step_00000002"]
+
+
+class StopWhenFitEnds(keras.callbacks.Callback):
+    """Sends this process a SIGTERM when everything else of a phase is done."""
+
+    def on_train_end(self, logs=None):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_run_without_a_checkpoint_starts_anew(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.prepare(tiny_config())
+    folder.metrics.write_text('{"step": 1, "loss/g/total": 0.5}\n{"step": 2, "lo')
+    config = tiny_config(steps=2)
+    config.loss.alpha = 2.0
+    train(config, folder.path, progress=False)
+    assert [line["step"] for line in read_metrics(folder)] == [2]
+    assert yaml.safe_load(folder.config.read_text())["loss"]["alpha"] == 2.0
+
+
+def test_unreadable_pictures_are_named_in_the_run_folder(tmp_path):
+    source = tmp_path / "pictures"
+    for split in ("train", "test"):
+        (source / split).mkdir(parents=True)
+        for n in range(3):
+            Image.new("RGB", (32, 32), (60 * n, 10, 90)).save(source / split / f"{n}.png")
+    (source / "train" / "broken.png").write_bytes(b"not a picture")
+    config = tiny_config(steps=2)
+    config.data.source, config.data.path = "folder", str(source)
+    train(config, tmp_path / "run", progress=False)
+    lines = RunFolder(tmp_path / "run").unreadable.read_text().splitlines()
+    assert len(lines) == 1
+    split, name, reason = lines[0].split("\t")
+    assert (split, Path(name).name) == ("train", "broken.png")
+    assert reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted((Path(__file__).parent.parent / "configs").rglob("*.yaml")))
+def test_smoke_runs_every_config_through_every_part(path, tmp_path, capsys):
+    arguments = ["--config", str(path), "--run_dir", str(tmp_path / "run"), "--smoke", "--train.steps", "3"]
+    assert train_command.main(arguments) == 0
+    assert "bicubic" in capsys.readouterr().out
+    steps = [line["step"] for line in read_metrics(RunFolder(tmp_path / "run")) if "norm/g" in line]
+    assert steps == [1, 2, 3], "an option given beside --smoke holds"
+
+
 # ------------------------------------------------------------------ devices
 
 
@@ -333,15 +389,35 @@ def weights_after_three_steps(strategy, optimizer):
     return [weight for network in networks for weight in network.get_weights()]
 
 
+@pytest.fixture(scope="module")
+def two_devices():
+    """One strategy for all tests: a second one in the same process would clash with it."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
 @pytest.mark.slow
-def test_two_replicas_train_the_same_weights_as_one():
-    two = ["CPU:0", "CPU:1"]
+def test_two_replicas_train_the_same_weights_as_one(two_devices):
     for optimizer, compare in (
         (lambda: keras.optimizers.SGD(0.01), np.max),
         # Adam makes full steps of the rounding noise in tiny gradients, so only the mean can agree.
         (lambda: keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9), np.mean),
     ):
         one_device = weights_after_three_steps(tf.distribute.get_strategy(), optimizer)
-        mirrored = weights_after_three_steps(tf.distribute.MirroredStrategy(two), optimizer)
+        mirrored = weights_after_three_steps(two_devices, optimizer)
         difference = np.concatenate([np.abs(a - b).ravel() for a, b in zip(one_device, mirrored)])
         assert compare(difference) <= 1e-5
+
+
+@pytest.mark.slow
+def test_a_run_with_vgg_on_two_devices_can_be_resumed(two_devices, tmp_path):
+    keras.utils.set_random_seed(0)
+    weights = tmp_path / "vgg16_notop.weights.h5"
+    keras.applications.VGG16(include_top=False, weights=None).save_weights(weights)
+    config = tiny_config(steps=3, checkpoint_interval=3)
+    config.loss.perceptual, config.loss.vgg_weights = "vgg16", str(weights)
+    train(config, tmp_path / "run", progress=False, strategy=two_devices)
+    config.train.steps = 4
+    summary = train(config, tmp_path / "run", progress=False, strategy=two_devices)
+    lines = read_metrics(RunFolder(tmp_path / "run"))
+    assert [line["step"] for line in lines if "loss/g/perceptual" in line] == [2, 3, 4]
+    assert np.isfinite(summary["model"]["psnr"])

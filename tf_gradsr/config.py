@@ -7,6 +7,7 @@ Where the paper is silent, the comment says "silent in the paper".
 
 import math
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import List, Literal, Optional, Union
 
 from jsonargparse.typing import (
@@ -204,6 +205,10 @@ def check_config(config: Config) -> Config:
     Raises:
         ConfigError: names the setting, what is allowed, what came.
     """
+    for section, settings in config.as_dict().items():
+        for name, value in settings.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ConfigError(f"{section}.{name}: a finite number. Received: {value}")
     size = config.data.lr_size
     if not isinstance(size, int) and len(size) != 2:
         raise ConfigError(f"data.lr_size: a side or [height, width]. Received: {size}")
@@ -236,4 +241,21 @@ def check_config(config: Config) -> Config:
             "data.downscale: model.consistency exact needs area, whose projection is exact. "
             f"Received: {config.data.downscale}"
         )
+    return config
+
+
+def check_paths(config: Config) -> Config:
+    """Checks that the files that a config names are there; returns the config.
+
+    Apart from `check_config`, because a config may be read where its pictures are not.
+
+    Raises:
+        ConfigError: names the setting and the missing path.
+    """
+    named = {"data.path": config.data.path}
+    if config.loss.perceptual == "vgg16" and config.loss.vgg_weights != "imagenet":
+        named["loss.vgg_weights"] = config.loss.vgg_weights
+    for name, path in named.items():
+        if path and not Path(path).expanduser().exists():
+            raise ConfigError(f"{name}: an existing path. Received: {path}")
     return config

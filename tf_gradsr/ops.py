@@ -36,7 +36,7 @@ def to_uint8(images):
     return tf.cast(tf.round(tf.clip_by_value(levels, 0.0, 255.0)), tf.uint8)
 
 
-def image_gradient(images):
+def image_gradient(images, channels=None):
     """Magnitude of the image gradient, for each channel (paper eq. 3 to 5).
 
     `g_x = I(x+1, y) - I(x-1, y)`, `g_y = I(x, y+1) - I(x, y-1)`, `g = ||(g_x, g_y)||_2`.
@@ -44,10 +44,13 @@ def image_gradient(images):
 
     Args:
         images: float32 `[B, H, W, C]`.
+        channels: 1 for the one gradient of the mean of the channels; otherwise one for each.
 
     Returns:
-        float32 `[B, H, W, C]`, >= 0; in [0, 2 sqrt(2)] for pictures in [-1, 1].
+        float32 `[B, H, W, C or 1]`, >= 0; in [0, 2 sqrt(2)] for pictures in [-1, 1].
     """
+    if channels == 1:
+        images = tf.reduce_mean(images, axis=-1, keepdims=True)
     padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="SYMMETRIC")
     g_x = padded[:, 1:-1, 2:, :] - padded[:, 1:-1, :-2, :]
     g_y = padded[:, 2:, 1:-1, :] - padded[:, :-2, 1:-1, :]
@@ -88,7 +91,7 @@ def downscale(images, factor, method="area"):
 
 
 def upscale_nearest(images, factor):
-    """Repeats each pixel `factor` x `factor` times; the adjoint of the area mean times `factor`^2.
+    """Repeats each pixel `factor` x `factor` times.
 
     Args:
         images: `[B, h, w, C]`.
@@ -97,8 +100,17 @@ def upscale_nearest(images, factor):
     Returns:
         The same dtype, `[B, h * factor, w * factor, C]`.
     """
-    shape = tf.shape(images)
-    return tf.image.resize(images, [shape[1] * factor, shape[2] * factor], "nearest")
+
+    @tf.custom_gradient
+    def repeat(x):
+        shape = tf.shape(x)
+        # TensorFlow's own gradient has no deterministic kernel on GPUs; a sum over blocks has.
+        return (
+            tf.image.resize(x, [shape[1] * factor, shape[2] * factor], "nearest"),
+            lambda upstream: tf.nn.avg_pool2d(upstream, factor, factor, "VALID") * factor**2,
+        )
+
+    return repeat(images)
 
 
 def upscale_bilinear(images, factor):

@@ -6,12 +6,13 @@ Started again on the same run_dir, it goes on from the last checkpoint. Ctrl-C s
 import os
 import sys
 
-from tf_gradsr.command_line import EXIT_BAD_SETTING, Parser, add_config_arguments, config_from
-from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.config import Config, ConfigError, check_paths
+from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, add_config_arguments, config_from
 
-# A trial of every part in about a minute: tiny networks, few pictures, both phases.
+# A trial of every part in about a minute: tiny networks, few pictures, both phases, nothing to download.
 SMOKE = {
     "data": {"limit": 16},
+    "loss": {"perceptual": "none", "pixel": 1.0},
     "model": {
         "blocks": 1,
         "discriminator_blocks": 1,
@@ -21,7 +22,6 @@ SMOKE = {
     "train": {
         "steps": 4,
         "reconstruction_steps": 2,
-        "batch_size": 2,
         "log_interval": 1,
         "sample_interval": 2,
         "validation_interval": 2,
@@ -41,7 +41,8 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--smoke",
         action="store_true",
-        help="Try every part with tiny networks for a few steps; not for quality.",
+        help="Try every part with tiny networks for a few steps, without downloads; options given beside it "
+        "still hold. Not for quality.",
     )
     add_config_arguments(parser)
     return parser
@@ -58,20 +59,25 @@ def main(argv=None) -> int:
                 "run_dir: the folder of the run, for example --run_dir runs/first. Received: nothing"
             )
         if arguments.smoke:
-            _make_small(config)
-        return _run(config, arguments.run_dir)
+            _make_small(config, given=sys.argv[1:] if argv is None else argv)
+        return _run(check_paths(config), arguments.run_dir)
     except ConfigError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return EXIT_BAD_SETTING
     except KeyboardInterrupt:
-        print("Interrupted before anything was to be saved.", file=sys.stderr)
+        print("Interrupted. The last checkpoint, if there is one, is kept.", file=sys.stderr)
         return 130
 
 
-def _make_small(config: Config) -> None:
+def _make_small(config: Config, given) -> None:
+    """Applies `SMOKE` to all settings but those given on the command line."""
+    options = {option.split("=")[0] for option in given}
+    if config.data.source == "celeb_a" and not config.data.path:
+        config.data.source = "faces"
     for section, settings in SMOKE.items():
         for name, value in settings.items():
-            setattr(getattr(config, section), name, value)
+            if f"--{section}.{name}" not in options:
+                setattr(getattr(config, section), name, value)
 
 
 def _run(config, run_dir):
@@ -80,6 +86,7 @@ def _run(config, run_dir):
     import tensorflow as tf
 
     from tf_gradsr.training.callbacks import TrainingDiverged
+    from tf_gradsr.training.checkpoints import CheckpointError
     from tf_gradsr.training.trainer import Interrupted, train
 
     gpus = len(tf.config.list_physical_devices("GPU"))
@@ -94,8 +101,16 @@ def _run(config, run_dir):
             file=sys.stderr,
         )
         return 128 + stop.signal
-    except (TrainingDiverged, RuntimeError) as error:
+    except (TrainingDiverged, CheckpointError) as error:
         print(f"tf_gradsr.train: error: {error}", file=sys.stderr)
+        return 1
+    except tf.errors.ResourceExhaustedError as error:
+        print(
+            f"tf_gradsr.train: error: train.batch_size: one that fits the device's memory "
+            f"({error.message.splitlines()[0]}); the last checkpoint is kept. "
+            f"Received: {config.train.batch_size}",
+            file=sys.stderr,
+        )
         return 1
     print(f"\nRun folder: {run_dir}\n{summary_table(summary)}")
     return 0

@@ -79,7 +79,8 @@ class Generator(keras.Model):
         features = self.conv_in(tf.concat([lr, _tile_over(z, lr)], axis=-1))
         for block in self.residual_blocks:
             features = block(features)
-        image, gradient = lr, self._lr_gradient(lr)
+        # The first skips: LR itself, and its own image gradient.
+        image, gradient = lr, ops.image_gradient(lr, self.gradient_channels)
         images, gradients = [], []
         for k, block in enumerate(self.up_blocks, 1):
             features, image, gradient = block(features, image, gradient)
@@ -88,12 +89,6 @@ class Generator(keras.Model):
             images.append(image)
             gradients.append(gradient)
         return images, gradients
-
-    def _lr_gradient(self, lr):
-        """The gradient branch's first skip: LR's own image gradient, as LR is the picture branch's."""
-        if self.gradient_channels == 1:
-            lr = tf.reduce_mean(lr, axis=-1, keepdims=True)
-        return ops.image_gradient(lr)
 
     def get_config(self):
         return {

@@ -108,7 +108,7 @@ class GradSR(keras.Model):
     @property
     def step(self) -> int:
         """Training steps done."""
-        return int(self.g_optimizer.iterations)
+        return int(self.g_optimizer.iterations.numpy())
 
     def call(self, inputs):
         """`(lr, z)` -> `(image, gradient)` at full size, by the averaged generator; see `Generator`."""
@@ -153,7 +153,9 @@ class GradSR(keras.Model):
             )
             loss -= self.loss_config.alpha * diversity
             # G: a hallucination's gradient is that of its picture (ours, 0 in the paper)
-            coupling = losses.coupling_loss(hallucination[1][-1], self._target_gradient(hallucination[0][-1]))
+            coupling = losses.coupling_loss(
+                hallucination[1][-1], ops.image_gradient(hallucination[0][-1], self.gradient_channels)
+            )
             loss += self.loss_config.coupling * coupling
         g_norm = self._apply(g_tape, loss, self.g_optimizer, self.generator.trainable_variables)
         self._update_average()
@@ -271,12 +273,7 @@ class GradSR(keras.Model):
         """
         factors = [2**k for k in reversed(range(len(self.generator.up_blocks)))]
         images = [ops.downscale(hr, factor, self.downscale_method) for factor in factors]
-        return images, [self._target_gradient(image) for image in images]
-
-    def _target_gradient(self, images):
-        if self.gradient_channels == 1:
-            images = tf.reduce_mean(images, axis=-1, keepdims=True)
-        return ops.image_gradient(images)
+        return images, [ops.image_gradient(image, self.gradient_channels) for image in images]
 
     def _picture_logs(self, reconstruction, hallucination, other_hallucination, lr):
         """Consistency and spread of the pictures as a user would get them, on the uint8 grid."""

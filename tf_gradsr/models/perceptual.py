@@ -40,6 +40,8 @@ class VGGFeatures(keras.Model):
         self.features = keras.Model(vgg.input, [vgg.get_layer(name).output for name in layers])
         self.features.trainable = False
         self.trainable = False
+        # Otherwise Keras, under a distribution strategy, calls the whole model once to build this one.
+        self.built = True
 
     def call(self, images):
         features = self.features(keras.applications.vgg16.preprocess_input((images + 1.0) * 127.5))

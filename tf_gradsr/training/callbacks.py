@@ -1,6 +1,7 @@
 """What happens around the training steps: progress, logs, sheets, validation, checkpoints, stopping."""
 
 import math
+import os
 import signal
 import sys
 import time
@@ -58,7 +59,7 @@ class Progress(StepCallback):
     def __init__(self, first_step, steps, batch_size):
         super().__init__()
         self.batch_size = batch_size
-        # Without a terminal (a log file), a line every ten seconds is enough.
+        # Without a terminal (a log file), an update every ten seconds is enough.
         interval = 0.2 if sys.stderr.isatty() else 10.0
         self.bar = tqdm(
             total=steps, initial=first_step, unit="step", mininterval=interval, dynamic_ncols=True
@@ -175,7 +176,7 @@ class CheckpointSaver(StepCallback):
 
 
 class StopRequest:
-    """Remembers a Ctrl-C or SIGTERM until the step in progress is done. A second Ctrl-C interrupts at once.
+    """Remembers a Ctrl-C or SIGTERM until the step in progress is done. A second one interrupts at once.
 
     Attributes:
         signal: number of the signal that came, or None.
@@ -200,4 +201,5 @@ class StopRequest:
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = number
-        print("\nStopping after this step; saving a checkpoint ...", file=sys.stderr)
+        # Not print: the signal may have come in the middle of one.
+        os.write(2, b"\nStopping after this step; saving a checkpoint ...\n")

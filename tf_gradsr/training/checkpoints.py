@@ -1,6 +1,7 @@
 """Checkpoints that a kill cannot break: each is written under a temporary name, then renamed."""
 
 import json
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +9,12 @@ from pathlib import Path
 import tensorflow as tf
 
 import tf_gradsr
+
+log = logging.getLogger(__name__)
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be read, or is not what it says. The message names it and the remedy."""
 
 
 class Checkpoints:
@@ -50,7 +57,7 @@ class Checkpoints:
         """Brings the model back to its newest checkpoint; returns that step, 0 if there is none.
 
         Raises:
-            RuntimeError: the checkpoint does not fit the model or cannot be read.
+            CheckpointError: the checkpoint does not fit the model or cannot be read.
         """
         for leftover in self.folder.glob(".partial-*"):
             shutil.rmtree(leftover)
@@ -63,14 +70,16 @@ class Checkpoints:
             self.tracked.read(str(folder / "state")).assert_consumed()
         except (OSError, ValueError, IndexError, AssertionError, tf.errors.OpError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise RuntimeError(
+            raise CheckpointError(
                 f"Checkpoint {folder} cannot be read ({reason}). "
                 "Delete that folder to go on from an older one."
             ) from error
         if (state["step"], self.model.step) != (step, step):
-            raise RuntimeError(
+            raise CheckpointError(
                 f"Checkpoint {folder} says step {state['step']}, its weights {self.model.step}."
             )
+        if state["tensorflow"] != tf.__version__:
+            log.warning("Checkpoint of TensorFlow %s: not resumed bit for bit", state["tensorflow"])
         return step
 
     def save(self) -> Path:

@@ -4,8 +4,8 @@ import json
 from contextlib import contextmanager
 from pathlib import Path
 
-from tf_gradsr.command_line import load_config, save_config
 from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.config_parser import load_config, save_config
 
 # Settings that a resumed run may change: how long, how often, and where the pictures lie.
 RESUMABLE = {
@@ -27,11 +27,13 @@ class RunFolder:
     """Paths of a run, made on demand.
 
     Layout: `config.yaml`, `metrics.jsonl`, `events/` (TensorBoard), `samples/step_*.png`, `checkpoints/`,
-    `generator.weights.h5` (the averaged generator) and `summary.json`.
+    `generator.weights.h5` (the averaged generator), `summary.json`, and, if pictures were left out,
+    `unreadable.txt`.
     """
 
     def __init__(self, path):
-        self.path = Path(path)
+        self.path = Path(path).expanduser()
+        self.unreadable = self.path / "unreadable.txt"
         self.config = self.path / "config.yaml"
         self.metrics = self.path / "metrics.jsonl"
         self.events = self.path / "events"
@@ -41,10 +43,10 @@ class RunFolder:
         self.summary = self.path / "summary.json"
 
     def prepare(self, config: Config) -> None:
-        """Makes the folder and writes config.yaml, or checks that a run to be resumed has the same settings.
+        """Makes the folder and writes config.yaml.
 
         Raises:
-            ConfigError: the folder cannot be made, or holds a run with other settings.
+            ConfigError: the folder cannot be made.
         """
         try:
             for folder in (self.path, self.events, self.samples, self.checkpoints):
@@ -53,12 +55,17 @@ class RunFolder:
             raise ConfigError(
                 f"run_dir: a folder that can be written. Received: {self.path} ({error.strerror})"
             ) from error
-        if self.config.exists():
-            self._check_same(config)
         with replaced_when_complete(self.config) as partial:
             save_config(config, partial)
 
-    def _check_same(self, config):
+    def check(self, config: Config) -> None:
+        """Checks that a run to be resumed has the same settings; a folder without a checkpoint holds none.
+
+        Raises:
+            ConfigError: the folder holds a run with other settings.
+        """
+        if not self.config.exists() or not any(self.checkpoints.glob("step_*")):
+            return
         before, now = _flat(load_config(self.config).as_dict()), _flat(config.as_dict())
         changed = [name for name in now if before[name] != now[name] and name not in RESUMABLE]
         if changed:
@@ -82,6 +89,13 @@ class RunFolder:
                 lines.append(line + "\n")
         with replaced_when_complete(self.metrics) as partial:
             partial.write_text("".join(lines), encoding="utf-8")
+
+    def write_unreadable(self, skipped: dict) -> None:
+        """Writes unreadable.txt, a line of split, file and reason for each picture that was left out."""
+        lines = [f"{split}\t{name}\t{reason}\n" for split, left in skipped.items() for name, reason in left]
+        self.unreadable.unlink(missing_ok=True)
+        if lines:
+            self.unreadable.write_text("".join(lines), encoding="utf-8")
 
     def append_metrics(self, values: dict) -> None:
         """Adds one line to metrics.jsonl."""

@@ -42,13 +42,14 @@ class Interrupted(Exception):
         self.step, self.signal = step, signal_number
 
 
-def train(config: Config, run_dir, progress: bool = True) -> dict:
+def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict:
     """Trains, or goes on training, the model of a config in a run folder.
 
     Args:
         config: a checked `Config`.
         run_dir: path of the run folder; if it holds checkpoints, the run goes on from the newest.
         progress: show progress bars on standard error.
+        strategy: a `tf.distribute.Strategy`; None, `choose_strategy`.
 
     Returns:
         The summary, as in summary.json: `bicubic` and `model`, each a dict of mean figures on test pictures.
@@ -62,19 +63,22 @@ def train(config: Config, run_dir, progress: bool = True) -> dict:
     keras.utils.set_random_seed(config.train.seed)
     if config.train.deterministic:
         tf.config.experimental.enable_op_determinism()
-    strategy = choose_strategy(config)
-    pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
+    strategy = strategy or choose_strategy(config)
+    # What fails fast comes first: reading the pictures can take long.
+    folder.check(config)
     with strategy.scope():
         model = build_model(config)
+    pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
     folder.prepare(config)
+    folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
     checkpoints = Checkpoints(folder.checkpoints, model, config.train.seed, config.train.keep_checkpoints)
     step = checkpoints.restore_latest()
+    folder.forget_metrics_after(step)
     if step:
         print(f"Going on from step {step} of {folder.path}", file=sys.stderr)
-        folder.forget_metrics_after(step)
 
-    _fit(model, config, pictures, folder, checkpoints, progress)
-    checkpoints.save()
+    if step < config.train.steps:
+        _fit(model, config, pictures, folder, checkpoints, progress)
     with replaced_when_complete(folder.weights) as partial:
         model.ema_generator.save_weights(partial)
     summary = summarize(model, pictures["test"], config)
@@ -149,6 +153,8 @@ def _fit(model, config, pictures, folder, checkpoints, progress):
                 shuffle=False,
                 verbose=0,
             )
+            # A signal can come after the last step's callbacks, so the saver alone is not enough.
+            checkpoints.save()
             if stop_request.signal:
                 raise Interrupted(model.step, stop_request.signal)
     sheets.save(model.step)

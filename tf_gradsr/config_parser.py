@@ -1,4 +1,7 @@
-"""The command lines' parser: settings from the dataclasses of `tf_gradsr.config`, errors on one line."""
+"""Reads settings from YAML files and command lines into the dataclasses of `tf_gradsr.config`.
+
+Errors are one line: the setting, what is allowed, what came.
+"""
 
 import difflib
 import re
@@ -15,6 +18,8 @@ from tf_gradsr.config import Config, ConfigError, check_config
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
 
 EXIT_BAD_SETTING = 2
+# Options of the train command that are not settings of a run.
+COMMAND_ONLY = ("run_dir", "smoke")
 
 
 class Parser(ArgumentParser):
@@ -47,6 +52,12 @@ def config_from(namespace) -> Config:
         ConfigError: see `check_config`.
     """
     plain = _plain(namespace.as_dict())
+    for section in fields(Config):
+        if not isinstance(plain[section.name], dict):
+            raise ConfigError(
+                f"{section.name}: settings, each on a line of its own, name: value. "
+                f"Received: {plain[section.name]}"
+            )
     return check_config(Config(**{f.name: f.type(**plain[f.name]) for f in fields(Config)}))
 
 
@@ -64,6 +75,8 @@ def _plain(value):
 def load_config(path) -> Config:
     """Reads a YAML file of settings, such as a run folder's config.yaml; missing ones take their default.
 
+    What `--print_config` prints beside the settings, the names of `COMMAND_ONLY`, is passed over.
+
     Raises:
         ConfigError: no such file, unknown or impossible settings.
     """
@@ -72,9 +85,14 @@ def load_config(path) -> Config:
     parser = ArgumentParser(exit_on_error=False)
     add_config_arguments(parser)
     try:
-        return config_from(parser.parse_path(str(path)))
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        if not isinstance(content, dict):
+            raise ConfigError(f"config: {_FILE_SHAPE}. Received: {path}")
+        settings = {name: value for name, value in content.items() if name not in COMMAND_ONLY}
+        return config_from(parser.parse_object(settings))
     except ConfigError:
         raise
+    # The parsing libraries raise a dozen kinds of exceptions.
     except Exception as error:
         raise ConfigError(f"{one_line(str(error))} (in {path})") from error
 
@@ -90,6 +108,8 @@ def one_line(message: str) -> str:
     for pattern in _UNKNOWN:
         if match := re.search(pattern, message):
             return _unknown_setting(".".join(match.groups()).lstrip("-").split("=")[0])
+    if message.startswith("Unexpected config"):
+        return f"config: {_FILE_SHAPE}. Received: {message.partition(': ')[2] or 'nothing'}"
     key = re.search(r'Parser key "([\w.]+)": ', message)
     if not key:
         return message
@@ -98,6 +118,8 @@ def one_line(message: str) -> str:
         return f"{key.group(1)}: {message[key.end() :]}"
     return f"{key.group(1)}: {_describe(allowed)}. Received: {_received(message)}"
 
+
+_FILE_SHAPE = "a YAML file of sections (data, model, loss, optimizer, train), each with its settings"
 
 _UNKNOWN = (
     r"[Uu]nrecognized arguments: (\S+)",

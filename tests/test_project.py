@@ -1,0 +1,49 @@
+"""The house's own rules: imports run down its layers, documents hold no gaps."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# Each row may import from the rows below it, and from its own package.
+LAYERS = [
+    ["train"],
+    ["training"],
+    ["models", "data"],
+    ["losses", "metrics"],
+    ["ops", "config_parser"],
+    ["config"],
+]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def rooms_imported(path):
+    """Modules and packages of tf_gradsr that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "tf_gradsr":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tf_gradsr."):
+            yield node.module.split(".")[1]
+
+
+def test_imports_run_down_the_layers():
+    row = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
+    files = sorted((ROOT / "tf_gradsr").rglob("*.py"))
+    assert len(files) > 20
+    for path in files:
+        room = path.relative_to(ROOT / "tf_gradsr").parts[0].removesuffix(".py")
+        if room == "__init__":
+            continue
+        for imported in rooms_imported(path):
+            if imported in row:
+                assert imported == room or row[imported] > row[room], f"{path} imports {imported}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_link_to_files_that_are_there(path):
+    text = path.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("http") or (path.parent / target).exists(), target
+    assert not re.findall(r"[A-Z]+_(?:SENTENCE|TABLE|ROW)", text)
