@@ -413,7 +413,8 @@ def test_a_run_with_vgg_on_two_devices_can_be_resumed(two_devices, tmp_path):
     keras.utils.set_random_seed(0)
     weights = tmp_path / "vgg16_notop.weights.h5"
     keras.applications.VGG16(include_top=False, weights=None).save_weights(weights)
-    config = tiny_config(steps=3, checkpoint_interval=3)
+    config = tiny_config(steps=3, checkpoint_interval=3, reconstruction_steps=0)
+    config.model.scale = 2
     config.loss.perceptual, config.loss.vgg_weights = "vgg16", str(weights)
     train(config, tmp_path / "run", progress=False, strategy=two_devices)
     config.train.steps = 4

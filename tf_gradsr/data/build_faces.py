@@ -3,7 +3,8 @@
     python -m tf_gradsr.data.build_faces --input DIR
 
 DIR holds `train`, `val` and `test`. The JPEG files are stored as they are. The same files give the same
-bytes, so the result can be checked against `tf_gradsr/data/faces128`.
+pictures in the same order as in `tf_gradsr/data/faces128`; the shards' bytes can differ, because the records'
+features are an unordered map.
 """
 
 import argparse
