@@ -64,7 +64,7 @@ class Faces128(tfds.core.GeneratorBasedBuilder):
                     "file_name": tfds.features.Text(),
                 }
             ),
-            homepage="https://pypi.org/project/random-face/",
+            homepage="https://arxiv.org/abs/2104.04767",
             license="Apache-2.0",
             citation=CITATION,
             disable_shuffling=True,
