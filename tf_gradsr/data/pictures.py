@@ -17,7 +17,6 @@ from tf_gradsr.data.folder import open_folder
 
 SOURCES = {"faces": open_faces, "celeb_a": open_celeb_a, "folder": open_folder}
 SPLITS = ("train", "validation", "test")
-GIGABYTE = 1e9
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +70,9 @@ def fill_memory(decoded, config) -> PictureSet:
     needed, available = len(decoded) * bytes_of_picture(config), psutil.virtual_memory().available
     if needed > available:
         raise ConfigError(
-            f"data.cache: memory must hold {len(decoded)} pictures, {needed / GIGABYTE:.1f} GB. Received: "
-            f"{available / GIGABYTE:.1f} GB available. Use data.cache file, or a smaller data.limit"
+            f"data.cache: memory must hold {len(decoded)} pictures, {needed / cache.GIGABYTE:.1f} GB. "
+            f"Received: {available / cache.GIGABYTE:.1f} GB available. "
+            "Use data.cache file, or a smaller data.limit"
         )
     array = np.empty((len(decoded), *config.hr_shape, 3), np.uint8)
     count = 0

@@ -176,7 +176,9 @@ class GradSR(keras.Model):
     def _reconstruction_step(self, batch):
         """G alone, at z = 0 and at random z alike, so that hallucinations start from the reconstruction."""
         lr, z1 = batch["lr"], batch["z"][:, 0]
-        real_images, real_gradients = self.real_pyramids(tf.tile(batch["hr"], [2, 1, 1, 1]))
+        real_images, real_gradients = (
+            [tf.tile(level, [2, 1, 1, 1]) for level in pyramid] for pyramid in self.real_pyramids(batch["hr"])
+        )
         with tf.GradientTape() as tape:
             images, gradients = self.generator(
                 (tf.tile(lr, [2, 1, 1, 1]), tf.concat([tf.zeros_like(z1), z1], axis=0))
