@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_gradsr import losses, metrics, ops
 from tf_gradsr.config import Config, ConfigError, LossConfig, widths_for_scale
 from tf_gradsr.models import Discriminator, Generator, build_discriminators, build_generator
-from tf_gradsr.models.blocks import DownBlock, ResidualBlock, UpBlock, convolution
+from tf_gradsr.models.blocks import DownBlock, Modulation, ResidualBlock, UpBlock, convolution
 from tf_gradsr.models.perceptual import LAYERS, VGGFeatures
 
 
@@ -90,6 +90,30 @@ def test_up_block_is_the_papers(rng, channels):
         np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
+def test_modulation_scales_and_shifts_by_z_and_is_the_identity_at_zero(rng):
+    layer, x, z = Modulation(5, 3), normal(rng, 2, 4, 3, 5), normal(rng, 2, 3)
+    layer.build()
+    randomize(layer, rng)
+    scale, shift = np.split((z @ layer.dense.kernel.numpy())[:, None, None], 2, axis=-1)
+    np.testing.assert_allclose(layer(x, z), x * (1 + scale) + shift, atol=1e-5)
+    np.testing.assert_array_equal(layer(x, 0 * z), x)
+
+
+def test_modulated_blocks_change_with_z_inside_the_branch_and_the_shared_features(rng):
+    z = normal(rng, 2, 3)
+    residual, x = ResidualBlock(5, 0.25, modulated_by=3), normal(rng, 2, 4, 3, 5)
+    residual.build(x.shape)
+    randomize(residual, rng)
+    branch = np.asarray(residual.modulation(conv(lrelu(x), residual.conv_1), z))
+    np.testing.assert_allclose(residual(x, z), x + 0.25 * conv(lrelu(branch), residual.conv_2), atol=1e-5)
+    up = UpBlock(6, 3, modulated_by=3)
+    up.build(x.shape)
+    randomize(up, rng)
+    shared = np.asarray(up.modulation(conv(x.repeat(2, 1).repeat(2, 2), up.shared), z))
+    features, *_ = up(x, normal(rng, 2, 4, 3, 3), normal(rng, 2, 4, 3, 3), z)
+    np.testing.assert_allclose(features, lrelu(shared), atol=1e-5)
+
+
 @pytest.mark.parametrize("has_features", [True, False])
 def test_down_block_is_the_papers(rng, has_features):
     block, image = DownBlock(5, 7), normal(rng, 2, 4, 6, 3)
@@ -114,6 +138,9 @@ def test_convolutions_start_at_he_variance_for_the_leak():
         (ResidualBlock(6, residual_scale=0.3), [(1, 4, 4, 6)]),
         (UpBlock(6, gradient_channels=1), [(1, 4, 4, 5), (1, 4, 4, 3), (1, 4, 4, 1)]),
         (DownBlock(6, 7), [(1, 4, 4, 3), (1, 4, 4, 6)]),
+        (ResidualBlock(6, 0.3, modulated_by=3), [(1, 4, 4, 6), (1, 3)]),
+        (UpBlock(6, 3, modulated_by=2), [(1, 4, 4, 5), (1, 4, 4, 3), (1, 4, 4, 3), (1, 2)]),
+        (Modulation(6, 2), [(1, 4, 4, 6), (1, 2)]),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -186,10 +213,8 @@ def test_diversity_reaches_the_generator_and_the_noise(rng, pictures):
         tape.watch([z1, z2])
         g1, g2 = (generator((lr, z))[1][-1] for z in (z1, z2))
         diversity = losses.diversity_loss(g1, g2, z1, z2)
-    kernel = generator.conv_in.kernel.value
-    of_kernel, *of_noise = tape.gradient(diversity, [kernel, z1, z2])
-    # The input convolution's last channels read the noise.
-    assert np.abs(of_kernel[:, :, 3:]).max() > 1e-4
+    of_kernel, *of_noise = tape.gradient(diversity, [generator.conv_z.kernel.value, z1, z2])
+    assert np.abs(of_kernel).max() > 1e-4
     assert all(np.abs(gradient).min(axis=1).max() > 1e-5 for gradient in of_noise)
 
 
@@ -198,6 +223,7 @@ def test_diversity_reaches_the_generator_and_the_noise(rng, pictures):
     [
         ({"widths": [8]}, r"one a doubling. Received: \[8\]"),
         ({"consistency": "soft"}, "Received: 'soft'"),
+        ({"z_injection": "add"}, "Received: 'add'"),
     ],
 )
 def test_generator_refuses(settings, message):
@@ -250,10 +276,11 @@ def test_generator_weights_survive_a_file(rng, pictures, tmp_path):
     "network",
     [
         Generator([8, 6, 4], blocks=2, z_size=3, gradient_channels=1, consistency="exact"),
+        Generator([8, 6], blocks=1, z_size=3, z_injection="modulate"),
         Discriminator([8, 6], blocks=2, channels=3, conditional=True),
         Discriminator([8, 6, 4], blocks=1, channels=1),
     ],
-    ids=["generator", "d_image", "d_gradient"],
+    ids=["generator", "modulated", "d_image", "d_gradient"],
 )
 def test_networks_survive_a_keras_file(rng, network, tmp_path):
     network.build()
@@ -348,11 +375,8 @@ def test_vgg_is_frozen_and_its_loss_reaches_the_generator(vgg_file, tiny_model, 
     assert not any("vgg" in v.path or "block" in v.path for v in model.trainable_variables)
     before = values(model.generator.up_blocks[-1].to_image), values(model.perceptual)
     image = model.generator((batch["lr"], np.zeros((2, 4), np.float32)))[0][-1]
-    noisy = model.generator((batch["lr"], batch["z"][:, 0]))[0][-1]
-    real = model.perceptual(batch["hr"])
-    expected = np.mean(
-        [np.mean(np.abs(f - r)) for x in (image, noisy) for f, r in zip(model.perceptual(x), real)]
-    )
+    features = zip(model.perceptual(image), model.perceptual(batch["hr"]))
+    expected = np.mean([np.mean(np.abs(fake - real)) for fake, real in features])
     model.reconstruction_only = True
     logs = model.train_step(batch)
     assert float(logs["loss/g/perceptual"]) == pytest.approx(expected, rel=1e-4)
@@ -554,14 +578,22 @@ def test_discriminators_rest_while_reconstructing_and_learn_after(tiny_model, ba
     assert model.step == 2
 
 
-def test_reconstruction_phase_trains_on_zero_and_on_random_noise(tiny_model, batches):
-    model, batch = tiny_model(scale=4), batches(scale=4)
+@pytest.mark.parametrize("z_injection", ["concat", "modulate"])
+def test_reconstruction_phase_trains_at_zero_noise_and_leaves_its_weights(tiny_model, batches, z_injection):
+    model, batch = tiny_model(scale=4, z_injection=z_injection), batches(scale=4)
     images, gradients = real_pyramids(batch["hr"], 4, 3)
-    passes = [model.generator((batch["lr"], z)) for z in (0 * batch["z"][:, 0], batch["z"][:, 0])]
-    pixel = np.mean([np.mean(np.abs(f - r)) for p in passes for f, r in zip(p[0], images)])
-    gradient = np.mean([np.mean(np.abs(f - r)) for p in passes for f, r in zip(p[1], gradients)])
+    fake_images, fake_gradients = model.generator((batch["lr"], 0 * batch["z"][:, 0]))
+    pixel = np.mean([np.mean(np.abs(f - r)) for f, r in zip(fake_images, images)])
+    gradient = np.mean([np.mean(np.abs(f - r)) for f, r in zip(fake_gradients, gradients)])
+    of_z = (
+        model.generator.conv_z,
+        *(layer for layer in model.generator._flatten_layers() if isinstance(layer, Modulation)),
+    )
+    before = [values(layer) for layer in of_z]
     model.reconstruction_only = True
     logs = model.train_step(batch)
+    assert len(of_z) == (1 if z_injection == "concat" else 4)
+    assert all(largest_change(b, values(layer)) == 0 for b, layer in zip(before, of_z))
     assert float(logs["loss/g/pixel"]) == pytest.approx(pixel, rel=1e-4)
     assert float(logs["loss/g/gradient"]) == pytest.approx(gradient, rel=1e-4)
     assert float(logs["loss/g/total"]) == pytest.approx(10 * gradient + pixel, rel=1e-4)

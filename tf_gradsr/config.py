@@ -71,6 +71,8 @@ class ModelConfig:
     """Channels at LR size, then after each doubling; cut, or its last entry repeated, to fit the scale (silent in the paper)."""
     z_size: PositiveInt = 64
     """m, the length of the noise vector z (silent in the paper)."""
+    z_injection: Literal["concat", "modulate"] = "concat"
+    """concat: z enters beside LR. modulate (not in the paper): z also scales and shifts the features of every block."""
     gradient_channels: Literal[1, 3] = 3
     """3: one image gradient for each colour. 1: the gradient of the mean of the colours (silent in the paper)."""
     consistency: Literal["learned", "exact"] = "learned"
@@ -136,7 +138,7 @@ class TrainConfig:
     steps: PositiveInt = 500000
     """Training steps in all, train.reconstruction_steps included (silent in the paper)."""
     reconstruction_steps: NonNegativeInt = 0
-    """First so many steps train G alone, without discriminators, at z = 0 and at random z (paper: 0)."""
+    """First so many steps train G alone, without discriminators, at z = 0 (paper: 0)."""
     batch_size: PositiveInt = 8
     """Pictures in a step, over all devices together (paper 4.1: 8)."""
     seed: Seed = 0

@@ -10,6 +10,8 @@ import tensorflow as tf
 from tf_gradsr import ops
 
 LEAK = 0.2
+# Of the variance at which the weights of z start.
+Z_GAIN = 0.01
 
 
 def convolution(filters, kernel_size=3, gain=1.0, **kwargs):
@@ -25,6 +27,38 @@ def leaky_relu(x):
 
 
 @keras.saving.register_keras_serializable("tf_gradsr")
+class Modulation(keras.layers.Layer):
+    """`features * (1 + a(z)) + b(z)`, a and b linear without offset: the identity at z = 0.
+
+    Feature-wise linear modulation (Perez et al. 2018, FiLM).
+
+    Args:
+        filters: int, channels of the features.
+        z_size: int, length m of z.
+
+    Call: `(features float32 [B, H, W, filters], z float32 [B, m])` -> the features' shape.
+    """
+
+    def __init__(self, filters, z_size, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.z_size = z_size
+        initializer = keras.initializers.VarianceScaling(Z_GAIN, "fan_in", "truncated_normal")
+        self.dense = keras.layers.Dense(2 * filters, use_bias=False, kernel_initializer=initializer)
+
+    def build(self, input_shape=None):
+        self.dense.build((None, self.z_size))
+        super().build(input_shape)
+
+    def call(self, features, z):
+        scale, shift = tf.split(self.dense(z)[:, tf.newaxis, tf.newaxis, :], 2, axis=-1)
+        return features * (1.0 + scale) + shift
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "z_size": self.z_size}
+
+
+@keras.saving.register_keras_serializable("tf_gradsr")
 class ResidualBlock(keras.layers.Layer):
     """`x + scale * conv(lrelu(conv(lrelu(x))))`, the channels kept.
 
@@ -32,28 +66,40 @@ class ResidualBlock(keras.layers.Layer):
         filters: int, channels of input and output.
         residual_scale: float, weight of the branch; 1 / (number of blocks) keeps a deep stack's variance
             near its input's (silent in the paper).
+        modulated_by: int, length of the z that modulates the branch; 0, none does.
 
-    Call: float32 `[B, H, W, filters]` -> the same shape.
+    Call: float32 `[B, H, W, filters]`, z float32 `[B, m]` if modulated -> the features' shape.
     """
 
-    def __init__(self, filters, residual_scale=1.0, **kwargs):
+    def __init__(self, filters, residual_scale=1.0, modulated_by=0, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.residual_scale = residual_scale
+        self.modulated_by = modulated_by
+        self.modulation = Modulation(filters, modulated_by) if modulated_by else None
         self.conv_1 = convolution(filters)
         self.conv_2 = convolution(filters)
 
     def build(self, input_shape):
         self.conv_1.build(input_shape)
         self.conv_2.build(input_shape)
+        if self.modulation:
+            self.modulation.build()
         super().build(input_shape)
 
-    def call(self, x):
-        branch = self.conv_2(leaky_relu(self.conv_1(leaky_relu(x))))
-        return x + self.residual_scale * branch
+    def call(self, x, z=None):
+        branch = self.conv_1(leaky_relu(x))
+        if self.modulation:
+            branch = self.modulation(branch, z)
+        return x + self.residual_scale * self.conv_2(leaky_relu(branch))
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "residual_scale": self.residual_scale}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "residual_scale": self.residual_scale,
+            "modulated_by": self.modulated_by,
+        }
 
 
 @keras.saving.register_keras_serializable("tf_gradsr")
@@ -66,15 +112,19 @@ class UpBlock(keras.layers.Layer):
     Args:
         filters: int, channels of the output features.
         gradient_channels: int, channels of the image gradient.
+        modulated_by: int, length of the z that modulates the shared features; 0, none does.
 
-    Call: `(features [B, h, w, C], image [B, h, w, 3], gradient [B, h, w, gradient_channels])` -> the same
-    three at `[B, 2h, 2w, ...]`, features with `filters` channels, gradient >= 0. All float32.
+    Call: `(features [B, h, w, C], image [B, h, w, 3], gradient [B, h, w, gradient_channels])`, and z
+    `[B, m]` if modulated -> the same three at `[B, 2h, 2w, ...]`, features with `filters` channels,
+    gradient >= 0. All float32.
     """
 
-    def __init__(self, filters, gradient_channels=3, **kwargs):
+    def __init__(self, filters, gradient_channels=3, modulated_by=0, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.gradient_channels = gradient_channels
+        self.modulated_by = modulated_by
+        self.modulation = Modulation(filters, modulated_by) if modulated_by else None
         self.shared = convolution(filters)
         # Both domains' convolutions in one kernel: the same sums, and wide kernels run faster.
         self.domains = convolution(2 * filters)
@@ -87,10 +137,15 @@ class UpBlock(keras.layers.Layer):
         inner = (*features_shape[:-1], self.filters)
         for layer in (self.domains, self.to_image, self.to_gradient):
             layer.build(inner)
+        if self.modulation:
+            self.modulation.build()
         super().build(features_shape)
 
-    def call(self, features, image, gradient):
-        features = leaky_relu(self.shared(ops.upscale_nearest(features, 2)))
+    def call(self, features, image, gradient, z=None):
+        features = self.shared(ops.upscale_nearest(features, 2))
+        if self.modulation:
+            features = self.modulation(features, z)
+        features = leaky_relu(features)
         image_features, gradient_features = tf.split(leaky_relu(self.domains(features)), 2, axis=-1)
         image = ops.upscale_bilinear(image, 2) + self.to_image(image_features)
         gradient = ops.upscale_bilinear(gradient, 2) + self.to_gradient(gradient_features)
@@ -102,6 +157,7 @@ class UpBlock(keras.layers.Layer):
             **super().get_config(),
             "filters": self.filters,
             "gradient_channels": self.gradient_channels,
+            "modulated_by": self.modulated_by,
         }
 
 

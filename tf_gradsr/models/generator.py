@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tf_gradsr import ops
-from tf_gradsr.models.blocks import ResidualBlock, UpBlock, convolution
+from tf_gradsr.models.blocks import Z_GAIN, ResidualBlock, UpBlock, convolution
 
 
 @keras.saving.register_keras_serializable("tf_gradsr")
@@ -12,7 +12,8 @@ class Generator(keras.Model):
     """`G(LR, z) -> pyramid of (picture, image gradient)`; `G(LR, 0)` is the reconstruction (paper eq. 1, 2).
 
     z is tiled over the LR grid and concatenated to LR; one convolution, `blocks` residual blocks at LR size,
-    then one `UpBlock` for each doubling. Fully convolutional: any LR height and width.
+    then one `UpBlock` for each doubling. Fully convolutional: any LR height and width. The weights of z
+    start small, so that training begins with hallucinations near the reconstruction.
 
     Args:
         widths: list of int, channels at LR size, then after each doubling; the scale is
@@ -22,13 +23,15 @@ class Generator(keras.Model):
         gradient_channels: int, 3 (one gradient for each colour) or 1.
         consistency: "learned", or "exact": every scale's picture is projected onto those that downscale
             to LR (`ops.enforce_consistency`).
+        z_injection: "concat", z enters the first convolution alone; or "modulate" (ours): it also scales
+            and shifts the features of every block (Perez et al. 2018, FiLM), not at all where z = 0.
 
     Call: `(lr float32 [B, h, w, 3] in [-1, 1], z float32 [B, m])` -> two lists, coarse to fine, full size
     last: pictures float32 `[B, 2^k h, 2^k w, 3]` (nominally in [-1, 1], not clipped) and image gradients
     `[B, 2^k h, 2^k w, gradient_channels]`, >= 0, for k = 1 ... log2(scale).
 
     Raises:
-        ValueError: fewer than two widths, or an unknown consistency.
+        ValueError: fewer than two widths, an unknown consistency or z_injection.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Generator(keras.Model):
         z_size=64,
         gradient_channels=3,
         consistency="learned",
+        z_injection="concat",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -45,17 +49,24 @@ class Generator(keras.Model):
             raise ValueError(f"widths must have an entry for LR size and one a doubling. Received: {widths}.")
         if consistency not in ("learned", "exact"):
             raise ValueError(f'consistency must be "learned" or "exact". Received: {consistency!r}.')
+        if z_injection not in ("concat", "modulate"):
+            raise ValueError(f'z_injection must be "concat" or "modulate". Received: {z_injection!r}.')
         self.widths = list(widths)
         self.blocks = blocks
         self.z_size = z_size
         self.gradient_channels = gradient_channels
         self.consistency = consistency
+        self.z_injection = z_injection
+        # The convolution of a concatenation is the sum of two, which may start differently.
         self.conv_in = convolution(widths[0], name="conv_in")
+        self.conv_z = convolution(widths[0], gain=Z_GAIN, use_bias=False, name="conv_z")
+        modulated_by = z_size if z_injection == "modulate" else 0
         self.residual_blocks = [
-            ResidualBlock(widths[0], 1.0 / blocks, name=f"residual_{i}") for i in range(blocks)
+            ResidualBlock(widths[0], 1.0 / blocks, modulated_by, name=f"residual_{i}") for i in range(blocks)
         ]
         self.up_blocks = [
-            UpBlock(width, gradient_channels, name=f"up_{2**k}x") for k, width in enumerate(widths[1:], 1)
+            UpBlock(width, gradient_channels, modulated_by, name=f"up_{2**k}x")
+            for k, width in enumerate(widths[1:], 1)
         ]
 
     @property
@@ -67,7 +78,8 @@ class Generator(keras.Model):
         """Makes the weights; their shapes depend on no picture size."""
         if self.built:
             return
-        self.conv_in.build((None, None, None, 3 + self.z_size))
+        self.conv_in.build((None, None, None, 3))
+        self.conv_z.build((None, None, None, self.z_size))
         for block in self.residual_blocks:
             block.build((None, None, None, self.widths[0]))
         for width, block in zip(self.widths, self.up_blocks):
@@ -76,14 +88,14 @@ class Generator(keras.Model):
 
     def call(self, inputs):
         lr, z = inputs
-        features = self.conv_in(tf.concat([lr, _tile_over(z, lr)], axis=-1))
+        features = self.conv_in(lr) + self.conv_z(_tile_over(z, lr))
         for block in self.residual_blocks:
-            features = block(features)
+            features = block(features, z)
         # The first skips: LR itself, and its own image gradient.
         image, gradient = lr, ops.image_gradient(lr, self.gradient_channels)
         images, gradients = [], []
         for k, block in enumerate(self.up_blocks, 1):
-            features, image, gradient = block(features, image, gradient)
+            features, image, gradient = block(features, image, gradient, z)
             if self.consistency == "exact":
                 image = ops.enforce_consistency(image, lr, 2**k)
             images.append(image)
@@ -98,6 +110,7 @@ class Generator(keras.Model):
             "z_size": self.z_size,
             "gradient_channels": self.gradient_channels,
             "consistency": self.consistency,
+            "z_injection": self.z_injection,
         }
 
 

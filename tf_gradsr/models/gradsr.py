@@ -19,6 +19,7 @@ def build_generator(config: Config) -> Generator:
         z_size=config.model.z_size,
         gradient_channels=config.model.gradient_channels,
         consistency=config.model.consistency,
+        z_injection=config.model.z_injection,
         name="generator",
     )
     generator.build()
@@ -169,29 +170,27 @@ class GradSR(keras.Model):
             "loss/g/diversity": diversity,
             "loss/g/coupling": coupling,
             **d_logs,
-            **self._picture_logs(reconstruction[0][-1], hallucination[0][-1], _part(images, 2)[-1], lr),
+            **self._picture_logs(
+                {"reconstruction": reconstruction[0][-1], "hallucination": hallucination[0][-1]}, lr
+            ),
+            "hallucination/sample_std": _spread(hallucination[0][-1], _part(images, 2)[-1]),
             "norm/g": g_norm,
         }
 
     def _reconstruction_step(self, batch):
-        """G alone, at z = 0 and at random z alike, so that hallucinations start from the reconstruction."""
-        lr, z1 = batch["lr"], batch["z"][:, 0]
-        real_images, real_gradients = (
-            [tf.tile(level, [2, 1, 1, 1]) for level in pyramid] for pyramid in self.real_pyramids(batch["hr"])
-        )
+        """G alone at z = 0. The weights of z keep their small start: hallucinations stay near."""
+        lr = batch["lr"]
+        real_images, real_gradients = self.real_pyramids(batch["hr"])
         with tf.GradientTape() as tape:
-            images, gradients = self.generator(
-                (tf.tile(lr, [2, 1, 1, 1]), tf.concat([tf.zeros_like(z1), z1], axis=0))
-            )
+            images, gradients = self.generator((lr, tf.zeros_like(batch["z"][:, 0])))
             terms = self._reconstruction_terms(images, gradients, real_images, real_gradients)
             loss = self._weighted_reconstruction(terms)
         g_norm = self._apply(tape, loss, self.g_optimizer, self.generator.trainable_variables)
         self._update_average()
-        reconstruction, hallucination = tf.split(images[-1], 2)
         return {
             "loss/g/total": loss,
             **{f"loss/g/{name}": value for name, value in terms.items()},
-            **self._picture_logs(reconstruction, hallucination, None, lr),
+            **self._picture_logs({"reconstruction": images[-1]}, lr),
             "norm/g": g_norm,
         }
 
@@ -277,18 +276,14 @@ class GradSR(keras.Model):
         images = [ops.downscale(hr, factor, self.downscale_method) for factor in factors]
         return images, [ops.image_gradient(image, self.gradient_channels) for image in images]
 
-    def _picture_logs(self, reconstruction, hallucination, other_hallucination, lr):
-        """Consistency and spread of the pictures as a user would get them, on the uint8 grid."""
-        logs = {
+    def _picture_logs(self, pictures, lr):
+        """LR-PSNR of pictures by name, as a user would get them, on the uint8 grid."""
+        return {
             f"{name}/lr_psnr": tf.reduce_mean(
                 metrics.lr_psnr(ops.to_uint8(images), ops.to_uint8(lr), self.scale, self.downscale_method)
             )
-            for name, images in (("reconstruction", reconstruction), ("hallucination", hallucination))
+            for name, images in pictures.items()
         }
-        if other_hallucination is not None:
-            pair = tf.stack([ops.to_uint8(hallucination), ops.to_uint8(other_hallucination)], axis=1)
-            logs["hallucination/sample_std"] = tf.reduce_mean(metrics.sample_std(pair))
-        return logs
 
     def _apply(self, tape, loss, optimizer, variables):
         """Applies the gradient of the mean loss over all replicas; returns the norm of this replica's own."""
@@ -346,3 +341,9 @@ class GradSR(keras.Model):
 def _part(pyramid, index):
     """The index-th of the three passes that share one batch, at every scale."""
     return [tf.split(level, 3)[index] for level in pyramid]
+
+
+def _spread(images, other_images):
+    """Mean spread of two samples of the same LR pictures, in grey levels."""
+    pair = tf.stack([ops.to_uint8(images), ops.to_uint8(other_images)], axis=1)
+    return tf.reduce_mean(metrics.sample_std(pair))
