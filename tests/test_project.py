@@ -11,9 +11,11 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["train"],
     ["training"],
+    ["inference"],
     ["models", "data"],
-    ["losses", "metrics"],
-    ["ops", "config_parser"],
+    ["losses", "metrics", "gallery"],
+    ["ops", "run_folder"],
+    ["config_parser"],
     ["config"],
 ]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

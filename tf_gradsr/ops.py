@@ -7,6 +7,8 @@ import tensorflow as tf
 
 # One grey level of a uint8 picture in [-1, 1]; `r` of eq. (12).
 LEVEL = 2.0 / 255.0
+# Bilinear back-projections of `enforce_consistency`; each reaches one LR pixel further.
+CONSISTENCY_ROUNDS = 2
 # Keeps the square root of eq. (5) differentiable where a picture is flat.
 _FLAT = 1e-12
 
@@ -159,12 +161,12 @@ def consistency_residual(hr, lr, factor, epsilon=0.1, method="area"):
     return tf.nn.relu(tf.abs(rounded - lr) / LEVEL - epsilon)
 
 
-def enforce_consistency(hr, lr, factor, rounds=2):
+def enforce_consistency(hr, lr, factor, rounds=CONSISTENCY_ROUNDS):
     """Projects pictures onto those that downscale exactly to `lr` under the area mean.
 
     Ours, not in the paper. Bilinear back-projections (Irani and Peleg 1991) take most of the residual
     away smoothly; a last nearest-neighbour step, which alone would leave `factor` x `factor` blocks, makes
-    it exact: `DS(result) == lr` up to float32 rounding. Not clipped: clipping would undo it.
+    it exact: `DS(result) == lr` up to float32 rounding. Not clipped: see `clip_consistently`.
 
     Args:
         hr: float32 `[B, H, W, C]`.
@@ -178,3 +180,26 @@ def enforce_consistency(hr, lr, factor, rounds=2):
     for _ in range(rounds):
         hr += upscale_bilinear(lr - downscale(hr, factor), factor)
     return hr + upscale_nearest(lr - downscale(hr, factor), factor)
+
+
+def clip_consistently(hr, lr, factor):
+    """Brings pictures into [-1, 1] without changing what they downscale to under the area mean.
+
+    Ours, not in the paper. Plain clipping moves the mean of a block; here the block is then faded towards
+    white or black by the share that brings its mean back to LR's pixel.
+
+    Args:
+        hr: float32 `[B, H, W, C]`, any range.
+        lr: float32 `[B, H / factor, W / factor, C]` in [-1, 1].
+        factor: int, the scale between them.
+
+    Returns:
+        float32 `[B, H, W, C]` in [-1, 1]; `DS(result) == lr` up to float32 rounding.
+    """
+    hr = tf.clip_by_value(hr, -1.0, 1.0)
+    mean = downscale(hr, factor)
+    # The way left to white, where the mean is too low, and to black, where it is too high.
+    lighter = tf.nn.relu(lr - mean) / tf.maximum(1.0 - mean, LEVEL**2)
+    darker = tf.nn.relu(mean - lr) / tf.maximum(1.0 + mean, LEVEL**2)
+    hr += upscale_nearest(lighter, factor) * (1.0 - hr) - upscale_nearest(darker, factor) * (1.0 + hr)
+    return tf.clip_by_value(hr, -1.0, 1.0)

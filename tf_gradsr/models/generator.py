@@ -74,6 +74,15 @@ class Generator(keras.Model):
         """How many times larger the output is."""
         return 2 ** len(self.up_blocks)
 
+    @property
+    def receptive_radius(self):
+        """LR pixels beyond which the input has no influence on an output pixel."""
+        levels = len(self.up_blocks)
+        # Two convolutions a block; conv_in; all UpBlocks' convolutions, together within one LR pixel.
+        features = 2 * self.blocks + 2
+        # The bilinear skips, and each scale's projection.
+        return features + levels * (1 + ops.CONSISTENCY_ROUNDS * (self.consistency == "exact"))
+
     def build(self, input_shape=None):
         """Makes the weights; their shapes depend on no picture size."""
         if self.built:

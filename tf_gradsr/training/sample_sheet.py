@@ -2,12 +2,9 @@
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageDraw, ImageFont
 
 from tf_gradsr import metrics, ops
-
-_GAP = 4
-_TITLE_HEIGHT = 18
+from tf_gradsr.gallery.grid import gradient_picture, picture_grid
 
 
 def sample_sheet(model, batch) -> np.ndarray:
@@ -36,35 +33,4 @@ def sample_sheet(model, batch) -> np.ndarray:
     columns["grad z = 0"] = gradient_picture(gradient)
     columns[f"grad z{z.shape[1]}"] = gradient_picture(sample_gradient)
     columns["grad truth"] = gradient_picture(ops.image_gradient(hr))
-    return _grid({title: np.asarray(pictures) for title, pictures in columns.items()})
-
-
-def gradient_picture(gradient):
-    """Image gradients as pictures: 0 is black, 1 and more (half the range between black and white) is full.
-
-    Args:
-        gradient: float32 `[B, H, W, 1 or 3]`, >= 0.
-
-    Returns:
-        uint8 `[B, H, W, 3]`.
-    """
-    gradient = tf.broadcast_to(gradient, [*gradient.shape[:3], 3])
-    return ops.to_uint8(2.0 * tf.minimum(gradient, 1.0) - 1.0)
-
-
-def _grid(columns):
-    rows, height, width = next(iter(columns.values())).shape[:3]
-    sheet = Image.new(
-        "RGB",
-        (len(columns) * (width + _GAP) + _GAP, rows * (height + _GAP) + _GAP + _TITLE_HEIGHT),
-        "white",
-    )
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(size=13)
-    for column, (title, pictures) in enumerate(columns.items()):
-        left = _GAP + column * (width + _GAP)
-        draw.text((left, 2), title, fill="black", font=font)
-        for row, picture in enumerate(pictures):
-            top = _TITLE_HEIGHT + _GAP + row * (height + _GAP)
-            sheet.paste(Image.fromarray(picture), (left, top))
-    return np.asarray(sheet)
+    return picture_grid({title: np.asarray(pictures) for title, pictures in columns.items()})

@@ -1,0 +1,1 @@
+"""Pictures that people look at: reading them, arranging them, colouring figures."""

@@ -1,0 +1,315 @@
+"""From small uint8 pictures to large ones with a trained generator: the `Hallucinator`."""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+import tf_gradsr
+from tf_gradsr import ops
+from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.config_parser import load_config
+from tf_gradsr.models import build_generator
+from tf_gradsr.run_folder import RunFolder
+
+# HR pixels of one forward pass: about 1 GB of features at the default widths.
+PIXELS_AT_ONCE = 2**21
+# LR pixels. Deep baselines see further than tiles can be large; their overlap ends here.
+LARGEST_OVERLAP = 64
+# LR pixels of a tile that are kept, at least, in each direction.
+MINIMAL_CORE = 16
+CONSISTENCY = ("exact", "none")
+
+
+class Reconstruction(NamedTuple):
+    """The most likely pictures, z = 0."""
+
+    image: np.ndarray
+    """uint8 `[B, H, W, 3]`, RGB."""
+    gradient: np.ndarray
+    """float32 `[B, H, W, 3 or 1]`, >= 0: the image gradient as G puts it out, of the picture in [-1, 1]."""
+
+
+class Samples(NamedTuple):
+    """Several plausible pictures for each LR picture."""
+
+    images: np.ndarray
+    """uint8 `[B, N, H, W, 3]`, RGB."""
+    gradients: np.ndarray
+    """float32 `[B, N, H, W, 3 or 1]`, >= 0."""
+    mean: np.ndarray
+    """float32 `[B, H, W, 3]`, 0-255: mean over the samples."""
+    stddev: np.ndarray
+    """float32 `[B, H, W, 3]`, grey levels: root of the unbiased variance over samples; 0 for one sample."""
+
+
+class Hallucinator:
+    """A trained generator behind uint8 NumPy pictures of any size.
+
+    Pictures larger than `pixels_at_once` allows are done in overlapping tiles; the overlap is the
+    generator's receptive radius, so that a tile's inner part is what the whole picture would give.
+
+    Args:
+        generator: a generator as from `build_generator`, with trained weights.
+        config: the `Config` that it was trained with.
+        weights: str, names the weights in a picture's metadata.
+        pixels_at_once: int, HR pixels of one forward pass; bounds the memory.
+
+    Attributes:
+        scale: int. z_size: int. stochastic: bool, whether z changes the picture.
+        identity: dict of str, `model`, `weights` and `version`, what made a picture.
+        overlap: int, LR pixels by which a tile overlaps its neighbour's inner part.
+    """
+
+    def __init__(self, generator, config: Config, weights: str = "", pixels_at_once: int = PIXELS_AT_ONCE):
+        self.generator = generator
+        self.config = config
+        self.scale = config.model.scale
+        self.z_size = config.model.z_size
+        self.stochastic = getattr(generator, "stochastic", True)
+        self.pixels_at_once = pixels_at_once
+        self.overlap = min(generator.receptive_radius + ops.CONSISTENCY_ROUNDS, LARGEST_OVERLAP)
+        self.identity = {
+            "model": f"gradsr {self.scale}x",
+            "weights": weights,
+            "version": tf_gradsr.__version__,
+        }
+        picture = tf.TensorSpec([None, None, None, 3], tf.uint8)
+        z = tf.TensorSpec([None, self.z_size], tf.float32)
+        # One graph for every size: the same picture gives the same bytes, whatever came before it.
+        self._forward = {
+            "none": tf.function(self._free, input_signature=[picture, z]),
+            "exact": tf.function(self._consistent, input_signature=[picture, z]),
+        }
+
+    @classmethod
+    def load(cls, run_dir=None, pixels_at_once: int = PIXELS_AT_ONCE) -> "Hallucinator":
+        """Loads the averaged generator of a run.
+
+        Args:
+            run_dir: path of a run folder with `config.yaml` and `generator.weights.h5`; None, the weights
+                that come with the package.
+            pixels_at_once: see the class.
+
+        Raises:
+            ConfigError: there are no such weights, or they do not fit the config.
+        """
+        if run_dir is None:
+            raise ConfigError(
+                "run: the folder of a training run; no weights come with this version. Received: nothing. "
+                "Train one: python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/first"
+            )
+        folder = RunFolder(run_dir)
+        if not folder.config.is_file():
+            raise ConfigError(f"run: the folder of a training run, with config.yaml. Received: {run_dir}")
+        if not folder.weights.is_file():
+            raise ConfigError(
+                f"run: a run with {folder.weights.name}, written with each checkpoint. Received: {run_dir}"
+            )
+        config = load_config(folder.config)
+        generator = build_generator(config)
+        try:
+            generator.load_weights(folder.weights)
+        # The file's reader raises whatever it trips over.
+        except Exception as error:
+            reason = " ".join(str(error).split())[:160]
+            raise ConfigError(
+                f"run: weights that fit the run's config.yaml. Received: {folder.weights} ({reason})"
+            ) from error
+        digest = hashlib.sha256(Path(folder.weights).read_bytes()).hexdigest()
+        return cls(generator, config, f"sha256:{digest[:16]}", pixels_at_once)
+
+    # ---------------------------------------------------------------- pictures
+
+    def reconstruct(self, lr, consistency: str = "exact") -> Reconstruction:
+        """The most likely picture of each input, `G(LR, 0)` (paper eq. 1).
+
+        Args:
+            lr: uint8 `[B, h, w, 3]`, RGB.
+            consistency: "exact", every picture downscales to its input, within half a grey level after
+                rounding; "none", as the generator puts it out.
+
+        Raises:
+            ValueError: what came is not that. ConfigError: see `generate`.
+        """
+        lr = _checked_lr(lr)
+        return Reconstruction(*self.generate(lr, np.zeros((len(lr), self.z_size), np.float32), consistency))
+
+    def sample(
+        self, lr, num_samples: int = 8, seed: int = 0, temperature: float = 1.0, consistency: str = "exact"
+    ) -> Samples:
+        """Plausible pictures of each input, `G(LR, z)`, `z ~ N(0, temperature^2 I)` (paper eq. 2).
+
+        Sample i has the same z for every input: see `noise`.
+
+        Args:
+            lr: uint8 `[B, h, w, 3]`, RGB.
+            num_samples: N >= 1.
+            seed: int in [0, 2^31).
+            temperature: float >= 0; 0 gives the reconstruction, above 1 wilder pictures.
+            consistency: see `reconstruct`.
+
+        Raises:
+            ValueError: what came is not that, or the model gives one answer a picture.
+            ConfigError: see `generate`.
+        """
+        lr = _checked_lr(lr)
+        if not self.stochastic:
+            raise ValueError(
+                f"This model ({self.identity['model']}) gives one answer a picture: reconstruct."
+            )
+        if not temperature >= 0:
+            raise ValueError(f"temperature must be >= 0. Received: temperature={temperature}.")
+        z = temperature * self.noise(num_samples, seed)
+        images, gradients = self.generate(
+            np.repeat(lr, num_samples, axis=0), np.tile(z, [len(lr), 1]), consistency
+        )
+        images, gradients = (x.reshape(len(lr), num_samples, *x.shape[1:]) for x in (images, gradients))
+        return Samples(images, gradients, *mean_and_stddev(images))
+
+    def noise(self, num_samples: int, seed: int = 0) -> np.ndarray:
+        """The noise vectors of a seed; the i-th depends on seed and i alone.
+
+        Returns:
+            float32 `[num_samples, m]`, normal.
+
+        Raises:
+            ValueError: num_samples below 1, or a seed out of range.
+        """
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be >= 1. Received: num_samples={num_samples}.")
+        if not 0 <= seed < 2**31:
+            raise ValueError(f"seed must be in [0, 2^31). Received: seed={seed}.")
+        # The algorithm is named, because the automatic choice depends on the device.
+        draws = [
+            tf.random.stateless_normal([self.z_size], [seed, i], alg="philox") for i in range(num_samples)
+        ]
+        return np.stack(draws)
+
+    def generate(self, lr, z, consistency: str = "exact") -> tuple:
+        """`G(LR, z)`, one picture for each pair; in batches, and in tiles, that fit `pixels_at_once`.
+
+        Args:
+            lr: uint8 `[B, h, w, 3]`, RGB.
+            z: float32 `[B, m]`.
+            consistency: see `reconstruct`.
+
+        Returns:
+            (uint8 `[B, H, W, 3]`, gradients float32 `[B, H, W, 3 or 1]`).
+
+        Raises:
+            ValueError: what came is not that.
+            ConfigError: exact consistency with a model that was trained on bicubic LR pictures.
+        """
+        lr, z = _checked_lr(lr), np.asarray(z, np.float32)
+        if z.shape != (len(lr), self.z_size):
+            raise ValueError(f"z must be [{len(lr)}, {self.z_size}]. Received: z of shape {z.shape}.")
+        if consistency not in CONSISTENCY:
+            raise ValueError(f"consistency must be one of {CONSISTENCY}. Received: {consistency!r}.")
+        if consistency == "exact" and self.config.data.downscale != "area":
+            raise ConfigError(
+                "consistency: none for a model trained with data.downscale "
+                f"{self.config.data.downscale}; the exact projection is that of area. Received: exact"
+            )
+        images, gradients = self._empty(lr)
+        windows = list(self._windows(*lr.shape[1:3]))
+        at_once = max(1, self.pixels_at_once // (_area(windows[0].outer) * self.scale**2))
+        for start in range(0, len(lr), at_once):
+            batch = slice(start, start + at_once)
+            for window in windows:
+                results = self._forward[consistency](lr[(batch, *window.outer)], z[batch])
+                for whole, part in zip((images, gradients), results):
+                    whole[(batch, *window.target)] = part.numpy()[(slice(None), *window.inner)]
+        return images, gradients
+
+    # ---------------------------------------------------------------- inside
+
+    def _free(self, lr, z):
+        images, gradients = self.generator((ops.to_float(lr), z))
+        return ops.to_uint8(images[-1]), gradients[-1]
+
+    def _consistent(self, lr, z):
+        lr = ops.to_float(lr)
+        images, gradients = self.generator((lr, z))
+        image = ops.enforce_consistency(images[-1], lr, self.scale)
+        return ops.to_uint8(ops.clip_consistently(image, lr, self.scale)), gradients[-1]
+
+    def _empty(self, lr):
+        """Where the results go: pictures and gradients, not yet filled."""
+        shape = (len(lr), lr.shape[1] * self.scale, lr.shape[2] * self.scale)
+        channels = self.config.model.gradient_channels
+        return np.empty((*shape, 3), np.uint8), np.empty((*shape, channels), np.float32)
+
+    def _windows(self, height, width):
+        """The windows that cover an LR picture; a single one if it fits."""
+        if height * width * self.scale**2 <= self.pixels_at_once:
+            side = max(height, width)
+        else:
+            side = max(int(self.pixels_at_once**0.5) // self.scale, 2 * self.overlap + MINIMAL_CORE)
+        for rows in _spans(height, side, self.overlap):
+            for columns in _spans(width, side, self.overlap):
+                outer, core = zip(rows, columns)
+                yield _Window(
+                    outer,
+                    tuple(self._at_hr(c, -o.start) for o, c in zip(outer, core)),
+                    tuple(self._at_hr(c) for c in core),
+                )
+
+    def _at_hr(self, span, offset=0):
+        return slice((span.start + offset) * self.scale, (span.stop + offset) * self.scale)
+
+
+class _Window(NamedTuple):
+    """One tile: (rows, columns) of what is read, of what its result keeps, of where that goes."""
+
+    outer: tuple
+    inner: tuple
+    target: tuple
+
+
+def _spans(length, side, overlap):
+    """Cuts a side into (outer, core) slices: cores tile it, each outer reaches `overlap` beyond its core.
+
+    All outers are equally long, so those at the ends, which need no more than the picture's border, reach
+    further in.
+    """
+    if length <= side:
+        return [(slice(0, length), slice(0, length))]
+    step = side - 2 * overlap
+    spans = []
+    for start in range(0, length, step):
+        first = min(max(start - overlap, 0), length - side)
+        spans.append((slice(first, first + side), slice(start, min(start + step, length))))
+    return spans
+
+
+def _area(outer):
+    return np.prod([span.stop - span.start for span in outer])
+
+
+def mean_and_stddev(images) -> tuple:
+    """Mean and standard deviation over samples, a pixel and colour each.
+
+    Args:
+        images: uint8 `[B, N, H, W, 3]`.
+
+    Returns:
+        (float32 `[B, H, W, 3]`, 0-255; float32 `[B, H, W, 3]`, root of the unbiased variance, 0 for N = 1).
+    """
+    count = images.shape[1]
+    mean = images.mean(axis=1, dtype=np.float32)
+    if count == 1:
+        return mean, np.zeros_like(mean)
+    squares = sum(np.square(images[:, n] - mean) for n in range(count))
+    return mean, np.sqrt(squares / (count - 1))
+
+
+def _checked_lr(lr):
+    lr = np.asarray(lr)
+    if lr.dtype != np.uint8 or lr.ndim != 4 or lr.shape[-1] != 3 or 0 in lr.shape:
+        raise ValueError(
+            f"lr must be uint8 [B, h, w, 3], none of them 0. Received: {lr.dtype} of shape {lr.shape}."
+        )
+    return lr
