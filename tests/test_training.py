@@ -241,6 +241,7 @@ def test_a_killed_and_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_p
     status, errors = signal_at_step(start_child(broken.path), broken, 24, signal.SIGKILL)
     assert status == -signal.SIGKILL, errors
     assert not broken.summary.exists()
+    assert broken.weights.exists(), "an unfinished run can be looked at"
 
     _, errors = start_child(broken.path).communicate(timeout=300)
     assert "Going on from step" in errors

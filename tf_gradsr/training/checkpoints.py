@@ -9,6 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 import tf_gradsr
+from tf_gradsr.run_folder import replaced_when_complete
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +30,12 @@ class Checkpoints:
         model: a compiled `GradSR`.
         seed: `train.seed`.
         keep: how many of the newest to keep, >= 1.
+        weights: path of the file that holds the newest averaged generator; None, no file.
     """
 
-    def __init__(self, folder, model, seed: int, keep: int = 2):
+    def __init__(self, folder, model, seed: int, keep: int = 2, weights=None):
         self.folder = Path(folder)
+        self.weights = weights
         self.model = model
         self.seed = seed
         self.keep = keep
@@ -101,9 +104,16 @@ class Checkpoints:
         (partial / "state.json").write_text(json.dumps(state) + "\n", encoding="utf-8")
         _flush_to_disk(partial)
         partial.replace(final)
+        self.save_weights()
         for old in self.steps()[: -self.keep]:
             shutil.rmtree(self._path(old))
         return final
+
+    def save_weights(self) -> None:
+        """Writes the averaged generator's weights."""
+        if self.weights:
+            with replaced_when_complete(self.weights) as partial:
+                self.model.ema_generator.save_weights(partial)
 
     def _path(self, step):
         return self.folder / f"step_{step:08d}"

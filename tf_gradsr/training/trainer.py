@@ -11,7 +11,7 @@ from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config, ConfigError
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
 from tf_gradsr.models import GradSR
-from tf_gradsr.run_folder import RunFolder, replaced_when_complete
+from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import (
     CheckpointSaver,
     FiniteCheck,
@@ -71,7 +71,9 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict
     pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
     folder.prepare(config)
     folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
-    checkpoints = Checkpoints(folder.checkpoints, model, config.train.seed, config.train.keep_checkpoints)
+    checkpoints = Checkpoints(
+        folder.checkpoints, model, config.train.seed, config.train.keep_checkpoints, folder.weights
+    )
     step = checkpoints.restore_latest()
     folder.forget_metrics_after(step)
     if step:
@@ -79,8 +81,8 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict
 
     if step < config.train.steps:
         _fit(model, config, pictures, folder, checkpoints, progress)
-    with replaced_when_complete(folder.weights) as partial:
-        model.ema_generator.save_weights(partial)
+    # A kill may have come between the last checkpoint and its weights.
+    checkpoints.save_weights()
     summary = summarize(model, pictures["test"], config)
     folder.write_summary(summary)
     return summary
