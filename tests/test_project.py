@@ -13,7 +13,7 @@ LAYERS = [
     ["training"],
     ["models", "data"],
     ["losses", "metrics"],
-    ["ops", "config_parser"],
+    ["ops", "config_parser", "files"],
     ["config"],
 ]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config, ConfigError
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
+from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.models import GradSR
 from tf_gradsr.training.callbacks import (
     CheckpointSaver,
@@ -22,7 +23,7 @@ from tf_gradsr.training.callbacks import (
 )
 from tf_gradsr.training.checkpoints import Checkpoints
 from tf_gradsr.training.optimizers import build_optimizers, ema_decay
-from tf_gradsr.training.run_folder import RunFolder, replaced_when_complete
+from tf_gradsr.training.run_folder import RunFolder
 
 SHEET_ROWS = 4
 SHEET_SAMPLES = 3
