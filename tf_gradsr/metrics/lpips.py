@@ -1,10 +1,10 @@
 """Convert the official LPIPS weights: python -m tf_gradsr.metrics.lpips --convert
 
-Writes the file that LPIPS.load reads, from PyTorch's weights. Needs PyTorch and the package lpips: the extra
-"lpips", or pip install torch lpips==0.1.4. PyTorch downloads the backbone once (AlexNet 233 MiB, VGG-16 528 MiB,
-from download.pytorch.org) into its own cache; the linear heads lie in the package lpips. Without a network fetch
-alexnet-owt-7be5be79.pth or vgg16-397923af.pth elsewhere and give it as --backbone. An existing file is replaced
-once the new one is whole.
+Writes the file that LPIPS.load reads, from PyTorch's weights. Needs PyTorch and the package lpips: the
+extra "lpips", or pip install torch lpips==0.1.4. PyTorch downloads the backbone once (AlexNet 233 MiB,
+VGG-16 528 MiB, from download.pytorch.org) into its own cache; the linear heads lie in the package lpips.
+Without a network fetch alexnet-owt-7be5be79.pth or vgg16-397923af.pth elsewhere and give it as --backbone.
+An existing file is replaced once the new one is whole.
 """
 
 import importlib
@@ -121,8 +121,8 @@ def _convolutions(network, features):
     for number, layer in enumerate(backbone(network).convolutions, 1):
         name, shape = f"features.{layer.index}", (layer.outputs, layer.inputs, layer.size, layer.size)
         kernel = _array(features, f"{name}.weight", shape)
-        weights[f"conv{number}/kernel"] = kernel.transpose(2, 3, 1, 0)
-        weights[f"conv{number}/bias"] = _array(features, f"{name}.bias", (layer.outputs,))
+        weights[f"conv{number}_kernel"] = kernel.transpose(2, 3, 1, 0)
+        weights[f"conv{number}_bias"] = _array(features, f"{name}.bias", (layer.outputs,))
     return weights
 
 

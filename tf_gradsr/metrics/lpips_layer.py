@@ -39,6 +39,7 @@ class LPIPS(keras.layers.Layer):
     Raises:
         ValueError: unknown network; when called: not uint8, not `[B, H, W, 3]`, shapes that differ, or sides
             below `minimal_side`.
+        tf.errors.InvalidArgumentError: the same, where shapes are unknown until a compiled function runs.
     """
 
     def __init__(self, network="alex", **kwargs):
@@ -92,6 +93,7 @@ class LPIPS(keras.layers.Layer):
 
         Raises:
             ValueError: see the class.
+            tf.errors.InvalidArgumentError: the same, where shapes are unknown until a compiled function runs.
         """
         layers = self._layer_maps(images, truth)
         size = tf.shape(images)[1:3]
@@ -116,9 +118,9 @@ class LPIPS(keras.layers.Layer):
             if layer.pool:
                 x = tf.nn.max_pool2d(x, *layer.pool, padding="VALID")
             sides = [layer.padding] * 2
-            kernel = self._weights_by_name[f"conv{number}/kernel"]
+            kernel = self._weights_by_name[f"conv{number}_kernel"]
             x = tf.nn.conv2d(x, kernel, layer.stride, [[0, 0], sides, sides, [0, 0]])
-            x = tf.nn.relu(x + self._weights_by_name[f"conv{number}/bias"])
+            x = tf.nn.relu(x + self._weights_by_name[f"conv{number}_bias"])
             if layer.tapped:
                 length = tf.sqrt(tf.reduce_sum(tf.square(x), axis=-1, keepdims=True))
                 features.append(x / (length + EPSILON))
@@ -141,4 +143,11 @@ class LPIPS(keras.layers.Layer):
         if not images.shape.is_compatible_with(truth.shape):
             raise ValueError(
                 f"LPIPS compares pictures of one shape. Received: images {images.shape}, truth {truth.shape}."
+            )
+        if not (images.shape.is_fully_defined() and truth.shape.is_fully_defined()):
+            # Shapes that are known only when the compiled function runs.
+            shape = tf.shape(images)
+            tf.debugging.assert_equal(shape, tf.shape(truth), "LPIPS compares pictures of one shape.")
+            tf.debugging.assert_greater_equal(
+                tf.reduce_min(shape[1:3]), self.minimal_side, "LPIPS: the pictures are too small."
             )

@@ -115,7 +115,7 @@ def backbone(network) -> Backbone:
 def weight_shapes(network) -> dict:
     """Name -> shape of all weights of a network, in the order in which the layer holds them.
 
-    `conv<n>/kernel` `[h, w, in, out]` and `conv<n>/bias` `[out]` for each convolution, `linear<n>`
+    `conv<n>_kernel` `[h, w, in, out]` and `conv<n>_bias` `[out]` for each convolution, `linear<n>`
     `[channels]` for each compared layer; n from 1.
 
     Raises:
@@ -123,8 +123,8 @@ def weight_shapes(network) -> dict:
     """
     shapes = {}
     for number, layer in enumerate(backbone(network).convolutions, 1):
-        shapes[f"conv{number}/kernel"] = (layer.size, layer.size, layer.inputs, layer.outputs)
-        shapes[f"conv{number}/bias"] = (layer.outputs,)
+        shapes[f"conv{number}_kernel"] = (layer.size, layer.size, layer.inputs, layer.outputs)
+        shapes[f"conv{number}_bias"] = (layer.outputs,)
     for number, channels in enumerate(backbone(network).tapped, 1):
         shapes[f"linear{number}"] = (channels,)
     return shapes
