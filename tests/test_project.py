@@ -15,7 +15,7 @@ LAYERS = [
     ["models", "data"],
     ["losses", "metrics", "gallery"],
     ["ops", "run_folder"],
-    ["config_parser"],
+    ["config_parser", "files"],
     ["config"],
 ]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -9,7 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 import tf_gradsr
-from tf_gradsr.run_folder import replaced_when_complete
+from tf_gradsr.files import replaced_when_complete
 
 log = logging.getLogger(__name__)
 
