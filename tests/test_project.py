@@ -11,8 +11,10 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["train"],
     ["training"],
+    ["registry"],
+    ["baselines"],
     ["models", "data"],
-    ["losses", "metrics"],
+    ["losses", "metrics", "optimizers"],
     ["ops", "config_parser"],
     ["config"],
 ]
