@@ -391,12 +391,6 @@ def weights_after_three_steps(strategy, optimizer):
     return [weight for network in networks for weight in network.get_weights()]
 
 
-@pytest.fixture(scope="module")
-def two_devices():
-    """One strategy for all tests: a second one in the same process would clash with it."""
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-
-
 @pytest.mark.slow
 def test_two_replicas_train_the_same_weights_as_one(two_devices):
     for optimizer, compare in (

@@ -35,6 +35,9 @@ class Generator(keras.Model):
         ValueError: fewer than two widths, an unknown consistency or z_injection.
     """
 
+    # z changes the answer.
+    stochastic = True
+
     def __init__(
         self,
         widths=(64, 48, 32, 16),

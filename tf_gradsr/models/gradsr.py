@@ -1,7 +1,5 @@
 """GradSR: the generator, its two discriminators and the training step (paper 2)."""
 
-import keras
-import numpy as np
 import tensorflow as tf
 
 from tf_gradsr import losses, metrics, ops
@@ -9,6 +7,7 @@ from tf_gradsr.config import Config, LossConfig, widths_for_scale
 from tf_gradsr.models.discriminator import Discriminator
 from tf_gradsr.models.generator import Generator
 from tf_gradsr.models.perceptual import VGGFeatures
+from tf_gradsr.models.super_resolver import SuperResolver
 
 
 def build_generator(config: Config) -> Generator:
@@ -43,80 +42,33 @@ def build_discriminators(config: Config) -> tuple:
     return image_discriminator, gradient_discriminator
 
 
-class GradSR(keras.Model):
-    """The whole model of the paper, trained by `fit` on batches of `tf_gradsr.data.training_batches`.
-
-    A batch is a dict: `lr` float32 `[B, h, w, 3]` in [-1, 1] on the uint8 grid; `hr` float32
-    `[B, H, W, 3]` in [-1, 1]; `z` float32 `[B, 2, m]`, the two noise vectors of eq. (8). Nothing in the
-    compiled step draws random numbers.
+class GradSR(SuperResolver):
+    """The whole model of the paper.
 
     Args:
-        config: a checked `Config`; its `model` and `data.downscale` are used here, the rest by `compile`.
+        config: a checked `Config`.
 
     Attributes:
-        generator: G, as trained.
-        ema_generator: the moving average of G's weights, used for everything but training.
         image_discriminator, gradient_discriminator: D_I and D_g.
-        reconstruction_only: bool, True during the first `train.reconstruction_steps`. Call
-            `make_train_function(force=True)` after changing it.
     """
 
     def __init__(self, config: Config, **kwargs):
-        super().__init__(**kwargs)
-        self.scale = config.model.scale
+        generator, discriminators = build_generator(config), build_discriminators(config)
+        super().__init__(config, generator, build_generator(config), **kwargs)
         self.gradient_channels = config.model.gradient_channels
-        self.downscale_method = config.data.downscale
-        self.generator = build_generator(config)
-        self.image_discriminator, self.gradient_discriminator = build_discriminators(config)
-        self.ema_generator = build_generator(config)
-        self.ema_generator.trainable = False
-        self.ema_generator.set_weights(self.generator.get_weights())
-        self.reconstruction_only = False
-        self.built = True
+        self.image_discriminator, self.gradient_discriminator = discriminators
 
-    def compile(self, loss: LossConfig, g_optimizer, d_optimizer, ema_decay=0.999, **kwargs):
-        """Sets the objective and both optimizers. Call it inside the distribution strategy's scope.
-
-        Args:
-            loss: the weights of the objective.
-            g_optimizer: Keras optimizer of G.
-            d_optimizer: Keras optimizer of D_I and D_g together.
-            ema_decay: float in [0, 1), share of the old average kept at each step.
-
-        Raises:
-            ConfigError: VGG-16 weights are asked for and cannot be had.
-        """
-        super().compile(optimizer=None, jit_compile=False, **kwargs)
-        self.loss_config = loss
-        self.perceptual = VGGFeatures(loss.vgg_weights) if loss.perceptual == "vgg16" else None
-        self.ema_decay = ema_decay
-        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
-        # Under MirroredStrategy variables made inside the traced step fail.
-        g_optimizer.build(self.generator.trainable_variables)
-        d_optimizer.build(self._d_variables)
-        self.test_metrics = {
-            name: keras.metrics.Mean(name) for name in ("psnr", "ssim", "lr_psnr", "sample_std")
+    @property
+    def discriminators(self) -> dict:
+        """D_I and D_g by name."""
+        return {
+            "image_discriminator": self.image_discriminator,
+            "gradient_discriminator": self.gradient_discriminator,
         }
 
-    @property
-    def metrics(self):
-        return list(self.test_metrics.values())
-
-    @property
-    def _d_variables(self):
-        return self.image_discriminator.trainable_variables + self.gradient_discriminator.trainable_variables
-
-    @property
-    def step(self) -> int:
-        """Training steps done."""
-        return int(self.g_optimizer.iterations.numpy())
-
-    def call(self, inputs):
-        """`(lr, z)` -> `(image, gradient)` at full size, by the averaged generator; see `Generator`."""
-        images, gradients = self.ema_generator(inputs)
-        return images[-1], gradients[-1]
-
-    # ---------------------------------------------------------------- training
+    def perceptual_features(self, loss: LossConfig):
+        """VGG-16's features at four depths (eq. 6)."""
+        return VGGFeatures(loss.vgg_weights)
 
     def train_step(self, batch):
         """One step of both sides: the discriminators, then the generator (paper 2.3).
@@ -275,67 +227,6 @@ class GradSR(keras.Model):
         factors = [2**k for k in reversed(range(len(self.generator.up_blocks)))]
         images = [ops.downscale(hr, factor, self.downscale_method) for factor in factors]
         return images, [ops.image_gradient(image, self.gradient_channels) for image in images]
-
-    def _picture_logs(self, pictures, lr):
-        """LR-PSNR of pictures by name, as a user would get them, on the uint8 grid."""
-        return {
-            f"{name}/lr_psnr": tf.reduce_mean(
-                metrics.lr_psnr(ops.to_uint8(images), ops.to_uint8(lr), self.scale, self.downscale_method)
-            )
-            for name, images in pictures.items()
-        }
-
-    def _apply(self, tape, loss, optimizer, variables):
-        """Applies the gradient of the mean loss over all replicas; returns the norm of this replica's own."""
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        # The optimizer sums over replicas, so each contributes its share of the mean.
-        gradients = tape.gradient(loss, variables, output_gradients=tf.constant(1.0 / replicas))
-        optimizer.apply_gradients(zip(gradients, variables))
-        return tf.linalg.global_norm(gradients) * replicas
-
-    def _update_average(self):
-        """`average = decay * average + (1 - decay) * weight`, on every replica."""
-
-        def update(strategy, averages, weights):
-            for average, weight in zip(averages, weights):
-                strategy.extended.update(
-                    average,
-                    lambda a, w: a.assign_add((1.0 - self.ema_decay) * (w - a)),
-                    args=(weight,),
-                    group=False,
-                )
-
-        averages = [v.value for v in self.ema_generator.weights]
-        weights = [v.value for v in self.generator.weights]
-        tf.distribute.get_replica_context().merge_call(update, args=(averages, weights))
-
-    # ---------------------------------------------------------------- measuring
-
-    def test_step(self, batch):
-        """Measures the averaged generator on uint8 pictures: PSNR and SSIM at z = 0, LR-PSNR, sample spread.
-
-        Args:
-            batch: dict as for training; `z` may hold any number >= 2 of noise vectors.
-        """
-        for name, values in self._measure_batch(batch).items():
-            self.test_metrics[name].update_state(values)
-        return {name: metric.result() for name, metric in self.test_metrics.items()}
-
-    def measure(self, batches) -> dict:
-        """Means over all pictures of `metrics.measure`, on one device.
-
-        Args:
-            batches: iterable of batches as for `test_step`.
-
-        Returns:
-            Dict of float: `psnr`, `ssim`, `lr_psnr` at z = 0, and `sample_std`.
-        """
-        measured = [self._measure_batch(batch) for batch in batches]
-        return {name: float(np.mean(np.concatenate([m[name] for m in measured]))) for name in measured[0]}
-
-    @tf.function(reduce_retracing=True)
-    def _measure_batch(self, batch):
-        return metrics.measure(self, batch, self.scale, self.downscale_method)
 
 
 def _part(pyramid, index):

@@ -21,13 +21,13 @@ class CheckpointError(RuntimeError):
 class Checkpoints:
     """The newest checkpoints of a run, one folder each: `step_00001000/`.
 
-    A checkpoint holds G, both discriminators, the average of G, and both optimizers. The step is in the
+    A checkpoint holds G, its discriminators, the average of G, and both optimizers. The step is in the
     optimizer; the order of the pictures, their flips and every z follow from `train.seed` and the step,
     so `state.json` needs no more than those two to name the random state and the place in the data.
 
     Args:
         folder: path of the run's `checkpoints/`.
-        model: a compiled `GradSR`.
+        model: a compiled `SuperResolver`.
         seed: `train.seed`.
         keep: how many of the newest to keep, >= 1.
         weights: path of the file that holds the newest averaged generator; None, no file.
@@ -40,14 +40,8 @@ class Checkpoints:
         self.seed = seed
         self.keep = keep
         # Lists of variables: given a Keras 3 network, Checkpoint leaves out layers that it holds in lists.
-        parts = {
-            "generator": model.generator,
-            "image_discriminator": model.image_discriminator,
-            "gradient_discriminator": model.gradient_discriminator,
-            "ema_generator": model.ema_generator,
-            "g_optimizer": model.g_optimizer,
-            "d_optimizer": model.d_optimizer,
-        }
+        # Of networks, `variables` holds batch normalisation's moving statistics too.
+        parts = model.trained_parts()
         self.tracked = tf.train.Checkpoint(
             **{name: [variable.value for variable in part.variables] for name, part in parts.items()}
         )

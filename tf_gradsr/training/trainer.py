@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config, ConfigError
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
-from tf_gradsr.models import GradSR
+from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import (
     CheckpointSaver,
@@ -22,7 +22,6 @@ from tf_gradsr.training.callbacks import (
     Validation,
 )
 from tf_gradsr.training.checkpoints import Checkpoints
-from tf_gradsr.training.optimizers import build_optimizers, ema_decay
 
 SHEET_ROWS = 4
 SHEET_SAMPLES = 3
@@ -105,15 +104,6 @@ def choose_strategy(config: Config):
     return tf.distribute.MirroredStrategy()
 
 
-def build_model(config: Config) -> GradSR:
-    """The compiled model of a config. Call it inside the strategy's scope."""
-    model = GradSR(config)
-    g_optimizer, d_optimizer = build_optimizers(config)
-    decay = ema_decay(config.optimizer.ema_half_life, config.train.batch_size)
-    model.compile(config.loss, g_optimizer, d_optimizer, decay)
-    return model
-
-
 def _fit(model, config, pictures, folder, checkpoints, progress):
     """Runs `fit` on what is left of each phase: reconstruction alone, then the full objective."""
     settings, start = config.train, model.step
@@ -173,7 +163,7 @@ def summarize(model, pictures, config: Config) -> dict:
 
     Returns:
         `{"bicubic": {"psnr", "ssim", "lr_psnr"}, "model": {"psnr", "ssim", "lr_psnr", "sample_std"}}`: dB at
-        z = 0, SSIM at z = 0, dB at LR size, grey levels over four samples.
+        z = 0, SSIM at z = 0, dB at LR size, grey levels over four samples. A baseline has no `sample_std`.
     """
     batches = evaluation_batches(
         pictures, config, config.train.batch_size, config.train.summary_pictures, MEASURED_SAMPLES
