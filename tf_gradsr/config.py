@@ -110,10 +110,14 @@ class LossConfig:
     """Features of the perceptual loss: of VGG-16 (gradsr, eq. 6) or VGG-19 (srgan, esrgan) trained on ImageNet, or none."""
     vgg_weights: str = "imagenet"
     """imagenet: Keras downloads them. Or the path of a Keras weights file (.h5) of the network that loss.perceptual names."""
+    adversarial: Literal["logistic", "relativistic"] = "logistic"
+    """gradsr. logistic: the paper. relativistic: D compares a fake with the truth of the same LR picture (Huang et al. 2024, R3GAN)."""
     r1: NonNegativeFloat = 10.0
     """gradsr: gamma_R1: the penalty is r1 / 2 * E||grad D||^2 on real data (paper 2.3 names R1, silent on its weight)."""
+    r2: NonNegativeFloat = 0.0
+    """gradsr: weight of the same penalty on fakes (not in the paper: 0; Huang et al. 2024, R3GAN)."""
     r1_interval: PositiveInt = 1
-    """gradsr: compute R1 at every so many steps, weighted by the interval (1: the paper; StyleGAN2: 16)."""
+    """gradsr: compute R1 and R2 at every so many steps, weighted by the interval (1: the paper; StyleGAN2: 16)."""
 
 
 @dataclass
@@ -144,6 +148,10 @@ class TrainConfig:
     """Training steps in all, train.reconstruction_steps included (silent in the paper)."""
     reconstruction_steps: NonNegativeInt = 0
     """First so many steps train G alone, without discriminators, at z = 0 (paper: 0); srgan, esrgan: on the pixel loss alone."""
+    grow: Optional[List[List[PositiveInt]]] = None
+    """gradsr: [[2, 1000], [4, 2000]] shows D hallucinations of scale 2 for 1,000 steps after the reconstruction ones, of scale 4 for 2,000, then full size (not in the paper; LAG)."""
+    initial_weights: Optional[str] = None
+    """A generator.weights.h5 that G starts from, of a run with the same model settings (not in the paper)."""
     batch_size: PositiveInt = 8
     """Pictures in a step, over all devices together (paper 4.1: 8)."""
     seed: Seed = 0
@@ -239,6 +247,7 @@ def check_config(config: Config) -> Config:
             f"Received: {config.data.path}"
         )
     _check_model_name(config)
+    _check_growth(config)
     if config.loss.perceptual == "none" and config.loss.pixel == 0:
         raise ConfigError(
             "loss.pixel: above 0 when loss.perceptual is none, or nothing ties the picture to the truth. "
@@ -281,6 +290,20 @@ def _check_model_name(config):
         )
 
 
+def _check_growth(config):
+    """Checks that the networks grow through smaller scales, upwards."""
+    if config.train.grow is None:
+        return
+    scales = [entry[0] for entry in config.train.grow if len(entry) == 2]
+    smaller = [2**k for k in range(1, int(math.log2(config.model.scale)))]
+    rising = all(a < b for a, b in zip(scales, scales[1:]))
+    if len(scales) < len(config.train.grow) or not rising or not set(scales) <= set(smaller):
+        raise ConfigError(
+            f"train.grow: a list of [scale, steps], the scales rising and of {smaller}. "
+            f"Received: {config.train.grow}"
+        )
+
+
 def check_paths(config: Config) -> Config:
     """Checks that the files that a config names are there; returns the config.
 
@@ -292,6 +315,7 @@ def check_paths(config: Config) -> Config:
     named = {"data.path": config.data.path}
     if config.loss.perceptual != "none" and config.loss.vgg_weights != "imagenet":
         named["loss.vgg_weights"] = config.loss.vgg_weights
+    named["train.initial_weights"] = config.train.initial_weights
     for name, path in named.items():
         if path and not Path(path).expanduser().exists():
             raise ConfigError(f"{name}: an existing path. Received: {path}")

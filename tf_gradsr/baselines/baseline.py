@@ -78,7 +78,7 @@ class Baseline(SuperResolver):
             "loss/g/total": loss,
             **{f"loss/g/{name}": value for name, value in terms.items()},
             **d_logs,
-            **self._picture_logs({"reconstruction": image}, lr),
+            **self._picture_logs("reconstruction", image, lr, self.scale),
             "norm/g": g_norm,
         }
 

@@ -106,7 +106,9 @@ class SuperResolver(keras.Model):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         # The optimizer sums over replicas, so each contributes its share of the mean.
         gradients = tape.gradient(loss, variables, output_gradients=tf.constant(1.0 / replicas))
-        optimizer.apply_gradients(zip(gradients, variables))
+        # Scales that the networks have not grown to have none.
+        known = [(gradient, v) for gradient, v in zip(gradients, variables) if gradient is not None]
+        optimizer.apply_gradients(known)
         return tf.linalg.global_norm(gradients) * replicas
 
     def _update_average(self):
@@ -125,14 +127,10 @@ class SuperResolver(keras.Model):
         weights = [v.value for v in self.generator.weights]
         tf.distribute.get_replica_context().merge_call(update, args=(averages, weights))
 
-    def _picture_logs(self, pictures, lr):
-        """LR-PSNR of pictures by name, as a user would get them, on the uint8 grid."""
-        return {
-            f"{name}/lr_psnr": tf.reduce_mean(
-                metrics.lr_psnr(ops.to_uint8(images), ops.to_uint8(lr), self.scale, self.downscale_method)
-            )
-            for name, images in pictures.items()
-        }
+    def _picture_logs(self, name, images, lr, scale):
+        """LR-PSNR of pictures, as a user would get them, on the uint8 grid."""
+        values = metrics.lr_psnr(ops.to_uint8(images), ops.to_uint8(lr), scale, self.downscale_method)
+        return {f"{name}/lr_psnr": tf.reduce_mean(values)}
 
     # ---------------------------------------------------------------- measuring
 
