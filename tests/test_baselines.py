@@ -35,8 +35,8 @@ def tiny_config(name, **train_settings) -> Config:
     config.model.growth_channels = config.model.z_size = 4
     config.loss.perceptual, config.loss.pixel, config.loss.gamma, config.loss.beta = "none", 2.0, 3.0, 0.5
     config.optimizer.g_learning_rate = 1e-3
-    settings = {"steps": 4, "reconstruction_steps": 2, "batch_size": 4, "log_interval": 1, "sample_interval": 4,
-                "validation_interval": 4, "validation_pictures": 4, "checkpoint_interval": 2,
+    settings = {"steps": 4, "reconstruction_steps": 2, "batch_size": 4, "log_interval": 1,
+                "sample_interval": 4, "validation_interval": 4, "validation_pictures": 4, "checkpoint_interval": 2,
                 "summary_pictures": 4, **train_settings}  # fmt: skip
     for setting, value in settings.items():
         setattr(config.train, setting, value)
@@ -83,7 +83,7 @@ def built(layer, *shape):
 
 
 def conv_sizes(*convs):
-    """(weights, multiply-adds) of convolutions (kernel size, channels in, channels out, side of the output)."""
+    """(weights, multiply-adds) of convolutions (kernel size, channels in, out, side of the output)."""
     weights = [kernel**2 * c_in * c_out for kernel, c_in, c_out, _ in convs]
     return sum(weights), sum(w * conv[3] ** 2 for w, conv in zip(weights, convs))
 
@@ -126,7 +126,7 @@ def test_the_papers_generators_have_the_known_sizes():
     assert (srresnet.scale, rrdbnet.scale) == (4, 4)
 
 
-@pytest.mark.parametrize(("name", "gflop", "millions"), [("srgan", 1.18, 1.56), ("esrgan", 1.19, 0.95)])
+@pytest.mark.parametrize(("name", "gflop", "millions"), [("srgan", 1.17, 1.56), ("esrgan", 1.19, 0.95)])
 def test_the_small_generators_cost_what_their_configs_say(name, gflop, millions):
     config = load_config(CONFIGS / f"{name}_faces.yaml")
     model = config.model
@@ -179,7 +179,8 @@ def test_one_picture_of_full_size_and_its_own_gradient_whatever_z(rng, pictures,
 @pytest.mark.parametrize("name", NAMES)
 def test_the_first_answer_is_near_grey(pictures, name):
     generator = build_generator(tiny_config(name))
-    assert np.abs(generator((pictures(2, 8, 8, 3), np.zeros((2, 4), np.float32)))[0][0]).max() < 0.7
+    answer = np.array(generator((pictures(2, 8, 8, 3), np.zeros((2, 4), np.float32)))[0][0])
+    assert 0.001 < answer.std() < 0.3, "pictures() have 0.58"
 
 
 def conv(x, layer):
@@ -324,7 +325,7 @@ def test_relativistic_losses_are_the_papers(rng):
 
 def test_relativistic_losses_by_hand():
     # Every real picture is ln 3 above the average fake: sigmoid 3/4 for real, 1/4 for fakes.
-    real, fake = tf.fill([2, 1], np.log(3.0)), tf.zeros([2, 1])
+    real, fake = tf.fill([2, 1], tf.math.log(3.0)), tf.zeros([2, 1])
     assert float(losses.relativistic_discriminator_loss(real, fake)) == pytest.approx(2 * np.log(4 / 3))
     assert float(losses.relativistic_generator_loss(real, fake)) == pytest.approx(2 * np.log(4))
     undecided = losses.relativistic_generator_loss(fake + 5.0, fake + 5.0)
