@@ -36,8 +36,7 @@ def tiny_config(name, **train_settings) -> Config:
     config.loss.perceptual, config.loss.pixel, config.loss.gamma, config.loss.beta = "none", 2.0, 3.0, 0.5
     config.optimizer.g_learning_rate = 1e-3
     settings = {"steps": 4, "reconstruction_steps": 2, "batch_size": 4, "log_interval": 1,
-                "sample_interval": 4, "validation_interval": 4, "validation_pictures": 4,
-                "checkpoint_interval": 2, "summary_pictures": 4, **train_settings}  # fmt: skip
+                "sample_interval": 4, "validation_interval": 100, "checkpoint_interval": 2, "summary_pictures": 4, **train_settings}  # fmt: skip
     for setting, value in settings.items():
         setattr(config.train, setting, value)
     return config
@@ -461,10 +460,15 @@ def read_metrics(folder):
 
 @pytest.fixture(scope="module", params=NAMES)
 def resumed_run(request, tmp_path_factory):
-    """A run of four steps that was stopped, SRGAN's in its second phase, and resumed: folder, summary."""
+    """A run that was stopped half-way, ESRGAN's between its phases, and resumed: folder, summary."""
     path = tmp_path_factory.mktemp("runs") / request.param
-    train(tiny_config(request.param, steps=3 if request.param == "srgan" else 2), path, progress=False)
-    return RunFolder(path), train(tiny_config(request.param), path, progress=False)
+    train(run_config(request.param, steps=2), path, progress=False)
+    return RunFolder(path), train(run_config(request.param), path, progress=False)
+
+
+def run_config(name, steps=4):
+    # SRGAN without a first phase, so that its second one is resumed.
+    return tiny_config(name, steps=steps, reconstruction_steps=0 if name == "srgan" else 2)
 
 
 def test_a_run_leaves_what_gradsrs_leaves_without_a_spread(resumed_run):
@@ -474,9 +478,9 @@ def test_a_run_leaves_what_gradsrs_leaves_without_a_spread(resumed_run):
     lines = read_metrics(folder)
     steps = [line for line in lines if "loss/g/total" in line]
     assert [line["step"] for line in steps] == [1, 2, 3, 4]
-    assert ["loss/d_image/adv" in line for line in steps] == [False, False, True, True]
+    first_phase = load_config(folder.config).train.reconstruction_steps
+    assert ["loss/d_image/adv" in line for line in steps] == [step > first_phase for step in (1, 2, 3, 4)]
     assert not any(name.endswith("sample_std") for line in lines for name in line)
-    assert [line["step"] for line in lines if "validation/psnr" in line] == [4]
     table = train_command.summary_table(summary).splitlines()
     assert table[2].startswith("model ") and table[2].rstrip().endswith("-")
     sheet = np.asarray(Image.open(folder.samples / "step_00000004.png"))
@@ -498,9 +502,9 @@ def test_the_final_weights_are_the_average_and_fit_the_registrys_generator(resum
 @pytest.mark.parametrize("resumed_run", ["srgan"], indirect=True)
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(resumed_run, tmp_path):
     folder, summary = resumed_run
-    assert train(tiny_config("srgan"), tmp_path / "whole", progress=False) == summary
+    assert train(run_config("srgan"), tmp_path / "whole", progress=False) == summary
     whole = RunFolder(tmp_path / "whole")
-    models = [build_model(tiny_config("srgan")) for _ in range(2)]
+    models = [build_model(run_config("srgan")) for _ in range(2)]
     for model, run in zip(models, (whole, folder)):
         assert Checkpoints(run.checkpoints, model, 0).restore_latest() == 4
     parts = [model.trained_parts() for model in models]
