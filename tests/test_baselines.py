@@ -12,6 +12,7 @@ from PIL import Image
 from tf_gradsr import losses, metrics, ops
 from tf_gradsr import train as train_command
 from tf_gradsr.baselines import ESRGAN, SRGAN, PictureDiscriminator, RRDBNet, SRResNet
+from tf_gradsr.baselines.esrgan import mean_over_replicas
 from tf_gradsr.baselines.layers import WideConvolution
 from tf_gradsr.baselines.rrdbnet import RRDB, DenseBlock
 from tf_gradsr.baselines.srresnet import NormalizedResidualBlock, ShuffleUpBlock
@@ -35,8 +36,17 @@ def tiny_config(name, **train_settings) -> Config:
     config.model.growth_channels = config.model.z_size = 4
     config.loss.perceptual, config.loss.pixel, config.loss.gamma, config.loss.beta = "none", 2.0, 3.0, 0.5
     config.optimizer.g_learning_rate = 1e-3
-    settings = {"steps": 4, "reconstruction_steps": 2, "batch_size": 4, "log_interval": 1,
-                "sample_interval": 4, "validation_interval": 100, "checkpoint_interval": 2, "summary_pictures": 4, **train_settings}  # fmt: skip
+    settings = {
+        "steps": 4,
+        "reconstruction_steps": 2,
+        "batch_size": 4,
+        "log_interval": 1,
+        "sample_interval": 4,
+        "validation_interval": 100,
+        "checkpoint_interval": 2,
+        "summary_pictures": 4,
+        **train_settings,
+    }
     for setting, value in settings.items():
         setattr(config.train, setting, value)
     return config
@@ -410,21 +420,41 @@ def test_the_first_phase_is_the_pixel_loss_alone(batches, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_two_replicas_train_the_same_weights_as_one(two_devices, name):
-    config = tiny_config(name)
+def test_two_replicas_train_the_same_weights_as_one(two_devices):
+    """SRGAN, which normalises batches in both networks."""
+    config = tiny_config("srgan")
     pictures = load_pictures(config, "train", progress=False)
     weights = []
     for strategy in (tf.distribute.get_strategy(), two_devices):
         with strategy.scope():
-            model = tiny_model(name)
-        model.fit(
-            training_batches(pictures, config, 0, 2), epochs=1, steps_per_epoch=2, shuffle=False, verbose=0
-        )
-        weights.append([w for n in (model.generator, model.image_discriminator, model.ema_generator)
-                        for w in values(n)])  # fmt: skip
+            model = tiny_model("srgan")
+        batches = training_batches(pictures, config, 0, 2)
+        model.fit(batches, epochs=1, steps_per_epoch=2, shuffle=False, verbose=0)
+        networks = model.generator, model.image_discriminator, model.ema_generator
+        weights.append([weight for network in networks for weight in values(network)])
     for one, two in zip(*weights):
         np.testing.assert_allclose(two, one, atol=2e-5)
+
+
+def test_the_relativistic_average_is_that_of_all_replicas(rng, two_devices):
+    """Loss and gradients of two halves of a batch on two replicas are those of the whole on one."""
+    real, fake = tf.constant(normal(rng, 4, 1) + 1), tf.constant(normal(rng, 4, 1))
+
+    def loss_and_slopes(logits, replicas):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            loss = losses.relativistic_discriminator_loss(*logits, mean_over_replicas) / replicas
+        return loss, *tape.gradient(loss, logits)
+
+    halves = two_devices.experimental_distribute_values_from_function(
+        lambda context: [part[2 * context.replica_id_in_sync_group :][:2] for part in (real, fake)]
+    )
+    run = tf.function(lambda logits: two_devices.run(loss_and_slopes, (logits, 2)))
+    loss, *slopes = (two_devices.experimental_local_results(result) for result in run(halves))
+    expected_loss, *expected_slopes = loss_and_slopes([real, fake], 1)
+    np.testing.assert_allclose(sum(loss), expected_loss, rtol=1e-5)
+    for parts, expected in zip(slopes, expected_slopes):
+        np.testing.assert_allclose(tf.concat(parts, 0), expected, rtol=1e-4)
 
 
 # ---------------------------------------------------------------- perceptual features
