@@ -18,8 +18,9 @@ from PIL import Image
 from tf_gradsr import train as train_command
 from tf_gradsr.config import Config, ConfigError
 from tf_gradsr.data import load_pictures, training_batches
+from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.models import GradSR
-from tf_gradsr.run_folder import RunFolder, replaced_when_complete
+from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import CheckpointSaver, FiniteCheck, TrainingDiverged
 from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
 from tf_gradsr.training.trainer import Interrupted, build_model, train

@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
-from tf_gradsr.run_folder import replaced_when_complete
+from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.training.sample_sheet import sample_sheet
 
 

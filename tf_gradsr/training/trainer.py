@@ -10,8 +10,9 @@ import tensorflow as tf
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config, ConfigError
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
+from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.models import GradSR
-from tf_gradsr.run_folder import RunFolder, replaced_when_complete
+from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import (
     CheckpointSaver,
     FiniteCheck,
