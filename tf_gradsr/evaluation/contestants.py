@@ -10,7 +10,6 @@ from tf_gradsr.data import evaluation_noise
 from tf_gradsr.evaluation.settings import Evaluation, Run
 from tf_gradsr.inference import Hallucinator
 
-Z_ZERO, Z_RANDOM = "z = 0", "z != 0"
 # Speed is the median of so many repetitions, and of as many as fit into so many seconds.
 REPETITIONS, SECONDS = 3, 2.0
 

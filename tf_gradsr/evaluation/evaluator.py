@@ -16,8 +16,8 @@ from tf_gradsr import metrics
 from tf_gradsr.config import ConfigError
 from tf_gradsr.data import stream_batches, stream_pictures
 from tf_gradsr.evaluation.bootstrap import BootstrapMean, Figure, poisson_weights
-from tf_gradsr.evaluation.columns import MEASURED, NO_WEIGHTS
-from tf_gradsr.evaluation.contestants import Z_RANDOM, Z_ZERO, load_contestants, pictures_per_second
+from tf_gradsr.evaluation.columns import MEASURED, NO_WEIGHTS, Z_RANDOM, Z_ZERO
+from tf_gradsr.evaluation.contestants import load_contestants, pictures_per_second
 from tf_gradsr.evaluation.measures import Measures
 from tf_gradsr.evaluation.settings import Evaluation
 

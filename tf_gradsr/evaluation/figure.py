@@ -22,10 +22,19 @@ def comparison(results: Results) -> np.ndarray:
     """
     # Python's sort keeps the order of equals.
     rows = sorted(results.rows, key=lambda row: row.z is not None)
-    titles = ["truth", *(row.title for row in rows)]
-    columns = {title: enlarged(results.figure[title]) for title in titles}
+    columns = {"truth": enlarged(results.figure["truth"])}
     room = columns["truth"].shape[2] // LETTER
-    return picture_grid({title: pictures for title, pictures in shortened(columns, rows, room).items()})
+    models = [row for row in rows if row.consistency]
+    shared = {
+        "consistency": len({row.consistency for row in models}) == 1,
+        "model": len({row.model for row in models}) == 1 and all(row.z for row in models),
+    }
+    for row in rows:
+        title = label(row, shared, room)
+        while title in columns:  # two cut to the same
+            title += " "
+        columns[title] = enlarged(results.figure[row.title])
+    return picture_grid(columns)
 
 
 def enlarged(pictures):
@@ -34,18 +43,11 @@ def enlarged(pictures):
     return pictures.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
-def shortened(columns, rows, room):
-    """Leaves out of the titles what all models share, and cuts the rest to so many letters."""
-    models = [row for row in rows if row.consistency]
-    shared = {row.consistency for row in models} if len({row.consistency for row in models}) == 1 else set()
-    if len({row.model for row in models}) == 1 and all(row.z for row in models):
-        shared |= {row.model for row in models}
-    result = {}
-    for title, pictures in columns.items():
-        short = ", ".join(part for part in title.split(", ") if part not in shared)
-        if len(short) > room:
-            short = short[: room - 1] + "…"
-        while short in result:  # two titles cut to the same
-            short += " "
-        result[short] = pictures
-    return result
+def label(row, shared, room):
+    """A row's title without what all models share; the model's name is cut to the room that is left."""
+    kind = ", ".join(part for part in (row.z, None if shared["consistency"] else row.consistency) if part)
+    if not row.consistency or not (shared["model"] and kind):
+        space = room - len(kind) - 2 if kind else room
+        name = row.model if len(row.model) <= space else row.model[: max(1, space - 1)] + "…"
+        return ", ".join(part for part in (name, kind) if part)
+    return kind

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 
-from tf_gradsr.evaluation.columns import COLUMNS, COST, DIVERSITY, MEASURED, NO_WEIGHTS, QUALITY
+from tf_gradsr.evaluation.columns import COLUMNS, COST, DIVERSITY, MEASURED, NO_WEIGHTS, QUALITY, Z_RANDOM
 from tf_gradsr.evaluation.settings import Evaluation
 
 FORMAT = 1
@@ -19,7 +19,7 @@ def cell(row, column, absent) -> tuple:
         return f"{row.cost[column.name]:,.{column.decimals}f}", ""
     figure = row.figures.get(column.name)
     if figure is None:
-        applies = column in QUALITY or row.z == "z != 0"
+        applies = column in QUALITY or row.z == Z_RANDOM
         return (absent.get(column.name, NOTHING) if applies else NOTHING), ""
     mean, low, high = (
         NOTHING if value is None else f"{value:.{column.decimals}f}"
