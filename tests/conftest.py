@@ -120,3 +120,12 @@ def write_run():
         return run.path
 
     return make
+
+
+@pytest.fixture(scope="module")
+def quick_evaluation(tmp_path_factory):
+    """Evaluations without the machine's own LPIPS weights, which do not take seconds to time a model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setattr("tf_gradsr.evaluation.contestants.SECONDS", 0)
+        yield

@@ -9,6 +9,9 @@ from tf_gradsr.evaluation.columns import CONSISTENT_DB
 LARGEST_PSNR = 100.0
 # From pictures in [-1, 1] to grey levels.
 GREY_LEVELS = 1.0 / ops.LEVEL
+# One graph for batches of every size.
+PICTURES = tf.TensorSpec([None, None, None, 3], tf.uint8)
+SAMPLES = tf.TensorSpec([None, None, None, None, 3], tf.uint8)
 
 
 class Measures:
@@ -22,7 +25,7 @@ class Measures:
     def __init__(self, scale: int, downscale: str, lpips: dict):
         self.scale, self.downscale, self.lpips = scale, downscale, lpips
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[PICTURES] * 3)
     def compare(self, images, truth, lr):
         """Measures one picture for each truth.
 
@@ -59,7 +62,7 @@ class Measures:
         own = image_gradient(images, gradients.shape[-1])
         return mean_of_each(tf.abs(gradients * GREY_LEVELS - own))
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[PICTURES] * 2)
     def distance_maps(self, images, truth):
         """Distances of samples to the truth at each pixel, for the diversity score.
 
@@ -74,7 +77,7 @@ class Measures:
             maps["lpips"] = self.lpips["alex"].maps(images, truth)
         return maps
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[SAMPLES, PICTURES])
     def spread(self, samples, reconstruction):
         """How much samples differ, from each other and from the reconstruction.
 
@@ -95,7 +98,6 @@ class Measures:
         )
         return {"sample_std": std, "reconstruction_distance": distance}
 
-    @tf.function(reduce_retracing=True)
     def diversity(self, maps):
         """The diversity score of each kind of distance.
 
