@@ -21,6 +21,8 @@ from tf_gradsr.metrics.lpips_weights import load_weights, save_weights, weight_s
 
 NETWORKS = ["alex", "vgg"]
 CASES = [(network, *size) for network in NETWORKS for size in SIZES[network]]
+# A GPU's convolutions may sum in another way.
+TOLERANCE = 1e-5 if tf.config.list_physical_devices("GPU") else 1e-6
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="PyTorch is not installed: pip install -e '.[lpips]'"
 )
@@ -68,7 +70,7 @@ def test_distances_are_the_references(layers, reference, network, height, width)
     result = layers[network](seeded_pictures(height, width)).numpy()
     assert result.dtype == np.float32 and result.shape == (3,)
     assert expected[0] > 0.1 and 0.01 < expected[1] < 0.03
-    np.testing.assert_allclose(result, expected, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(result, expected, atol=TOLERANCE, rtol=0)
     assert result[2] == 0
 
 
@@ -78,7 +80,7 @@ def test_maps_are_the_references(layers, reference, network, height, width):
     result = layers[network].maps(*seeded_pictures(height, width)).numpy()
     assert result.dtype == np.float32 and result.shape == (3, height, width)
     assert np.ptp(expected[0]) > 0.02
-    np.testing.assert_allclose(result, expected, atol=2e-6, rtol=0)
+    np.testing.assert_allclose(result, expected, atol=TOLERANCE, rtol=0)
 
 
 def test_distances_inside_a_compiled_function_of_unknown_size(layers):
@@ -92,8 +94,8 @@ def test_distances_inside_a_compiled_function_of_unknown_size(layers):
     for height, width in SIZES["alex"]:
         images, truth = seeded_pictures(height, width)
         distances, maps = measured(images, truth)
-        np.testing.assert_allclose(distances, layer((images, truth)), atol=1e-6)
-        np.testing.assert_allclose(maps, layer.maps(images, truth), atol=1e-6)
+        np.testing.assert_allclose(distances, layer((images, truth)), atol=TOLERANCE)
+        np.testing.assert_allclose(maps, layer.maps(images, truth), atol=TOLERANCE)
     small, large = np.zeros((1, 30, 64, 3), np.uint8), np.zeros((1, 64, 64, 3), np.uint8)
     with pytest.raises(tf.errors.InvalidArgumentError, match="too small"):
         measured(small, small)
@@ -115,7 +117,7 @@ def test_distances_under_a_distribution_strategy(files, reference):
     run = tf.function(lambda x, y: strategy.run(lambda a, b: layer((a, b)), (x, y)))
     expected = reference["alex/31x31/distances"]
     for number, result in enumerate(strategy.experimental_local_results(run(replicas, truths))):
-        np.testing.assert_allclose(result, expected[number : number + 2], atol=1e-6)
+        np.testing.assert_allclose(result, expected[number : number + 2], atol=TOLERANCE)
 
 
 def test_distances_stay_float32_under_mixed_precision(files, reference):
@@ -126,12 +128,19 @@ def test_distances_stay_float32_under_mixed_precision(files, reference):
         result = layer(seeded_pictures(31, 31))
     finally:
         keras.config.set_dtype_policy(policy)
-    np.testing.assert_allclose(result, reference["alex/31x31/distances"], atol=1e-6)
+    np.testing.assert_allclose(result, reference["alex/31x31/distances"], atol=TOLERANCE)
     assert layer.trainable_weights == []
 
 
 def test_a_layer_without_weights_gives_nan():
     assert np.isnan(metrics.LPIPS("alex")(seeded_pictures(31, 31))).all()
+
+
+def test_distances_in_a_functional_model(layers, reference):
+    images, truth = keras.Input((31, 31, 3), dtype="uint8"), keras.Input((31, 31, 3), dtype="uint8")
+    model = keras.Model([images, truth], layers["alex"]((images, truth)))
+    result = model(list(seeded_pictures(31, 31)))
+    np.testing.assert_allclose(result, reference["alex/31x31/distances"], atol=TOLERANCE)
 
 
 def test_a_layer_comes_back_from_its_config(layers):
@@ -339,29 +348,28 @@ def test_the_convert_command_gives_the_references_distances(official_like, refer
     assert done.stdout == f"{path}: LPIPS 0.1 with AlexNet, 9.9 MB\n"
     assert [p.name for p in path.parent.iterdir()] == [path.name]
     result = metrics.LPIPS.load("alex", path)(seeded_pictures(31, 31))
-    np.testing.assert_allclose(result, reference["alex/31x31/distances"], atol=1e-6)
+    np.testing.assert_allclose(result, reference["alex/31x31/distances"], atol=TOLERANCE)
 
 
 @needs_torch
-def test_convert_command_errors_are_one_line(official_like, tmp_path):
-    backbone, linear = official_like / "backbone.pth", official_like / "linear.pth"
+def test_convert_command_errors_are_one_line(official_like, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # a network that refuses
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    backbone, linear = str(official_like / "backbone.pth"), str(official_like / "linear.pth")
     text = tmp_path / "text.pth"
     text.write_text("<html>quota exceeded</html>")
-    blocked = tmp_path / "file"
-    blocked.touch()
-    closed = {"https_proxy": "http://127.0.0.1:9", "TORCH_HOME": tmp_path}
     for arguments, said in [
-        (["--backbone", backbone, "--linear", tmp_path / "no.pth"], "--linear: a PyTorch weights file"),
-        (["--backbone", text, "--linear", linear], "--backbone: a PyTorch weights file"),
+        (["--backbone", backbone, "--linear", str(tmp_path / "no.pth")], "--linear: a PyTorch weights file"),
+        (["--backbone", str(text), "--linear", linear], "--backbone: a PyTorch weights file"),
         (["--backbone", linear, "--linear", linear], "features.0.weight is missing"),
         (["--backbone", backbone, "--linear", backbone], "lin0.model.1.weight is missing"),
-        (["--backbone", backbone, "--linear", linear, "--output", blocked / "x.npz"], "--output: a file"),
+        (["--backbone", backbone, "--linear", linear, "--output", str(text / "x")], "--output: a file"),
         (["--linear", linear], "add --backbone alexnet-owt-7be5be79.pth"),
     ]:
-        done = run_lpips("--convert", "--output", tmp_path / "out.npz", *arguments, **closed)
-        assert done.returncode == 2 and said in done.stderr, done.stderr
-        assert len([line for line in done.stderr.splitlines() if "error:" in line]) == 1, done.stderr
-        assert "Traceback" not in done.stderr
+        assert lpips.main(["--convert", "--output", str(tmp_path / "out.npz"), *arguments]) == 2
+        *before, line = capsys.readouterr().err.splitlines()
+        assert line.startswith("tf_gradsr.metrics.lpips: error: ") and said in line
+        assert all(other.startswith("Downloading: ") for other in before)
     assert not (tmp_path / "out.npz").exists()
 
 

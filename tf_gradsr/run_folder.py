@@ -17,6 +17,7 @@ RESUMABLE = {
     "train.checkpoint_interval",
     "train.keep_checkpoints",
     "train.summary_pictures",
+    "train.initial_weights",
     "data.path",
     "data.cache",
     "data.cache_dir",

@@ -8,9 +8,8 @@ def diversity_score(distances):
 
     `(global - local) / global * 100`, where global is the least mean distance of a sample, and local the
     mean over pixels of the least distance: the score of the NTIRE 2021 challenge on learning the
-    super-resolution space (Lugmayr, Danelljan, Timofte 2021), which uses LPIPS maps. It says that samples
-    differ in ways that reach the truth; noise around a bad sample scores little. It grows with N: compare
-    only at the same N (10 in the challenge).
+    super-resolution space (Lugmayr, Danelljan, Timofte 2021), which takes AlexNet's LPIPS maps and the mean
+    over pictures. It grows with N: compare only at the same N (10 in the challenge).
 
     Args:
         distances: float32 `[B, N, H, W]`, >= 0: a map of distances to the truth for each of N >= 1 samples,

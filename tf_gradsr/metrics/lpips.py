@@ -186,9 +186,12 @@ def _load(option, path, torch):
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {name: tensor.numpy() for name, tensor in state.items()}
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConversionError(f"{option}: a PyTorch weights file. Received: {path} ({reason})") from error
+    except OSError as error:
+        raise ConversionError(
+            f"{option}: a PyTorch weights file. Received: {path} ({error.strerror})"
+        ) from error
+    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        raise ConversionError(f"{option}: a PyTorch weights file. Received: {path} (not one)") from error
     except (AttributeError, TypeError) as error:
         raise ConversionError(
             f"{option}: a PyTorch weights file, names and tensors. Received: {path} (something else)"
