@@ -19,7 +19,7 @@ from PIL import Image
 
 from tf_gradsr.config import Config
 from tf_gradsr.config_parser import save_config
-from tf_gradsr.models import build_generator
+from tf_gradsr.registry import build_generator
 
 LR_SIDE, SCALE = 8, 4
 # ru_maxrss counts bytes on macOS, kilobytes elsewhere.

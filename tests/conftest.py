@@ -12,7 +12,8 @@ from PIL import Image
 
 from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
 from tf_gradsr.config_parser import save_config
-from tf_gradsr.models import GradSR, build_generator
+from tf_gradsr.models import GradSR
+from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
 
 # Two logical CPU devices for the tests of replicas; must come before TensorFlow's first operation.
@@ -116,12 +117,15 @@ def write_run():
         config = Config(
             data=DataConfig(source="folder", path=str(pictures), lr_size=lr_size, downscale=downscale),
             model=ModelConfig(**settings),
+            loss=LossConfig(perceptual="none", pixel=1.0),
         )
         run = RunFolder(folder)
         run.path.mkdir(parents=True)
         save_config(config, run.config)
+        keras.utils.set_random_seed(seed)
         generator, rng = build_generator(config), np.random.default_rng(seed)
-        generator.set_weights([rng.normal(0, 0.25, w.shape) for w in generator.get_weights()])
+        if generator.stochastic:
+            generator.set_weights([rng.normal(0, 0.25, w.shape) for w in generator.get_weights()])
         generator.save_weights(run.weights)
         return run.path
 

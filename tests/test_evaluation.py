@@ -23,7 +23,6 @@ from tf_gradsr.evaluation.measures import Measures
 from tf_gradsr.evaluation.settings import Evaluation, read_runs
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.metrics.lpips_weights import save_weights, weight_shapes
-from tf_gradsr.models.generator import Generator
 from tf_gradsr.ops import to_uint8
 
 SAMPLES, PICTURES, SCALE = 3, 5, 4
@@ -275,11 +274,15 @@ def test_results_do_not_depend_on_the_batch_size(results, run):
                 np.testing.assert_allclose(figure, expected[name], rtol=1e-4, atol=1e-4)
 
 
-def test_a_model_with_one_answer_has_one_row(run, monkeypatch):
-    monkeypatch.setattr(Generator, "stochastic", False, raising=False)
-    rows = evaluate(evaluation_of(run), progress=False).rows
-    assert [row.title for row in rows] == ["bicubic", "tiny, exact"]
-    assert rows[1].figures["sample_std"] is None
+def test_a_model_with_one_answer_has_one_row(run, tmp_path, write_run, material):
+    truth, lr = material
+    baseline = write_run(tmp_path / "srgan", run.parent / "pictures", name="srgan")
+    rows = evaluate(evaluation_of(baseline), progress=False).rows
+    assert [row.title for row in rows] == ["bicubic", "srgan, exact"]
+    images = Hallucinator.load(baseline).reconstruct(lr).image
+    assert_figures(rows[1], numpy_quality(images, truth, lr))
+    # Its gradient is computed from its picture, not put out by the generator.
+    assert rows[1].figures["own_gradient_error"] is rows[1].figures["sample_std"] is None
 
 
 def test_lpips_and_its_diversity_with_weights(run, material, rng, monkeypatch, tmp_path):

@@ -59,7 +59,9 @@ class Model:
 
     def reconstruct(self, lr) -> Result:
         """The pictures at z = 0 of LR pictures, uint8 `[B, h, w, 3]`."""
-        return Result(*self._hallucinator.reconstruct(lr, self.consistency))
+        images, gradients = self._hallucinator.reconstruct(lr, self.consistency)
+        # Models with one answer compute the gradient from their picture.
+        return Result(images, gradients if self.stochastic else None)
 
     def samples(self, lr, numbers) -> Iterator[Result]:
         """Yields the n-th sample of every picture, for each n; z depends on seed and picture number only.
