@@ -4,11 +4,14 @@ import csv
 import io
 import json
 
+from tf_gradsr.evaluation.bootstrap import REPLICATES
 from tf_gradsr.evaluation.columns import COLUMNS, COST, DIVERSITY, MEASURED, NO_WEIGHTS, QUALITY, Z_RANDOM
 from tf_gradsr.evaluation.settings import Evaluation
 
 FORMAT = 1
-INTERVALS = "[low, high]: 95 % interval of the mean over the pictures, Poisson bootstrap, 1,000 replicates."
+INTERVALS = (
+    f"[low, high]: 95 % interval of the mean over pictures, Poisson bootstrap, {REPLICATES:,} replicates."
+)
 SAMPLED = "z != 0: means over {num_samples} samples a picture, seed {seed}."
 NOTHING = "-"
 
@@ -72,7 +75,11 @@ def terminal_table(results, evaluation: Evaluation, width: int) -> str:
             room = width - len(blocks[-1][0][0])
         blocks[-1].append(lines)
         room -= len(lines[0])
-    text = ["\n".join("".join(parts).rstrip() for parts in zip(*block)) for block in blocks]
+    text = []
+    for block in blocks:
+        lines = ["".join(parts).rstrip() for parts in zip(*block)]
+        # Where no column of a block has an interval, there is nothing on their line.
+        text.append("\n".join(line for line in lines if line))
     return "\n\n".join(text) + "\n\n" + "\n".join(footnotes(results, evaluation))
 
 
