@@ -29,8 +29,13 @@ class Parser(ArgumentParser):
         super().__init__(*args, allow_abbrev=False, **kwargs)
 
     def error(self, message, ex=None):
-        print(f"{self.prog}: error: {one_line(message)}", file=sys.stderr)
+        print(f"{self.prog}: error: {one_line(message, self._option_types())}", file=sys.stderr)
         sys.exit(EXIT_BAD_SETTING)
+
+    def _option_types(self):
+        """{"num_samples": PositiveInt, ...} of the parser's own options; none for switches."""
+        kinds = {action.dest: getattr(action, "_typehint", action.type) for action in self._actions}
+        return {name: kind for name, kind in kinds.items() if kind is not None}
 
 
 def add_config_arguments(parser: Parser) -> None:
@@ -102,21 +107,28 @@ def save_config(config: Config, path) -> None:
     Path(path).write_text(yaml.safe_dump(config.as_dict(), sort_keys=False), encoding="utf-8")
 
 
-def one_line(message: str) -> str:
-    """Turns the parsing library's message into: setting: what is allowed. Received: value."""
+def one_line(message: str, types=None) -> str:
+    """Turns the parsing library's message into: setting: what is allowed. Received: value.
+
+    Args:
+        message: the library's.
+        types: dict of option to type, beside those of `Config`.
+    """
+    types = {**_setting_types(), **(types or {})}
     message = " ".join(str(message).split())
     for pattern in _UNKNOWN:
         if match := re.search(pattern, message):
-            return _unknown_setting(".".join(match.groups()).lstrip("-").split("=")[0])
+            return _unknown_setting(".".join(match.groups()).lstrip("-").split("=")[0], types)
     if message.startswith("Unexpected config"):
         return f"config: {_FILE_SHAPE}. Received: {message.partition(': ')[2] or 'nothing'}"
-    key = re.search(r'Parser key "([\w.]+)": ', message)
+    key = re.search(r'Parser key "([\w.]+)"(?: element \d+)?: |^([\w.]+): (?=Not of type)', message)
     if not key:
         return message
-    allowed = _setting_types().get(key.group(1))
+    name = key.group(1) or key.group(2)
+    allowed = types.get(name)
     if not allowed:
-        return f"{key.group(1)}: {message[key.end() :]}"
-    return f"{key.group(1)}: {_describe(allowed)}. Received: {_received(message)}"
+        return f"{name}: {message[key.end() :]}"
+    return f"{name}: {_describe(allowed)}. Received: {_received(message)}"
 
 
 _FILE_SHAPE = "a YAML file of sections (data, model, loss, optimizer, train), each with its settings"
@@ -142,8 +154,8 @@ def _received(message):
     return next((match.group(1) for match in matches if match), message)
 
 
-def _unknown_setting(name):
-    close = difflib.get_close_matches(name, _setting_types(), n=1)
+def _unknown_setting(name, types):
+    close = difflib.get_close_matches(name, types, n=1)
     hint = f"did you mean {close[0]}?" if close else "--help lists them all."
     return f"{name}: no such setting; {hint}"
 
