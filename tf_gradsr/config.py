@@ -209,8 +209,7 @@ def check_config(config: Config) -> Config:
     """
     for section, settings in config.as_dict().items():
         for name, value in settings.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ConfigError(f"{section}.{name}: a finite number. Received: {value}")
+            check_finite(f"{section}.{name}", value)
     size = config.data.lr_size
     if not isinstance(size, int) and len(size) != 2:
         raise ConfigError(f"data.lr_size: a side or [height, width]. Received: {size}")
@@ -244,6 +243,25 @@ def check_config(config: Config) -> Config:
             f"Received: {config.data.downscale}"
         )
     return config
+
+
+def check_finite(name: str, value) -> None:
+    """Raises `ConfigError` for an infinite number or none at all."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{name}: a finite number. Received: {value}")
+
+
+def check_consistency(consistency: str, config: Config) -> None:
+    """Checks that a model's pictures can be made consistent with their input.
+
+    Raises:
+        ConfigError: exact consistency with a model that was trained on bicubic LR pictures.
+    """
+    if consistency == "exact" and config.data.downscale != "area":
+        raise ConfigError(
+            "consistency: none for a model trained with data.downscale "
+            f"{config.data.downscale}; the exact projection is that of area. Received: exact"
+        )
 
 
 def check_paths(config: Config) -> Config:

@@ -6,12 +6,13 @@ Errors are one line: the setting, what is allowed, what came.
 import difflib
 import re
 import sys
+from argparse import RawDescriptionHelpFormatter
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import List, Literal, Optional, Union, get_args, get_origin
 
 import yaml
-from jsonargparse import ArgumentParser, set_parsing_settings
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
 
 from tf_gradsr.config import Config, ConfigError, check_config
 
@@ -22,19 +23,32 @@ EXIT_BAD_SETTING = 2
 COMMAND_ONLY = ("run_dir", "smoke")
 
 
+class _HelpFormatter(RawDescriptionHelpFormatter, DefaultHelpFormatter):
+    """Keeps the lines of the description."""
+
+
 class Parser(ArgumentParser):
     """An argument parser whose errors are one line: the setting, what is allowed, what came; status 2."""
 
     def __init__(self, *args, **kwargs):
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+        # Of every option, by name.
+        self.types = {}
+        super().__init__(*args, allow_abbrev=False, formatter_class=_HelpFormatter, **kwargs)
+
+    def add_option(self, name: str, **settings) -> None:
+        """`add_argument`, whose type is told in error messages."""
+        self.types[name.lstrip("-")] = settings.get("type")
+        self.add_argument(name, **settings)
 
     def error(self, message, ex=None):
-        print(f"{self.prog}: error: {one_line(message)}", file=sys.stderr)
+        print(f"{self.prog}: error: {one_line(message, self.types)}", file=sys.stderr)
         sys.exit(EXIT_BAD_SETTING)
 
 
 def add_config_arguments(parser: Parser) -> None:
     """Adds `--config FILE` and an option for every setting of `Config`, such as `--train.steps`."""
+    if isinstance(parser, Parser):
+        parser.types.update(_setting_types())
     parser.add_argument("--config", action="config", help="YAML file of settings; later options override it.")
     for section in fields(Config):
         parser.add_argument(
@@ -102,18 +116,26 @@ def save_config(config: Config, path) -> None:
     Path(path).write_text(yaml.safe_dump(config.as_dict(), sort_keys=False), encoding="utf-8")
 
 
-def one_line(message: str) -> str:
-    """Turns the parsing library's message into: setting: what is allowed. Received: value."""
+def one_line(message: str, types: Optional[dict] = None) -> str:
+    """Turns the parsing library's message into: setting: what is allowed. Received: value.
+
+    Args:
+        message: the library's.
+        types: the type of every option that there is, by name; None, those of `Config`.
+    """
+    types = _setting_types() if types is None else types
     message = " ".join(str(message).split())
     for pattern in _UNKNOWN:
         if match := re.search(pattern, message):
-            return _unknown_setting(".".join(match.groups()).lstrip("-").split("=")[0])
+            return _unknown_setting(".".join(match.groups()).lstrip("-").split("=")[0], types)
+    if match := re.search(r"^argument --([\w.]+): (expected .*)$", message):
+        return f"{match.group(1)}: {match.group(2)}. Received: nothing"
     if message.startswith("Unexpected config"):
         return f"config: {_FILE_SHAPE}. Received: {message.partition(': ')[2] or 'nothing'}"
     key = re.search(r'Parser key "([\w.]+)": ', message)
     if not key:
         return message
-    allowed = _setting_types().get(key.group(1))
+    allowed = types.get(key.group(1))
     if not allowed:
         return f"{key.group(1)}: {message[key.end() :]}"
     return f"{key.group(1)}: {_describe(allowed)}. Received: {_received(message)}"
@@ -133,7 +155,7 @@ _RECEIVED = (
     r"Got value: (.*)$",
     r"literal for int\(\) with base 10: (.*)$",
     r"convert string to float: (.*)$",
-    r"Not of type \w+: (.*) does not conform",
+    r"Not of type \w+: (.*?) ?does not conform",
 )
 
 
@@ -142,8 +164,8 @@ def _received(message):
     return next((match.group(1) for match in matches if match), message)
 
 
-def _unknown_setting(name):
-    close = difflib.get_close_matches(name, _setting_types(), n=1)
+def _unknown_setting(name, types):
+    close = difflib.get_close_matches(name, types, n=1)
     hint = f"did you mean {close[0]}?" if close else "--help lists them all."
     return f"{name}: no such setting; {hint}"
 

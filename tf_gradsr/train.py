@@ -35,10 +35,10 @@ SMOKE = {
 def build_parser() -> Parser:
     """The command line's parser."""
     parser = Parser(prog="tf_gradsr.train", description=__doc__)
-    parser.add_argument(
+    parser.add_option(
         "--run_dir", type=str, help="Folder of the run, made if needed; resumed if it holds one."
     )
-    parser.add_argument(
+    parser.add_option(
         "--smoke",
         action="store_true",
         help="Try every part with tiny networks for a few steps, without downloads; options given beside it "
