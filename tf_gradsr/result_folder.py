@@ -250,4 +250,4 @@ class _Making:
 
     def _noise(self):
         settings = self.results.settings
-        return {"seed": str(settings.seed), "temperature": f"{settings.temperature:g}"}
+        return {"seed": str(settings.seed), "temperature": repr(float(settings.temperature))}

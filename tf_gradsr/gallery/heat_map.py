@@ -49,18 +49,18 @@ def heat_map(values, unit: str) -> np.ndarray:
     top = rounded_top(values)
     cell = resize_to_cell(colour(values, top), shrink=False)
     font = font_of(max(13, cell.shape[1] // 40))
-    labels = ("0", f"{top / 2:g}", f"{top:g}{'+' if values.max() > top else ''} {unit}")
-    widths = [math.ceil(font.getlength(label)) for label in labels]
-    gap = font.size // 2
-    width = max(cell.shape[1], sum(widths) + 6 * gap)
-    bar, text = font.size, math.ceil(font.size * 1.4)
-    picture = Image.new("RGB", (width, cell.shape[0] + bar + text + 3 * gap), "white")
+    gap, line = font.size // 2, math.ceil(font.size * 1.4)
+    ends = ("0", f"{top / 2:g}", f"{top:g}+" if values.max() > top else f"{top:g}")
+    width = max(cell.shape[1], math.ceil(font.getlength(unit)) + 2 * gap)
+    bar_top = cell.shape[0] + gap
+    text_top = bar_top + font.size + gap // 2
+    picture = Image.new("RGB", (width, text_top + 2 * line + gap), "white")
     picture.paste(Image.fromarray(cell), (0, 0))
     ramp = np.linspace(0.0, top, width - 2 * gap)[np.newaxis]
-    edge = cell.shape[0] + gap
-    picture.paste(Image.fromarray(colour(np.repeat(ramp, bar, axis=0), top)), (gap, edge))
+    picture.paste(Image.fromarray(colour(np.repeat(ramp, font.size, axis=0), top)), (gap, bar_top))
     draw = ImageDraw.Draw(picture)
-    lefts = (gap, (width - widths[1]) // 2, width - widths[2] - gap)
-    for left, label in zip(lefts, labels):
-        draw.text((left, edge + bar + gap // 2), label, fill="black", font=font)
+    places = ((gap, "la"), (width // 2, "ma"), (width - gap, "ra"))
+    for (left, anchor), end in zip(places, ends):
+        draw.text((left, text_top), end, fill="black", font=font, anchor=anchor)
+    draw.text((width // 2, text_top + line), unit, fill="black", font=font, anchor="ma")
     return np.asarray(picture)
