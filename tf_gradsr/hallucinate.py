@@ -150,13 +150,13 @@ def _run(settings, files, names):
     from tf_gradsr.result_folder import FAILURES, ResultFolders
 
     hallucinator = Hallucinator.load(settings.run)
-    results = ResultFolders(hallucinator, settings)
     if not hallucinator.stochastic and settings.num_samples:
         print("This model gives one answer a picture: no samples.", file=sys.stderr)
     failed = []
     with tqdm(total=len(files), unit="file", dynamic_ncols=True, file=sys.stderr) as bar:
+        results = ResultFolders(hallucinator, settings, progress=bar.set_postfix_str)
         for file, name in zip(files, names):
-            bar.set_postfix_str(file.name)
+            bar.set_description_str(file.name)
             try:
                 report = results.make(file, name)
                 tqdm.write(f"{file}: {report}; {settings.output / name / 'sheet.png'}", file=sys.stdout)

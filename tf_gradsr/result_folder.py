@@ -26,8 +26,10 @@ from tf_gradsr.gallery.writing import folder_when_complete, save_png, save_walk
 SOFTWARE = "tf_gradsr.hallucinate"
 # On the sheet; further ones are written, but not shown.
 SAMPLES_SHOWN = 24
-# Memory for an HR pixel at the worst moment, the spread's: sums, their squares, and a few pictures as floats.
-BYTES_A_PIXEL = 160
+# Memory for an HR pixel at the worst moment: sums over samples (48), a picture and its gradient (15), and floats.
+BYTES_A_PIXEL = 140
+# Memory for an HR pixel of one forward pass, at the default widths.
+BYTES_OF_FEATURES = 500
 # The longest side that an animation's format can hold.
 LONGEST_SIDE = {"webp": 16383, "gif": 65535}
 
@@ -78,11 +80,13 @@ class ResultFolders:
         hallucinator: a `Hallucinator`.
         settings: the command line's settings, by its names: `output`, `num_samples`, `seed`, `temperature`,
             `consistency`, `downscale`, `lr_size`, `interpolate`, `interpolate_format`.
+        progress: called with a few words on what is being made.
     """
 
-    def __init__(self, hallucinator, settings):
+    def __init__(self, hallucinator, settings, progress=lambda words: None):
         self.hallucinator = hallucinator
         self.settings = settings
+        self.progress = progress
         self.z = np.zeros((0, hallucinator.z_size), np.float32)
         if hallucinator.stochastic and settings.num_samples:
             self.z = settings.temperature * hallucinator.noise(settings.num_samples, settings.seed)
@@ -128,6 +132,7 @@ class ResultFolders:
                 f"(sides up to {longest}); leave out --interpolate"
             )
         needed = height * width * (BYTES_A_PIXEL + 4 * frames)
+        needed += min(height * width, self.hallucinator.pixels_at_once) * BYTES_OF_FEATURES
         available = psutil.virtual_memory().available
         if needed > available:
             raise TooLarge(
@@ -172,6 +177,7 @@ class _Making:
         return self.report
 
     def _reconstruct(self):
+        self.results.progress("z = 0")
         z = np.zeros(self.results.hallucinator.z_size, np.float32)
         image, gradient = self.results.generate(self.picture.rgb, z)
         about = self._about()
@@ -184,6 +190,7 @@ class _Making:
     def _sample(self, shape):
         spread, lr_psnrs = RunningSpread(shape), []
         for index, z in enumerate(self.results.z):
+            self.results.progress(f"sample {index + 1} of {len(self.results.z)}")
             image, gradient = self.results.generate(self.picture.rgb, z)
             about = self._about(z_index=str(index), **self._noise())
             self._save(f"sample_{index:02d}", image, self.alpha, about)
@@ -212,6 +219,7 @@ class _Making:
         frames = self.results.settings.interpolate
         if not frames:
             return
+        self.results.progress("walk")
         lr = self.picture.rgb
         images = (self.results.generate(lr, z)[0] for z in closed_walk(self.results.z, frames))
         about = self._about(samples=str(len(self.results.z)), frames_between=str(frames), **self._noise())

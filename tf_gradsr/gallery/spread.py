@@ -27,5 +27,9 @@ class RunningSpread:
 
     def stddev(self) -> np.ndarray:
         """float32, grey levels: the root of the unbiased variance. Needs two samples."""
-        variance = (self.count * self._squares - np.square(self._sum)) / (self.count * (self.count - 1))
+        # Row by row, to save memory.
+        return np.stack([self._stddev(*row) for row in zip(self._sum, self._squares)])
+
+    def _stddev(self, total, squares):
+        variance = (self.count * squares - np.square(total)) / (self.count * (self.count - 1))
         return np.sqrt(variance).astype(np.float32)
