@@ -26,7 +26,7 @@ from tf_gradsr.gallery.writing import folder_when_complete, save_png, save_walk
 SOFTWARE = "tf_gradsr.hallucinate"
 # On the sheet; further ones are written, but not shown.
 SAMPLES_SHOWN = 24
-# Memory for an HR pixel at the worst moment: sums over samples (48), a picture and its gradient (15), and floats.
+# Memory for an HR pixel at the worst moment: sums over samples (48), a picture with gradient (15), floats.
 BYTES_A_PIXEL = 140
 # Memory for an HR pixel of one forward pass, at the default widths.
 BYTES_OF_FEATURES = 500
