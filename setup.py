@@ -37,6 +37,8 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18"],
+        # Only to convert the official LPIPS weights, once.
+        "lpips": ["torch", "lpips==0.1.4"],
         "test": ["pytest>=8", "ruff==0.17.6", "scikit-image"],
     },
 )

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tf_gradsr.config_parser import load_config
 from tf_gradsr.data import load_pictures, training_batches
-from tf_gradsr.training.trainer import build_model
+from tf_gradsr.registry import build_model
 
 QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
 

@@ -20,6 +20,12 @@ tf.config.set_logical_device_configuration(
 tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
+@pytest.fixture(scope="session")
+def two_devices():
+    """One strategy for all tests: a second one in the same process would clash with it."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
 @pytest.fixture
 def rng():
     """The test's own source of random numbers."""

@@ -16,20 +16,19 @@ import tf_gradsr
 from tf_gradsr import hallucinate
 from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
 from tf_gradsr.config_parser import save_config
-from tf_gradsr.models import build_generator
+from tf_gradsr.registry import build_generator
 
 SCALE = 4
 
 
-def save_run(folder, seed=0, **data):
+def save_run(folder, name="gradsr", **data):
     """A run folder as training leaves it, with wild random weights."""
     config = Config(
         data=DataConfig(lr_size=8, **data),
-        model=ModelConfig(scale=SCALE, blocks=1, widths=[8], z_size=4),
+        model=ModelConfig(name=name, scale=SCALE, blocks=1, widths=[8], z_size=4),
         loss=LossConfig(perceptual="none", pixel=1.0),
     )
-    generator, rng = build_generator(config), np.random.default_rng(seed)
-    generator.build()
+    generator, rng = build_generator(config), np.random.default_rng(0)
     for weight in generator.weights:
         fan_in = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 25
         weight.assign(rng.normal(0, 1 / np.sqrt(fan_in), weight.shape))
@@ -384,22 +383,18 @@ def test_output_that_cannot_be_written(command, face, tmp_path, output):
 # ---------------------------------------------------------------- models and settings
 
 
-def test_a_model_of_one_answer_only_reconstructs(command, face, tmp_path, monkeypatch):
+def test_a_model_of_one_answer_only_reconstructs(command, face, tmp_path):
+    run = save_run(tmp_path / "srgan", name="srgan")
     save(face, tmp_path / "a.png")
     save(face, tmp_path / "b.png")
-    load = tf_gradsr.Hallucinator.load
-
-    def of_one_answer(*arguments):
-        model = load(*arguments)
-        model.stochastic = False
-        return model
-
-    monkeypatch.setattr(tf_gradsr.Hallucinator, "load", of_one_answer)
-    result = command("--num_samples", 5, inputs=["a.png", "b.png"])
+    result = command("--num_samples", 5, "--interpolate", 2, inputs=["a.png", "b.png"], run=run)
     assert result.status == 0
     assert result.err.count("no samples") == 1
     expected = ["gradient_reconstruction.png", "lr.png", "reconstruction.png", "sheet.png"]
     assert names_in(tmp_path / "out/a") == names_in(tmp_path / "out/b") == expected
+    image = tmp_path / "out/a/reconstruction.png"
+    assert Image.open(image).text["model"] == "srgan 4x"
+    assert np.abs(block_mean(pixels(image)) - face).max() <= 0.5 + 1e-6
 
 
 def test_a_model_of_bicubic_lr_needs_consistency_none(command, face, tmp_path):

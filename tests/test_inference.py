@@ -8,7 +8,7 @@ from tf_gradsr import ops
 from tf_gradsr.config import ConfigError
 from tf_gradsr.config_parser import save_config
 from tf_gradsr.inference import Hallucinator, mean_and_stddev
-from tf_gradsr.models import build_generator
+from tf_gradsr.registry import build_generator
 
 
 @pytest.fixture
@@ -18,7 +18,6 @@ def hallucinator(tiny_config, rng):
     def make(gain=1.0, pixels_at_once=2**21, **settings):
         config = tiny_config(lr_size=8, **settings)
         generator = build_generator(config)
-        generator.build()
         for weight in generator.weights:
             fan_in = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 25
             weight.assign(rng.normal(0, gain / np.sqrt(fan_in), weight.shape))
@@ -220,10 +219,11 @@ def test_exact_needs_a_model_of_area(hallucinator, lr):
     assert model.reconstruct(lr, consistency="none").image.shape == (2, 10, 14, 3)
 
 
-def test_a_model_of_one_answer_does_not_sample(hallucinator, lr):
-    model = hallucinator()
-    assert model.stochastic
-    model.stochastic = False
+@pytest.mark.parametrize("name", ["srgan", "esrgan"])
+def test_a_model_of_one_answer_does_not_sample(hallucinator, lr, name):
+    assert hallucinator().stochastic
+    model = hallucinator(name=name)
+    assert not model.stochastic
     with pytest.raises(ValueError, match="one answer"):
         model.sample(lr)
     assert model.reconstruct(lr).image.shape == (2, 10, 14, 3)

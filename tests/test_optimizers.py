@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_gradsr.config import Config
-from tf_gradsr.training.optimizers import WarmupCosine, build_optimizers, ema_decay
+from tf_gradsr.optimizers import WarmupCosine, build_optimizers, ema_decay
 
 
 def rates(schedule, steps):

@@ -12,10 +12,12 @@ LAYERS = [
     ["train", "hallucinate"],
     ["training", "result_folder"],
     ["inference"],
+    ["registry"],
+    ["baselines"],
     ["models", "data"],
-    ["losses", "metrics", "gallery"],
+    ["losses", "metrics", "gallery", "optimizers"],
     ["ops", "run_folder"],
-    ["config_parser"],
+    ["config_parser", "files"],
     ["config", "decoding"],
 ]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

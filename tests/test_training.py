@@ -18,8 +18,9 @@ from PIL import Image
 from tf_gradsr import train as train_command
 from tf_gradsr.config import Config, ConfigError
 from tf_gradsr.data import load_pictures, training_batches
+from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.models import GradSR
-from tf_gradsr.run_folder import RunFolder, replaced_when_complete
+from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import CheckpointSaver, FiniteCheck, TrainingDiverged
 from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
 from tf_gradsr.training.trainer import Interrupted, build_model, train
@@ -241,6 +242,7 @@ def test_a_killed_and_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_p
     status, errors = signal_at_step(start_child(broken.path), broken, 24, signal.SIGKILL)
     assert status == -signal.SIGKILL, errors
     assert not broken.summary.exists()
+    assert broken.weights.exists(), "an unfinished run can be looked at"
 
     _, errors = start_child(broken.path).communicate(timeout=300)
     assert "Going on from step" in errors
@@ -387,12 +389,6 @@ def weights_after_three_steps(strategy, optimizer):
     model.fit(training_batches(pictures, config, 0, 3), epochs=1, steps_per_epoch=3, shuffle=False, verbose=0)
     networks = (model.generator, model.image_discriminator, model.gradient_discriminator, model.ema_generator)
     return [weight for network in networks for weight in network.get_weights()]
-
-
-@pytest.fixture(scope="module")
-def two_devices():
-    """One strategy for all tests: a second one in the same process would clash with it."""
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 @pytest.mark.slow

@@ -2,7 +2,8 @@
 
 The command line (`tf_gradsr.train`) builds its options, `--help` and `--print_config` from these
 classes, so each field's type states what is allowed and its docstring is its help text.
-Where the paper is silent, the comment says "silent in the paper".
+Where the paper is silent, the comment says "silent in the paper". A help text that begins with model names
+is for those models alone; the baselines' values are in `configs/baselines/`.
 """
 
 import math
@@ -63,52 +64,60 @@ class DataConfig:
 class ModelConfig:
     """The networks (paper 3.2, figures 2 and 3)."""
 
+    name: Literal["gradsr", "srgan", "esrgan"] = "gradsr"
+    """gradsr: the paper. srgan (Ledig et al. 2017), esrgan (Wang et al. 2018): baselines with one answer a picture."""
     scale: Literal[2, 4, 8, 16] = 8
     """How many times larger HR is than LR (paper 4.1: 8)."""
     blocks: NonNegativeInt = 8
-    """Residual blocks at LR size in the generator (paper 3.2: 8)."""
+    """Blocks at LR size in the generator. gradsr: residual (paper 3.2: 8). srgan: residual (its paper: 16). esrgan: RRDBs (23)."""
     widths: List[PositiveInt] = field(default_factory=lambda: [64, 48, 32, 16])
-    """Channels at LR size, then after each doubling; cut, or its last entry repeated, to fit the scale (silent in the paper)."""
+    """Channels at LR size, then after each doubling; cut, or its last entry repeated, to fit the scale (silent in the paper; srgan and esrgan: [64])."""
+    growth_channels: PositiveInt = 32
+    """esrgan: channels that each convolution of a dense block adds (Wang et al.: 32)."""
     z_size: PositiveInt = 64
-    """m, the length of the noise vector z (silent in the paper)."""
+    """m, the length of the noise vector z (silent in the paper); srgan and esrgan ignore z."""
     z_injection: Literal["concat", "modulate"] = "concat"
-    """concat: z enters beside LR. modulate (not in the paper): z also scales and shifts the features of every block."""
+    """gradsr. concat: z enters beside LR. modulate (not in the paper): z also scales and shifts the features of every block."""
     gradient_channels: Literal[1, 3] = 3
-    """3: one image gradient for each colour. 1: the gradient of the mean of the colours (silent in the paper)."""
+    """gradsr. 3: one image gradient for each colour. 1: the gradient of the mean of the colours (silent in the paper)."""
     consistency: Literal["learned", "exact"] = "learned"
-    """learned: F (eq. 12) steers D_I, the paper. exact: each scale's picture is projected onto LR inside the generator."""
+    """gradsr. learned: F (eq. 12) steers D_I, the paper. exact: each scale's picture is projected onto LR inside the generator."""
     discriminator_blocks: NonNegativeInt = 8
-    """Residual blocks at LR size in each discriminator (paper 3.2: the generator's mirror)."""
+    """gradsr: residual blocks at LR size in each discriminator (paper 3.2: the generator's mirror)."""
     discriminator_widths: Optional[List[PositiveInt]] = None
-    """As model.widths, for both discriminators; left out, the generator's."""
+    """gradsr: as model.widths, for both discriminators; left out, the generator's. srgan, esrgan: at HR size, then after each halving; left out, [64, 128, 256, 512]."""
 
 
 @dataclass
 class LossConfig:
-    """The objective (paper 2.1 to 2.3)."""
+    """The objective (paper 2.1 to 2.3). The baselines': gamma * perceptual + beta * adversarial + pixel * pixel loss."""
 
     gamma: NonNegativeFloat = 10.0
-    """Weight of the perceptual and the gradient loss in the reconstruction, eq. 10 (paper 4.1: 10)."""
+    """Weight of the perceptual and the gradient loss in the reconstruction, eq. 10 (paper 4.1: 10). srgan, esrgan: of the perceptual loss (1)."""
     beta: NonNegativeFloat = 0.1
-    """Weight of the adversarial losses in the reconstruction, eq. 10 (paper 4.1: 0.1)."""
+    """Weight of the adversarial losses in the reconstruction, eq. 10 (paper 4.1: 0.1). srgan: of the adversarial loss (1e-3); esrgan: lambda (5e-3)."""
     alpha: NonNegativeFloat = 1.0
-    """Weight of the diversity loss L_z in the hallucination, eq. 11 (paper 4.1: 1)."""
+    """gradsr: weight of the diversity loss L_z in the hallucination, eq. 11 (paper 4.1: 1)."""
     tau: PositiveFloat = 10.0
-    """Upper bound of the diversity ratio, eq. 8 (silent in the paper)."""
+    """gradsr: upper bound of the diversity ratio, eq. 8 (silent in the paper)."""
     epsilon: NonNegativeFloat = 0.1
-    """Slack of the consistency residual F, in grey levels, eq. 12 (paper 4.1: 0.1)."""
+    """gradsr: slack of the consistency residual F, in grey levels, eq. 12 (paper 4.1: 0.1)."""
     pixel: NonNegativeFloat = 0.0
-    """Weight of the mean absolute error of the reconstruction at every scale (not in the paper: 0)."""
+    """Weight of the mean absolute error of the reconstruction at every scale (not in the paper: 0). esrgan: eta (1e-2); srgan: of the mean squared error (0)."""
     coupling: NonNegativeFloat = 0.0
-    """Weight of the mean absolute difference between a hallucination's own image gradient and the one G puts out (not in the paper: 0)."""
-    perceptual: Literal["vgg16", "none"] = "vgg16"
-    """Features of the perceptual loss, eq. 6: VGG-16 trained on ImageNet, or none."""
+    """gradsr: weight of the mean absolute difference between a hallucination's own image gradient and the one G puts out (not in the paper: 0)."""
+    perceptual: Literal["vgg16", "vgg19", "none"] = "vgg16"
+    """Features of the perceptual loss: of VGG-16 (gradsr, eq. 6) or VGG-19 (srgan, esrgan) trained on ImageNet, or none."""
     vgg_weights: str = "imagenet"
-    """imagenet: Keras downloads them. Or the path of a Keras VGG-16 weights file (.h5)."""
+    """imagenet: Keras downloads them. Or the path of a Keras weights file (.h5) of the network that loss.perceptual names."""
+    adversarial: Literal["logistic", "relativistic"] = "logistic"
+    """gradsr. logistic: the paper. relativistic: D compares a fake with the truth of the same LR picture (Huang et al. 2024, R3GAN)."""
     r1: NonNegativeFloat = 10.0
-    """gamma_R1: the penalty is r1 / 2 * E||grad D||^2 on real data (paper 2.3 names R1, silent on its weight)."""
+    """gradsr: gamma_R1: the penalty is r1 / 2 * E||grad D||^2 on real data (paper 2.3 names R1, silent on its weight)."""
+    r2: NonNegativeFloat = 0.0
+    """gradsr: weight of the same penalty on fakes (not in the paper: 0; Huang et al. 2024, R3GAN)."""
     r1_interval: PositiveInt = 1
-    """Compute R1 at every so many steps, weighted by the interval (1: the paper; StyleGAN2: 16)."""
+    """gradsr: compute R1 and R2 at every so many steps, weighted by the interval (1: the paper; StyleGAN2: 16)."""
 
 
 @dataclass
@@ -118,7 +127,7 @@ class OptimizerConfig:
     g_learning_rate: PositiveFloat = 1e-4
     """Learning rate of the generator (paper 4.1: 1e-4)."""
     d_learning_rate: PositiveFloat = 4e-4
-    """Learning rate of both discriminators (silent in the paper; the ratio of LAG)."""
+    """Learning rate of the discriminators (silent in the paper; the ratio of LAG)."""
     beta_1: Momentum = 0.0
     """Adam's beta1 (paper 4.1: 0)."""
     beta_2: Momentum = 0.9
@@ -138,7 +147,11 @@ class TrainConfig:
     steps: PositiveInt = 500000
     """Training steps in all, train.reconstruction_steps included (silent in the paper)."""
     reconstruction_steps: NonNegativeInt = 0
-    """First so many steps train G alone, without discriminators, at z = 0 (paper: 0)."""
+    """First so many steps train G alone, without discriminators, at z = 0 (paper: 0); srgan, esrgan: on the pixel loss alone."""
+    grow: Optional[List[List[PositiveInt]]] = None
+    """gradsr: [[2, 1000], [4, 2000]] shows D hallucinations of scale 2 for 1,000 steps after the reconstruction ones, of scale 4 for 2,000, then full size (not in the paper; LAG)."""
+    initial_weights: Optional[str] = None
+    """A generator.weights.h5 that G starts from, of a run with the same model settings (not in the paper)."""
     batch_size: PositiveInt = 8
     """Pictures in a step, over all devices together (paper 4.1: 8)."""
     seed: Seed = 0
@@ -232,6 +245,8 @@ def check_config(config: Config) -> Config:
             "data.path: the embedded faces take no path; use data.source folder for your own pictures. "
             f"Received: {config.data.path}"
         )
+    _check_model_name(config)
+    _check_growth(config)
     if config.loss.perceptual == "none" and config.loss.pixel == 0:
         raise ConfigError(
             "loss.pixel: above 0 when loss.perceptual is none, or nothing ties the picture to the truth. "
@@ -264,6 +279,49 @@ def check_consistency(consistency: str, config: Config) -> None:
         )
 
 
+# What the baselines do not have: the setting, and the only value it may have beside them.
+GRADSR_ONLY = {"consistency": "learned", "z_injection": "concat", "gradient_channels": 3}
+# VGG-19's block5 lies below four halvings.
+SMALLEST_VGG19_SIDE = 16
+
+
+def _check_model_name(config):
+    """Checks that the settings are ones that the model named has."""
+    name, network = config.model.name, config.loss.perceptual
+    own = "vgg16" if name == "gradsr" else "vgg19"
+    if network not in (own, "none"):
+        raise ConfigError(f"loss.perceptual: {own} or none with model.name {name}. Received: {network}")
+    if name == "gradsr":
+        return
+    for setting, value in GRADSR_ONLY.items():
+        received = getattr(config.model, setting)
+        if received != value:
+            raise ConfigError(
+                f"model.{setting}: {value} (the default) with model.name {name}; only gradsr has the choice. "
+                f"Received: {received}"
+            )
+    if network == "vgg19" and min(config.hr_shape) < SMALLEST_VGG19_SIDE:
+        raise ConfigError(
+            f"data.lr_size: HR sides of at least {SMALLEST_VGG19_SIDE} pixels for loss.perceptual vgg19. "
+            f"Received: {config.data.lr_size}, {config.hr_shape[0]}x{config.hr_shape[1]} at scale "
+            f"{config.model.scale}"
+        )
+
+
+def _check_growth(config):
+    """Checks that the networks grow through smaller scales, upwards."""
+    if config.train.grow is None:
+        return
+    scales = [entry[0] for entry in config.train.grow if len(entry) == 2]
+    smaller = [2**k for k in range(1, int(math.log2(config.model.scale)))]
+    rising = all(a < b for a, b in zip(scales, scales[1:]))
+    if len(scales) < len(config.train.grow) or not rising or not set(scales) <= set(smaller):
+        raise ConfigError(
+            f"train.grow: a list of [scale, steps], the scales rising and of {smaller}. "
+            f"Received: {config.train.grow}"
+        )
+
+
 def check_paths(config: Config) -> Config:
     """Checks that the files that a config names are there; returns the config.
 
@@ -273,8 +331,9 @@ def check_paths(config: Config) -> Config:
         ConfigError: names the setting and the missing path.
     """
     named = {"data.path": config.data.path}
-    if config.loss.perceptual == "vgg16" and config.loss.vgg_weights != "imagenet":
+    if config.loss.perceptual != "none" and config.loss.vgg_weights != "imagenet":
         named["loss.vgg_weights"] = config.loss.vgg_weights
+    named["train.initial_weights"] = config.train.initial_weights
     for name, path in named.items():
         if path and not Path(path).expanduser().exists():
             raise ConfigError(f"{name}: an existing path. Received: {path}")

@@ -11,7 +11,7 @@ import tf_gradsr
 from tf_gradsr import ops
 from tf_gradsr.config import Config, ConfigError, check_consistency
 from tf_gradsr.config_parser import load_config
-from tf_gradsr.models import build_generator
+from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
 
 # HR pixels of one forward pass: about 1 GB of features at the default widths.
@@ -68,11 +68,11 @@ class Hallucinator:
         self.config = config
         self.scale = config.model.scale
         self.z_size = config.model.z_size
-        self.stochastic = getattr(generator, "stochastic", True)
+        self.stochastic = generator.stochastic
         self.pixels_at_once = pixels_at_once
         self.overlap = min(generator.receptive_radius + ops.CONSISTENCY_ROUNDS, LARGEST_OVERLAP)
         self.identity = {
-            "model": f"gradsr {self.scale}x",
+            "model": f"{config.model.name} {self.scale}x",
             "weights": weights,
             "version": tf_gradsr.__version__,
         }

@@ -1,4 +1,4 @@
-"""The paper's losses as pure functions. All take float32 and return a float32 scalar.
+"""The paper's losses, and the baselines', as pure functions. All take float32 and return a float32 scalar.
 
 A pyramid is a list of tensors, one for each scale; a loss over a pyramid is the mean over its scales.
 """
@@ -52,6 +52,10 @@ def pyramid_mean_absolute_error(fakes, reals):
         ValueError: the lists differ in length, which zip would hide, or a pair differs in shape, which
             broadcasting would.
     """
+    return _mean_over_pairs(fakes, reals, tf.abs)
+
+
+def _mean_over_pairs(fakes, reals, distance):
     fakes, reals = (x if isinstance(x, (list, tuple)) else [x] for x in (fakes, reals))
     if len(fakes) != len(reals):
         raise ValueError(
@@ -59,7 +63,7 @@ def pyramid_mean_absolute_error(fakes, reals):
         )
     for fake, real in zip(fakes, reals):
         tf.TensorShape(fake.shape).assert_is_compatible_with(real.shape)
-    return tf.add_n([tf.reduce_mean(tf.abs(f - r)) for f, r in zip(fakes, reals)]) / len(fakes)
+    return tf.add_n([tf.reduce_mean(distance(f - r)) for f, r in zip(fakes, reals)]) / len(fakes)
 
 
 def coupling_loss(g_fake, g_of_image):
@@ -122,6 +126,51 @@ def discriminator_loss(logits_real, logits_fake):
         Scalar >= 0; `2 log 2` where D is undecided.
     """
     return tf.reduce_mean(tf.nn.softplus(-logits_real)) + tf.reduce_mean(tf.nn.softplus(logits_fake))
+
+
+def squared_loss(fakes, reals):
+    """Mean squared error, SRGAN's content loss on pictures or features (Ledig et al. 2017, eq. 4 and 5).
+
+    Args:
+        fakes: float32 tensor, or a list of them.
+        reals: the same shape or list of shapes.
+
+    Returns:
+        Scalar >= 0, averaged over the list.
+
+    Raises:
+        ValueError: the lists differ in length, or a pair differs in shape.
+    """
+    return _mean_over_pairs(fakes, reals, tf.square)
+
+
+def relativistic_discriminator_loss(logits_real, logits_fake, mean=tf.reduce_mean):
+    """Relativistic average loss of a discriminator (Wang et al. 2018, section 3.2, L_D^Ra).
+
+    `-E_r[log s(C(x_r) - E_f[C(x_f)])] - E_f[log(1 - s(C(x_f) - E_r[C(x_r)]))]`, s the sigmoid and C the
+    logits: is a real picture more real than the average fake?
+
+    Args:
+        logits_real: float32, any shape; C of real pictures.
+        logits_fake: float32, any shape; C of fakes.
+        mean: callable, float32 of any shape -> scalar: the inner averages. With several replicas, one over all.
+
+    Returns:
+        Scalar >= 0; `2 log 2` where D is undecided.
+    """
+    real, fake = logits_real - mean(logits_fake), logits_fake - mean(logits_real)
+    return tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
+
+
+def relativistic_generator_loss(logits_real, logits_fake, mean=tf.reduce_mean):
+    """Relativistic average loss of the generator (Wang et al. 2018, section 3.2, L_G^Ra).
+
+    `-E_r[log(1 - s(C(x_r) - E_f[C(x_f)]))] - E_f[log s(C(x_f) - E_r[C(x_r)])]`: the discriminator's with the
+    two sides exchanged, so that the generator learns from real pictures too.
+
+    Args, returns: as `relativistic_discriminator_loss`.
+    """
+    return relativistic_discriminator_loss(logits_fake, logits_real, mean)
 
 
 def r1_penalty(discriminator, inputs):

@@ -177,13 +177,13 @@ class _Making:
         return self.report
 
     def _reconstruct(self):
-        self.results.progress("z = 0")
+        self.results.progress("reconstruction")
         z = np.zeros(self.results.hallucinator.z_size, np.float32)
         image, gradient = self.results.generate(self.picture.rgb, z)
         about = self._about()
         self._save("reconstruction", image, self.alpha, about)
         self._save("gradient_reconstruction", gradient_picture(gradient[np.newaxis])[0].numpy(), None, about)
-        self._show("z = 0", image)
+        self._show("reconstruction", image)
         self.report.lr_psnr = self._lr_psnr(image)
         return image
 

@@ -1,11 +1,11 @@
 """The folder of one training run: what lies where, and writing it so that a kill leaves no half file."""
 
 import json
-from contextlib import contextmanager
 from pathlib import Path
 
 from tf_gradsr.config import Config, ConfigError
 from tf_gradsr.config_parser import load_config, save_config
+from tf_gradsr.files import replaced_when_complete
 
 # Settings that a resumed run may change: how long, how often, and where the pictures lie.
 RESUMABLE = {
@@ -17,6 +17,7 @@ RESUMABLE = {
     "train.checkpoint_interval",
     "train.keep_checkpoints",
     "train.summary_pictures",
+    "train.initial_weights",
     "data.path",
     "data.cache",
     "data.cache_dir",
@@ -130,21 +131,6 @@ class RunFolder:
         """Writes summary.json."""
         with replaced_when_complete(self.summary) as partial:
             partial.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def replaced_when_complete(path):
-    """Gives a temporary path beside `path` and moves it into place when the block ends without an error.
-
-    The temporary name keeps the ending, which some writers look at.
-    """
-    path = Path(path)
-    partial = path.with_name(f".partial-{path.name}")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _flat(settings):

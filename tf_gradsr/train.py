@@ -1,10 +1,11 @@
-"""Train GradSR: python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/quickstart
+"""Train GradSR or a baseline: python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/quickstart
 
 Started again on the same run_dir, it goes on from the last checkpoint. Ctrl-C saves one before leaving.
 """
 
 import os
 import sys
+from pathlib import Path
 
 from tf_gradsr.config import Config, ConfigError, check_paths
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, add_config_arguments, config_from
@@ -18,6 +19,7 @@ SMOKE = {
         "discriminator_blocks": 1,
         "widths": [8],
         "discriminator_widths": [8],
+        "growth_channels": 4,
     },
     "train": {
         "steps": 4,
@@ -41,8 +43,8 @@ def build_parser() -> Parser:
     parser.add_option(
         "--smoke",
         action="store_true",
-        help="Try every part with tiny networks for a few steps, without downloads; options given beside it "
-        "still hold. Not for quality.",
+        help="Try every part with tiny networks for a few steps, without downloads, on the embedded faces where "
+        "the config's pictures are not there; options given beside it still hold. Not for quality.",
     )
     add_config_arguments(parser)
     return parser
@@ -72,8 +74,16 @@ def main(argv=None) -> int:
 def _make_small(config: Config, given) -> None:
     """Applies `SMOKE` to all settings but those given on the command line."""
     options = {option.split("=")[0] for option in given}
-    if config.data.source == "celeb_a" and not config.data.path:
+    path = config.data.path
+    if config.data.source == "celeb_a" and not path:
         config.data.source = "faces"
+    # A config's placeholder; a path given on the command line is meant.
+    if (
+        config.data.source == "folder"
+        and "--data.path" not in options
+        and not Path(path).expanduser().exists()
+    ):
+        config.data.source, config.data.path = "faces", None
     for section, settings in SMOKE.items():
         for name, value in settings.items():
             if f"--{section}.{name}" not in options:
@@ -119,7 +129,8 @@ def _run(config, run_dir):
 def summary_table(summary: dict) -> str:
     """The summary as a small table for the terminal."""
     lines = [f"{'':14}{'PSNR dB':>9}{'SSIM':>8}{'LR-PSNR dB':>12}{'spread (0-255)':>16}"]
-    for row, title in (("bicubic", "bicubic"), ("model", "model, z = 0")):
+    title = "model, z = 0" if "sample_std" in summary["model"] else "model"
+    for row, title in (("bicubic", "bicubic"), ("model", title)):
         figures = summary[row]
         spread = f"{figures['sample_std']:.2f}" if "sample_std" in figures else "-"
         lines.append(

@@ -81,7 +81,7 @@ def bicubic(lr, scale):
     return ops.to_uint8(tf.image.resize(lr, [shape[1] * scale, shape[2] * scale], "bicubic"))
 
 
-def measure(model, batch, scale, method="area"):
+def measure(model, batch, scale, method="area", stochastic=True):
     """Measures a model on one batch, on the uint8 pictures that a user would get.
 
     Args:
@@ -90,6 +90,7 @@ def measure(model, batch, scale, method="area"):
             float32 `[B, N, m]`, N >= 2.
         scale: int.
         method: the DS used in training.
+        stochastic: bool; False for a model that gives one answer a picture, whatever z: no `sample_std`.
 
     Returns:
         Dict of float32 `[B]`: `psnr`, `ssim` and `lr_psnr` at z = 0, `sample_std` over the N samples.
@@ -97,12 +98,14 @@ def measure(model, batch, scale, method="area"):
     lr, z = batch["lr"], batch["z"]
     truth = ops.to_uint8(batch["hr"])
     reconstruction = ops.to_uint8(model((lr, tf.zeros_like(z[:, 0])))[0])
-    count = tf.shape(z)[1]
-    samples = ops.to_uint8(model((tf.repeat(lr, count, axis=0), tf.reshape(z, [-1, z.shape[2]])))[0])
-    samples = tf.reshape(samples, tf.concat([tf.shape(z)[:2], tf.shape(samples)[1:]], axis=0))
-    return {
+    figures = {
         "psnr": psnr(reconstruction, truth),
         "ssim": ssim(reconstruction, truth),
         "lr_psnr": lr_psnr(reconstruction, ops.to_uint8(lr), scale, method),
-        "sample_std": sample_std(samples),
     }
+    if not stochastic:
+        return figures
+    count = tf.shape(z)[1]
+    samples = ops.to_uint8(model((tf.repeat(lr, count, axis=0), tf.reshape(z, [-1, z.shape[2]])))[0])
+    samples = tf.reshape(samples, tf.concat([tf.shape(z)[:2], tf.shape(samples)[1:]], axis=0))
+    return {**figures, "sample_std": sample_std(samples)}

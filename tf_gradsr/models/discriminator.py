@@ -17,12 +17,13 @@ class Discriminator(keras.Model):
         conditional: bool. True: D_I, which takes F (paper eq. 12) concatenated before its last
             convolutions; False: D_g, which takes pictures of gradients alone.
 
-    Call: a list, coarse to fine, of float32 `[B, 2^k h, 2^k w, C]`; for a conditional one followed by F,
-    float32 `[B, h, w, 3]`, as the last element. -> float32 `[B, h, w, widths[0]]`, the features of the last
+    Call: a list, coarse to fine, of float32 `[B, 2^k h, 2^k w, C]`, of every scale or, while the networks
+    grow, of the coarsest ones; for a conditional one followed by F, float32 `[B, h, w, 3]`, as the last
+    element. -> float32 `[B, h, w, widths[0]]`, the features of the last
     convolution: logits, positive for real (no dense layer, paper 3.2).
 
     Raises:
-        ValueError: as many pictures as scales are needed.
+        ValueError: more pictures than scales, or none.
     """
 
     def __init__(self, widths=(64, 48, 32, 16), blocks=8, channels=3, conditional=False, **kwargs):
@@ -55,13 +56,13 @@ class Discriminator(keras.Model):
 
     def call(self, inputs):
         pyramid = inputs[:-1] if self.conditional else inputs
-        if len(pyramid) != len(self.down_blocks):
+        if not 1 <= len(pyramid) <= len(self.down_blocks):
             raise ValueError(
-                f"A discriminator of {len(self.down_blocks)} scales takes as many pictures. "
+                f"A discriminator of {len(self.down_blocks)} scales takes 1 to as many pictures. "
                 f"Received: {len(pyramid)}."
             )
         features = None
-        for image, block in zip(reversed(pyramid), reversed(self.down_blocks)):
+        for image, block in zip(reversed(pyramid), reversed(self.down_blocks[: len(pyramid)])):
             features = block(image, features)
         for block in self.residual_blocks:
             features = block(features)

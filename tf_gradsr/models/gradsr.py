@@ -1,7 +1,5 @@
 """GradSR: the generator, its two discriminators and the training step (paper 2)."""
 
-import keras
-import numpy as np
 import tensorflow as tf
 
 from tf_gradsr import losses, metrics, ops
@@ -9,6 +7,7 @@ from tf_gradsr.config import Config, LossConfig, widths_for_scale
 from tf_gradsr.models.discriminator import Discriminator
 from tf_gradsr.models.generator import Generator
 from tf_gradsr.models.perceptual import VGGFeatures
+from tf_gradsr.models.super_resolver import SuperResolver
 
 
 def build_generator(config: Config) -> Generator:
@@ -43,80 +42,36 @@ def build_discriminators(config: Config) -> tuple:
     return image_discriminator, gradient_discriminator
 
 
-class GradSR(keras.Model):
-    """The whole model of the paper, trained by `fit` on batches of `tf_gradsr.data.training_batches`.
-
-    A batch is a dict: `lr` float32 `[B, h, w, 3]` in [-1, 1] on the uint8 grid; `hr` float32
-    `[B, H, W, 3]` in [-1, 1]; `z` float32 `[B, 2, m]`, the two noise vectors of eq. (8). Nothing in the
-    compiled step draws random numbers.
+class GradSR(SuperResolver):
+    """The whole model of the paper.
 
     Args:
-        config: a checked `Config`; its `model` and `data.downscale` are used here, the rest by `compile`.
+        config: a checked `Config`.
 
     Attributes:
-        generator: G, as trained.
-        ema_generator: the moving average of G's weights, used for everything but training.
         image_discriminator, gradient_discriminator: D_I and D_g.
-        reconstruction_only: bool, True during the first `train.reconstruction_steps`. Call
+        levels: int, doublings that hallucinations and discriminators have grown to. Call
             `make_train_function(force=True)` after changing it.
     """
 
     def __init__(self, config: Config, **kwargs):
-        super().__init__(**kwargs)
-        self.scale = config.model.scale
+        generator, discriminators = build_generator(config), build_discriminators(config)
+        super().__init__(config, generator, build_generator(config), **kwargs)
         self.gradient_channels = config.model.gradient_channels
-        self.downscale_method = config.data.downscale
-        self.generator = build_generator(config)
-        self.image_discriminator, self.gradient_discriminator = build_discriminators(config)
-        self.ema_generator = build_generator(config)
-        self.ema_generator.trainable = False
-        self.ema_generator.set_weights(self.generator.get_weights())
-        self.reconstruction_only = False
-        self.built = True
+        self.image_discriminator, self.gradient_discriminator = discriminators
+        self.levels = len(self.generator.up_blocks)
 
-    def compile(self, loss: LossConfig, g_optimizer, d_optimizer, ema_decay=0.999, **kwargs):
-        """Sets the objective and both optimizers. Call it inside the distribution strategy's scope.
-
-        Args:
-            loss: the weights of the objective.
-            g_optimizer: Keras optimizer of G.
-            d_optimizer: Keras optimizer of D_I and D_g together.
-            ema_decay: float in [0, 1), share of the old average kept at each step.
-
-        Raises:
-            ConfigError: VGG-16 weights are asked for and cannot be had.
-        """
-        super().compile(optimizer=None, jit_compile=False, **kwargs)
-        self.loss_config = loss
-        self.perceptual = VGGFeatures(loss.vgg_weights) if loss.perceptual == "vgg16" else None
-        self.ema_decay = ema_decay
-        self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
-        # Under MirroredStrategy variables made inside the traced step fail.
-        g_optimizer.build(self.generator.trainable_variables)
-        d_optimizer.build(self._d_variables)
-        self.test_metrics = {
-            name: keras.metrics.Mean(name) for name in ("psnr", "ssim", "lr_psnr", "sample_std")
+    @property
+    def discriminators(self) -> dict:
+        """D_I and D_g by name."""
+        return {
+            "image_discriminator": self.image_discriminator,
+            "gradient_discriminator": self.gradient_discriminator,
         }
 
-    @property
-    def metrics(self):
-        return list(self.test_metrics.values())
-
-    @property
-    def _d_variables(self):
-        return self.image_discriminator.trainable_variables + self.gradient_discriminator.trainable_variables
-
-    @property
-    def step(self) -> int:
-        """Training steps done."""
-        return int(self.g_optimizer.iterations.numpy())
-
-    def call(self, inputs):
-        """`(lr, z)` -> `(image, gradient)` at full size, by the averaged generator; see `Generator`."""
-        images, gradients = self.ema_generator(inputs)
-        return images[-1], gradients[-1]
-
-    # ---------------------------------------------------------------- training
+    def perceptual_features(self, loss: LossConfig):
+        """VGG-16's features at four depths (eq. 6)."""
+        return VGGFeatures(loss.vgg_weights)
 
     def train_step(self, batch):
         """One step of both sides: the discriminators, then the generator (paper 2.3).
@@ -129,53 +84,67 @@ class GradSR(keras.Model):
         if self.reconstruction_only:
             return self._reconstruction_step(batch)
         lr, z1, z2 = batch["lr"], batch["z"][:, 0], batch["z"][:, 1]
-        real_images, real_gradients = self.real_pyramids(batch["hr"])
+        weights = self.loss_config
+        real = self.real_pyramids(batch["hr"])
 
         with tf.GradientTape() as g_tape:
-            images, gradients = self.generator(
-                (tf.tile(lr, [3, 1, 1, 1]), tf.concat([tf.zeros_like(z1), z1, z2], axis=0))
-            )
-            reconstruction = _part(images, 0), _part(gradients, 0)
-            hallucination = _part(images, 1), _part(gradients, 1)
+            reconstruction, hallucination, other = self._passes(lr, z1, z2)
+            fakes = {"reconstruction": self._grown(reconstruction)} if weights.beta else {}
+            fakes["hallucination"] = hallucination
             with g_tape.stop_recording():
-                d_logs = self._train_discriminators(
-                    (real_images, real_gradients), [reconstruction, hallucination], lr
-                )
+                d_logs = self._train_discriminators(self._grown(real), list(fakes.values()), lr)
+            adversarial = {
+                name: self._adversarial_terms(self._grown(real), fake, lr) for name, fake in fakes.items()
+            }
             # G: reconstruction, eq. (10)
-            terms = self._reconstruction_terms(*reconstruction, real_images, real_gradients)
-            adversarial = self._adversarial_terms(*reconstruction, lr)
-            loss = self._weighted_reconstruction(terms) + self.loss_config.beta * tf.add_n(adversarial)
+            terms = self._reconstruction_terms(*reconstruction, *real)
+            loss = self._weighted_reconstruction(terms)
+            if weights.beta:
+                loss += weights.beta * tf.add_n(adversarial["reconstruction"])
             # G: hallucination, eq. (11)
-            hallucination_adversarial = self._adversarial_terms(*hallucination, lr)
-            loss += tf.add_n(hallucination_adversarial)
+            loss += tf.add_n(adversarial["hallucination"])
             # G: diversity, eq. (8)
-            diversity = losses.diversity_loss(
-                hallucination[1][-1], _part(gradients, 2)[-1], z1, z2, self.loss_config.tau
-            )
-            loss -= self.loss_config.alpha * diversity
+            diversity = losses.diversity_loss(hallucination[1][-1], other[1][-1], z1, z2, weights.tau)
+            loss -= weights.alpha * diversity
             # G: a hallucination's gradient is that of its picture (ours, 0 in the paper)
             coupling = losses.coupling_loss(
                 hallucination[1][-1], ops.image_gradient(hallucination[0][-1], self.gradient_channels)
             )
-            loss += self.loss_config.coupling * coupling
+            loss += weights.coupling * coupling
         g_norm = self._apply(g_tape, loss, self.g_optimizer, self.generator.trainable_variables)
         self._update_average()
 
-        names = ("adv_image", "adv_gradient")
         return {
             "loss/g/total": loss,
             **{f"loss/g/{name}": value for name, value in terms.items()},
-            **{f"loss/g/reconstruction_{n}": v for n, v in zip(names, adversarial)},
-            **{f"loss/g/hallucination_{n}": v for n, v in zip(names, hallucination_adversarial)},
+            **{
+                f"loss/g/{name}_adv_{domain}": value
+                for name, values in adversarial.items()
+                for domain, value in zip(("image", "gradient"), values)
+            },
             "loss/g/diversity": diversity,
             "loss/g/coupling": coupling,
             **d_logs,
-            **self._picture_logs(
-                {"reconstruction": reconstruction[0][-1], "hallucination": hallucination[0][-1]}, lr
-            ),
-            "hallucination/sample_std": _spread(hallucination[0][-1], _part(images, 2)[-1]),
+            **self._picture_logs("reconstruction", reconstruction[0][-1], lr, self.scale),
+            **self._picture_logs("hallucination", hallucination[0][-1], lr, 2**self.levels),
+            "hallucination/sample_std": _spread(hallucination[0][-1], other[0][-1]),
             "norm/g": g_norm,
         }
+
+    def _passes(self, lr, z1, z2):
+        """(images, gradients) of the reconstruction, at every scale, and of two hallucinations, as grown."""
+        zeros = tf.zeros_like(z1)
+        if self.levels == len(self.generator.up_blocks):
+            passes = self.generator((tf.tile(lr, [3, 1, 1, 1]), tf.concat([zeros, z1, z2], axis=0)))
+            return [tuple(_part(pyramid, i, 3) for pyramid in passes) for i in range(3)]
+        # The finer scales' reconstruction is kept up while hallucinations grow.
+        reconstruction = self.generator((lr, zeros))
+        passes = self.generator((tf.tile(lr, [2, 1, 1, 1]), tf.concat([z1, z2], axis=0)), levels=self.levels)
+        return [reconstruction, *(tuple(_part(pyramid, i, 2) for pyramid in passes) for i in range(2))]
+
+    def _grown(self, pyramids):
+        """The scales that the discriminators have grown to, of (images, gradients)."""
+        return tuple(pyramid[: self.levels] for pyramid in pyramids)
 
     def _reconstruction_step(self, batch):
         """G alone at z = 0. The weights of z keep their small start: hallucinations stay near."""
@@ -190,7 +159,7 @@ class GradSR(keras.Model):
         return {
             "loss/g/total": loss,
             **{f"loss/g/{name}": value for name, value in terms.items()},
-            **self._picture_logs({"reconstruction": images[-1]}, lr),
+            **self._picture_logs("reconstruction", images[-1], lr, self.scale),
             "norm/g": g_norm,
         }
 
@@ -200,28 +169,41 @@ class GradSR(keras.Model):
         fake_inputs = [self._d_inputs(*fake, lr) for fake in fakes]
         fake_inputs = [[tf.concat(same, axis=0) for same in zip(*inputs)] for inputs in zip(*fake_inputs)]
         discriminators = (self.image_discriminator, self.gradient_discriminator)
-        logs, loss = {}, 0.0
+        logs, loss, weights = {}, 0.0, self.loss_config
         with tf.GradientTape() as tape:
             for name, d, d_real, d_fake in zip(
                 ("image", "gradient"), discriminators, real_inputs, fake_inputs
             ):
                 # D: real and fake
                 logits_real, logits_fake = d(d_real), d(d_fake)
-                adversarial = losses.discriminator_loss(logits_real, logits_fake)
-                # D: R1
-                r1 = self._lazy_r1(d, d_real)
-                loss += adversarial + 0.5 * self.loss_config.r1 * r1
+                adversarial = self._discriminator_loss(logits_real, logits_fake)
+                loss += adversarial
                 logs[f"loss/d_{name}/adv"] = adversarial
+                # D: R1
+                r1 = self._lazy_penalty(weights.r1, d, d_real)
+                loss += 0.5 * weights.r1 * r1
                 logs[f"loss/d_{name}/r1"] = r1
+                # D: R2 (ours, 0 in the paper)
+                if weights.r2:
+                    r2 = self._lazy_penalty(weights.r2, d, d_fake)
+                    loss += 0.5 * weights.r2 * r2
+                    logs[f"loss/d_{name}/r2"] = r2
                 logs[f"score/{name}_real"] = tf.reduce_mean(logits_real)
                 logs[f"score/{name}_fake"] = tf.reduce_mean(logits_fake)
         logs["norm/d"] = self._apply(tape, loss, self.d_optimizer, self._d_variables)
         return logs
 
-    def _lazy_r1(self, discriminator, inputs):
-        """R1 on every `r1_interval`-th step, times the interval, 0 between: its mean is the raw penalty."""
+    def _discriminator_loss(self, logits_real, logits_fake):
+        """D's adversarial loss on reals `[B, ...]` and fakes `[n B, ...]`, n of each LR picture."""
+        if self.loss_config.adversarial == "logistic":
+            return losses.discriminator_loss(logits_real, logits_fake)
+        repeats = logits_fake.shape[0] // logits_real.shape[0]
+        return losses.generator_adversarial_loss(tf.tile(logits_real, [repeats, 1, 1, 1]) - logits_fake)
+
+    def _lazy_penalty(self, weight, discriminator, inputs):
+        """R1 or R2 at every `r1_interval`-th step, times the interval, else 0: its mean is the raw penalty."""
         interval = self.loss_config.r1_interval
-        if self.loss_config.r1 == 0:
+        if weight == 0:
             return tf.constant(0.0)
         if interval == 1:
             return losses.r1_penalty(discriminator, inputs)
@@ -245,13 +227,16 @@ class GradSR(keras.Model):
         loss = weights.gamma * (terms["gradient"] + terms.get("perceptual", 0.0))
         return loss + weights.pixel * terms["pixel"]
 
-    def _adversarial_terms(self, images, gradients, lr):
+    def _adversarial_terms(self, real, fake, lr):
         """G's adversarial losses on one fake: [picture, image gradient]."""
-        for_image, for_gradient = self._d_inputs(images, gradients, lr)
-        return [
-            losses.generator_adversarial_loss(self.image_discriminator(for_image)),
-            losses.generator_adversarial_loss(self.gradient_discriminator(for_gradient)),
-        ]
+        terms = []
+        inputs = zip(self._d_inputs(*real, lr, is_real=True), self._d_inputs(*fake, lr))
+        for d, (d_real, d_fake) in zip((self.image_discriminator, self.gradient_discriminator), inputs):
+            logits_fake = d(d_fake)
+            if self.loss_config.adversarial == "relativistic":
+                logits_fake -= d(d_real)
+            terms.append(losses.generator_adversarial_loss(logits_fake))
+        return terms
 
     def _d_inputs(self, images, gradients, lr, is_real=False):
         """What D_I and D_g see: the picture's pyramid and F (eq. 12), 0 for real; the gradients' pyramid."""
@@ -259,7 +244,7 @@ class GradSR(keras.Model):
             residual = tf.zeros_like(lr)
         else:
             residual = ops.consistency_residual(
-                images[-1], lr, self.scale, self.loss_config.epsilon, self.downscale_method
+                images[-1], lr, 2 ** len(images), self.loss_config.epsilon, self.downscale_method
             )
         return [*images, residual], list(gradients)
 
@@ -276,71 +261,10 @@ class GradSR(keras.Model):
         images = [ops.downscale(hr, factor, self.downscale_method) for factor in factors]
         return images, [ops.image_gradient(image, self.gradient_channels) for image in images]
 
-    def _picture_logs(self, pictures, lr):
-        """LR-PSNR of pictures by name, as a user would get them, on the uint8 grid."""
-        return {
-            f"{name}/lr_psnr": tf.reduce_mean(
-                metrics.lr_psnr(ops.to_uint8(images), ops.to_uint8(lr), self.scale, self.downscale_method)
-            )
-            for name, images in pictures.items()
-        }
 
-    def _apply(self, tape, loss, optimizer, variables):
-        """Applies the gradient of the mean loss over all replicas; returns the norm of this replica's own."""
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        # The optimizer sums over replicas, so each contributes its share of the mean.
-        gradients = tape.gradient(loss, variables, output_gradients=tf.constant(1.0 / replicas))
-        optimizer.apply_gradients(zip(gradients, variables))
-        return tf.linalg.global_norm(gradients) * replicas
-
-    def _update_average(self):
-        """`average = decay * average + (1 - decay) * weight`, on every replica."""
-
-        def update(strategy, averages, weights):
-            for average, weight in zip(averages, weights):
-                strategy.extended.update(
-                    average,
-                    lambda a, w: a.assign_add((1.0 - self.ema_decay) * (w - a)),
-                    args=(weight,),
-                    group=False,
-                )
-
-        averages = [v.value for v in self.ema_generator.weights]
-        weights = [v.value for v in self.generator.weights]
-        tf.distribute.get_replica_context().merge_call(update, args=(averages, weights))
-
-    # ---------------------------------------------------------------- measuring
-
-    def test_step(self, batch):
-        """Measures the averaged generator on uint8 pictures: PSNR and SSIM at z = 0, LR-PSNR, sample spread.
-
-        Args:
-            batch: dict as for training; `z` may hold any number >= 2 of noise vectors.
-        """
-        for name, values in self._measure_batch(batch).items():
-            self.test_metrics[name].update_state(values)
-        return {name: metric.result() for name, metric in self.test_metrics.items()}
-
-    def measure(self, batches) -> dict:
-        """Means over all pictures of `metrics.measure`, on one device.
-
-        Args:
-            batches: iterable of batches as for `test_step`.
-
-        Returns:
-            Dict of float: `psnr`, `ssim`, `lr_psnr` at z = 0, and `sample_std`.
-        """
-        measured = [self._measure_batch(batch) for batch in batches]
-        return {name: float(np.mean(np.concatenate([m[name] for m in measured]))) for name in measured[0]}
-
-    @tf.function(reduce_retracing=True)
-    def _measure_batch(self, batch):
-        return metrics.measure(self, batch, self.scale, self.downscale_method)
-
-
-def _part(pyramid, index):
-    """The index-th of the three passes that share one batch, at every scale."""
-    return [tf.split(level, 3)[index] for level in pyramid]
+def _part(pyramid, index, count):
+    """The index-th of `count` passes that share one batch, at every scale."""
+    return [tf.split(level, count)[index] for level in pyramid]
 
 
 def _spread(images, other_images):

@@ -1,48 +1,57 @@
-"""VGG-16 features for the perceptual loss (paper eq. 6)."""
+"""VGG features for the perceptual losses: VGG-16 for GradSR (paper eq. 6), VGG-19 for the baselines."""
 
 import keras
 
 from tf_gradsr.config import ConfigError
 
 LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3")  # silent in the paper
+NETWORKS = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}
 
 
 class VGGFeatures(keras.Model):
-    """Frozen features of VGG-16 (Simonyan and Zisserman 2015), trained on ImageNet.
+    """Frozen features of VGG-16 or VGG-19 (Simonyan and Zisserman 2015), trained on ImageNet.
 
     Args:
-        weights: "imagenet", downloaded by Keras, or the path of a Keras VGG-16 weights file without
+        weights: "imagenet", downloaded by Keras, or the path of a Keras weights file of the network without
             its top.
-        layers: names of `keras.applications.VGG16` layers.
+        layers: names of convolutions of the network.
+        network: "vgg16" or "vgg19".
+        activated: bool; False takes the last layer's features before its ReLU.
+        unit: float, what features are divided by.
 
     Call: float32 `[B, H, W, 3]` in [-1, 1], sides >= 32 -> list of float32 features, one for each layer,
-    divided by 127.5: VGG-16 takes colours of 0-255, this brings its features to the unit of our range (silent
-    in the paper).
+    divided by `unit`. VGG takes colours of 0-255; 127.5 brings its features to the unit of our range (silent in
+    the paper).
 
     Raises:
         ConfigError: the weights cannot be downloaded or read; says which settings help.
     """
 
-    def __init__(self, weights="imagenet", layers=LAYERS, **kwargs):
+    def __init__(
+        self, weights="imagenet", layers=LAYERS, network="vgg16", activated=True, unit=127.5, **kwargs
+    ):
         super().__init__(**kwargs)
         try:
-            vgg = keras.applications.VGG16(
-                include_top=False, weights=None if weights != "imagenet" else weights
-            )
+            vgg = NETWORKS[network](include_top=False, weights=None if weights != "imagenet" else weights)
             if weights != "imagenet":
                 vgg.load_weights(weights, skip_mismatch=False)
         except Exception as error:  # Keras raises bare Exception for a failed download
             reason = " ".join(str(error).split())[:160]
+            title = network.upper().replace("VGG", "VGG-")
             raise ConfigError(
-                "loss.vgg_weights: imagenet (needs the network once) or the path of a Keras VGG-16 .h5 file; "
+                f"loss.vgg_weights: imagenet (needs the network once) or the path of a Keras {title} .h5 file; "
                 f"or set loss.perceptual to none and loss.pixel above 0. Received: {weights} ({reason})"
             ) from error
+        if not activated:
+            vgg.get_layer(layers[-1]).activation = keras.activations.linear
         self.features = keras.Model(vgg.input, [vgg.get_layer(name).output for name in layers])
         self.features.trainable = False
         self.trainable = False
+        self.unit = unit
         # Otherwise Keras, under a distribution strategy, calls the whole model once to build this one.
         self.built = True
 
     def call(self, images):
+        # VGG-16 and VGG-19 were trained on the same colours, so either's preprocessing is the other's.
         features = self.features(keras.applications.vgg16.preprocess_input((images + 1.0) * 127.5))
-        return [feature / 127.5 for feature in features]
+        return [feature / self.unit for feature in keras.tree.flatten(features)]

@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
-from tf_gradsr.run_folder import replaced_when_complete
+from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.training.sample_sheet import sample_sheet
 
 
@@ -69,10 +69,14 @@ class Progress(StepCallback):
         self.bar.update(step - self.bar.n)
         rate = (self.bar.format_dict["rate"] or 0.0) * self.batch_size
         shown = {"pictures/s": f"{rate:.1f}", "G": f"{logs['loss/g/total']:.3f}"}
-        if "loss/d_image/adv" in logs:
-            shown["D_I"] = f"{logs['loss/d_image/adv']:.3f}"
-            shown["D_g"] = f"{logs['loss/d_gradient/adv']:.3f}"
-            shown["spread"] = f"{logs['hallucination/sample_std']:.2f}"
+        # The first phase has no discriminators; a baseline has one, and no spread.
+        for title, name, digits in (
+            ("D_I", "loss/d_image/adv", 3),
+            ("D_g", "loss/d_gradient/adv", 3),
+            ("spread", "hallucination/sample_std", 2),
+        ):
+            if name in logs:
+                shown[title] = f"{logs[name]:.{digits}f}"
         self.bar.set_postfix(shown, refresh=False)
 
     def close(self):

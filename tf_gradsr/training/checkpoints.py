@@ -9,6 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 import tf_gradsr
+from tf_gradsr.files import replaced_when_complete
 
 log = logging.getLogger(__name__)
 
@@ -20,31 +21,27 @@ class CheckpointError(RuntimeError):
 class Checkpoints:
     """The newest checkpoints of a run, one folder each: `step_00001000/`.
 
-    A checkpoint holds G, both discriminators, the average of G, and both optimizers. The step is in the
+    A checkpoint holds G, its discriminators, the average of G, and both optimizers. The step is in the
     optimizer; the order of the pictures, their flips and every z follow from `train.seed` and the step,
     so `state.json` needs no more than those two to name the random state and the place in the data.
 
     Args:
         folder: path of the run's `checkpoints/`.
-        model: a compiled `GradSR`.
+        model: a compiled `SuperResolver`.
         seed: `train.seed`.
         keep: how many of the newest to keep, >= 1.
+        weights: path of the file that holds the newest averaged generator; None, no file.
     """
 
-    def __init__(self, folder, model, seed: int, keep: int = 2):
+    def __init__(self, folder, model, seed: int, keep: int = 2, weights=None):
         self.folder = Path(folder)
+        self.weights = weights
         self.model = model
         self.seed = seed
         self.keep = keep
         # Lists of variables: given a Keras 3 network, Checkpoint leaves out layers that it holds in lists.
-        parts = {
-            "generator": model.generator,
-            "image_discriminator": model.image_discriminator,
-            "gradient_discriminator": model.gradient_discriminator,
-            "ema_generator": model.ema_generator,
-            "g_optimizer": model.g_optimizer,
-            "d_optimizer": model.d_optimizer,
-        }
+        # Of networks, `variables` holds batch normalisation's moving statistics too.
+        parts = model.trained_parts()
         self.tracked = tf.train.Checkpoint(
             **{name: [variable.value for variable in part.variables] for name, part in parts.items()}
         )
@@ -101,9 +98,16 @@ class Checkpoints:
         (partial / "state.json").write_text(json.dumps(state) + "\n", encoding="utf-8")
         _flush_to_disk(partial)
         partial.replace(final)
+        self.save_weights()
         for old in self.steps()[: -self.keep]:
             shutil.rmtree(self._path(old))
         return final
+
+    def save_weights(self) -> None:
+        """Writes the averaged generator's weights."""
+        if self.weights:
+            with replaced_when_complete(self.weights) as partial:
+                self.model.ema_generator.save_weights(partial)
 
     def _path(self, step):
         return self.folder / f"step_{step:08d}"

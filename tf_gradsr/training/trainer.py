@@ -1,7 +1,10 @@
 """One training run from a config to a run folder."""
 
 import contextlib
+import math
 import sys
+from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -10,8 +13,8 @@ import tensorflow as tf
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config, ConfigError
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
-from tf_gradsr.models import GradSR
-from tf_gradsr.run_folder import RunFolder, replaced_when_complete
+from tf_gradsr.registry import build_model
+from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import (
     CheckpointSaver,
     FiniteCheck,
@@ -22,7 +25,6 @@ from tf_gradsr.training.callbacks import (
     Validation,
 )
 from tf_gradsr.training.checkpoints import Checkpoints
-from tf_gradsr.training.optimizers import build_optimizers, ema_decay
 
 SHEET_ROWS = 4
 SHEET_SAMPLES = 3
@@ -71,16 +73,20 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict
     pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
     folder.prepare(config)
     folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
-    checkpoints = Checkpoints(folder.checkpoints, model, config.train.seed, config.train.keep_checkpoints)
+    checkpoints = Checkpoints(
+        folder.checkpoints, model, config.train.seed, config.train.keep_checkpoints, folder.weights
+    )
     step = checkpoints.restore_latest()
+    if step == 0 and config.train.initial_weights:
+        load_initial_weights(model, config.train.initial_weights)
     folder.forget_metrics_after(step)
     if step:
         print(f"Going on from step {step} of {folder.path}", file=sys.stderr)
 
     if step < config.train.steps:
         _fit(model, config, pictures, folder, checkpoints, progress)
-    with replaced_when_complete(folder.weights) as partial:
-        model.ema_generator.save_weights(partial)
+    # A kill may have come between the last checkpoint and its weights.
+    checkpoints.save_weights()
     summary = summarize(model, pictures["test"], config)
     folder.write_summary(summary)
     return summary
@@ -101,15 +107,6 @@ def choose_strategy(config: Config):
             f"Received: {config.train.batch_size}"
         )
     return tf.distribute.MirroredStrategy()
-
-
-def build_model(config: Config) -> GradSR:
-    """The compiled model of a config. Call it inside the strategy's scope."""
-    model = GradSR(config)
-    g_optimizer, d_optimizer = build_optimizers(config)
-    decay = ema_decay(config.optimizer.ema_half_life, config.train.batch_size)
-    model.compile(config.loss, g_optimizer, d_optimizer, decay)
-    return model
 
 
 def _fit(model, config, pictures, folder, checkpoints, progress):
@@ -139,16 +136,16 @@ def _fit(model, config, pictures, folder, checkpoints, progress):
         if progress:
             callbacks.append(Progress(start, settings.steps, settings.batch_size))
             stack.callback(callbacks[-1].close)
-        for reconstruction_only, end in _phases(config):
-            if model.step >= end:
+        for phase in _phases(config):
+            if model.step >= phase.end:
                 continue
-            model.reconstruction_only = reconstruction_only
+            model.reconstruction_only, model.levels = phase.reconstruction_only, phase.levels
             model.make_train_function(force=True)
-            batches = training_batches(pictures["train"], config, model.step, end - model.step)
+            batches = training_batches(pictures["train"], config, model.step, phase.end - model.step)
             model.fit(
                 batches,
                 epochs=1,
-                steps_per_epoch=end - model.step,
+                steps_per_epoch=phase.end - model.step,
                 callbacks=callbacks,
                 shuffle=False,
                 verbose=0,
@@ -160,10 +157,43 @@ def _fit(model, config, pictures, folder, checkpoints, progress):
     sheets.save(model.step)
 
 
+class Phase(NamedTuple):
+    """A part of a run with one training step."""
+
+    reconstruction_only: bool
+    """Whether G is trained alone."""
+    levels: int
+    """Doublings that hallucinations and discriminators have grown to."""
+    end: int
+    """The step at which the phase ends."""
+
+
 def _phases(config):
-    """(whether G is trained alone, the step at which the phase ends) of both phases."""
-    steps = config.train.steps
-    return [(True, min(config.train.reconstruction_steps, steps)), (False, steps)]
+    """The phases of a run, in order: reconstruction, each scale of `train.grow`, full size."""
+    full = int(math.log2(config.model.scale))
+    phases = [Phase(True, full, config.train.reconstruction_steps)]
+    for scale, steps in config.train.grow or []:
+        phases.append(Phase(False, int(math.log2(scale)), phases[-1].end + steps))
+    phases.append(Phase(False, full, config.train.steps))
+    return [phase._replace(end=min(phase.end, config.train.steps)) for phase in phases]
+
+
+def load_initial_weights(model, path):
+    """Starts the generator, and its average, from a weights file.
+
+    Raises:
+        ConfigError: the file does not fit.
+    """
+    try:
+        for network in (model.generator, model.ema_generator):
+            network.load_weights(Path(path).expanduser())
+    # The file's reader raises whatever it trips over.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ConfigError(
+            f"train.initial_weights: a generator.weights.h5 of a run with the same model settings. "
+            f"Received: {path} ({reason})"
+        ) from error
 
 
 def summarize(model, pictures, config: Config) -> dict:
@@ -171,7 +201,7 @@ def summarize(model, pictures, config: Config) -> dict:
 
     Returns:
         `{"bicubic": {"psnr", "ssim", "lr_psnr"}, "model": {"psnr", "ssim", "lr_psnr", "sample_std"}}`: dB at
-        z = 0, SSIM at z = 0, dB at LR size, grey levels over four samples.
+        z = 0, SSIM at z = 0, dB at LR size, grey levels over four samples. A baseline has no `sample_std`.
     """
     batches = evaluation_batches(
         pictures, config, config.train.batch_size, config.train.summary_pictures, MEASURED_SAMPLES

@@ -1,0 +1,37 @@
+"""The models by their name in a config, `model.name`."""
+
+from tf_gradsr.baselines import ESRGAN, SRGAN, build_rrdbnet, build_srresnet
+from tf_gradsr.config import Config
+from tf_gradsr.models import GradSR, SuperResolver
+from tf_gradsr.models import build_generator as build_gradsr_generator
+from tf_gradsr.optimizers import build_optimizers, ema_decay
+
+# model.name: the model and the maker of its generator.
+MODELS = {
+    "gradsr": (GradSR, build_gradsr_generator),
+    "srgan": (SRGAN, build_srresnet),
+    "esrgan": (ESRGAN, build_rrdbnet),
+}
+
+
+def build_model(config: Config) -> SuperResolver:
+    """The compiled model of a checked config, with fresh weights. Call it inside the strategy's scope.
+
+    Raises:
+        ConfigError: VGG weights are asked for and cannot be had.
+    """
+    model = MODELS[config.model.name][0](config)
+    g_optimizer, d_optimizer = build_optimizers(config)
+    decay = ema_decay(config.optimizer.ema_half_life, config.train.batch_size)
+    model.compile(config.loss, g_optimizer, d_optimizer, decay)
+    return model
+
+
+def build_generator(config: Config):
+    """The generator alone of a checked config, with fresh weights: what `generator.weights.h5` fits.
+
+    Returns:
+        A built Keras network `(lr float32 [B, h, w, 3] in [-1, 1], z float32 [B, m])` -> two lists, coarse
+        to fine, full size last: pictures and image gradients. `stochastic` says whether z matters.
+    """
+    return MODELS[config.model.name][1](config)
