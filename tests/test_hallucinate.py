@@ -29,7 +29,7 @@ def save_run(folder, name="gradsr", **data):
         loss=LossConfig(perceptual="none", pixel=1.0),
     )
     generator, rng = build_generator(config), np.random.default_rng(0)
-    for weight in generator.weights:
+    for weight in generator.trainable_weights:
         fan_in = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 25
         weight.assign(rng.normal(0, 1 / np.sqrt(fan_in), weight.shape))
     folder.mkdir()

@@ -18,7 +18,7 @@ def hallucinator(tiny_config, rng):
     def make(gain=1.0, pixels_at_once=2**21, **settings):
         config = tiny_config(lr_size=8, **settings)
         generator = build_generator(config)
-        for weight in generator.weights:
+        for weight in generator.trainable_weights:
             fan_in = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 25
             weight.assign(rng.normal(0, gain / np.sqrt(fan_in), weight.shape))
         return Hallucinator(generator, config, "random", pixels_at_once)

@@ -125,6 +125,13 @@ class RRDBNet(keras.Model):
         """How many times larger the output is."""
         return 2 ** len(self.up_convs)
 
+    @property
+    def receptive_radius(self):
+        """LR pixels beyond which the input has no influence on an output pixel."""
+        # At LR size: conv_in, three dense blocks of five convolutions an RRDB, conv_trunk. The upsampling's
+        # convolutions are within one LR pixel; the last two and the image gradient reach 3 HR pixels.
+        return 1 + 15 * self.blocks + 1 + 1 + -(-3 // self.scale)
+
     def build(self, input_shape=None):
         """Makes the weights; their shapes depend on no picture size."""
         if self.built:

@@ -113,6 +113,13 @@ class SRResNet(keras.Model):
         """How many times larger the output is."""
         return 2 ** len(self.up_blocks)
 
+    @property
+    def receptive_radius(self):
+        """LR pixels beyond which the input has no influence on an output pixel."""
+        # At LR size: conv_in, two convolutions a block, conv_trunk. The up-blocks' convolutions, together
+        # 1 + 1/2 + ... LR pixels, are within two; conv_out and the image gradient reach 4 + 1 HR pixels.
+        return 4 + 2 * self.blocks + 1 + 2 + -(-5 // self.scale)
+
     def build(self, input_shape=None):
         """Makes the weights; their shapes depend on no picture size."""
         if self.built:
