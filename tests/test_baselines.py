@@ -20,8 +20,8 @@ from tf_gradsr.config import Config, widths_for_scale
 from tf_gradsr.config_parser import load_config
 from tf_gradsr.data import load_pictures, training_batches
 from tf_gradsr.registry import build_generator, build_model
+from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.checkpoints import Checkpoints
-from tf_gradsr.training.run_folder import RunFolder
 from tf_gradsr.training.trainer import train
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "baselines"

@@ -279,6 +279,37 @@ def test_bilinear_rounds_leave_less_for_the_blocky_last_step():
     assert steps[1] < 0.5 * steps[0]
 
 
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_clipping_consistently_keeps_the_block_means(rng, pictures, factor):
+    lr = pictures(4, 3, 5, 3)
+    lr[1] = rng.choice([-1.0, 1.0], lr[1].shape)
+    lr[2] = rng.choice([-1.0, -1 + LEVEL, 1 - LEVEL, 1.0], lr[2].shape)
+    hr = rng.normal(0, 3, (4, 3 * factor, 5 * factor, 3)).astype(np.float32)
+    # One picture without any block that could be faded in parts: all white, to become LR.
+    hr[3] = 1.0
+    result = ops.clip_consistently(tf.constant(hr), lr, factor).numpy()
+    assert result.min() >= -1 and result.max() <= 1
+    np.testing.assert_allclose(block_mean_by_loops(result, factor), lr, atol=3e-6)
+    plain = block_mean_by_loops(np.clip(hr, -1, 1), factor)
+    assert np.abs(plain - lr).max() > 0.1
+
+
+def test_clipping_consistently_leaves_fine_pictures_alone(rng):
+    hr = tf.constant(rng.uniform(-1, 1, (2, 12, 8, 3)), tf.float32)
+    lr = tf.constant(block_mean_by_loops(hr.numpy(), 4), tf.float32)
+    np.testing.assert_allclose(ops.clip_consistently(hr, lr, 4), hr, atol=2e-6)
+
+
+def test_clipping_consistently_by_hand():
+    # Clipped to 1, 1, 0, -1 the mean is 0.25; wanted 0.5: a third of the way to white, (1 - 0.25) / 3.
+    hr = tf.reshape(tf.constant([1.5, 1.0, 0.0, -1.0]), [1, 2, 2, 1])
+    result = ops.clip_consistently(hr, tf.fill([1, 1, 1, 1], 0.5), 2)
+    np.testing.assert_allclose(tf.reshape(result, [-1]), [1, 1, 1 / 3, -1 / 3], atol=1e-6)
+    # Wanted -0.5 instead: 0.75 of the 1.25 down to black.
+    result = ops.clip_consistently(hr, tf.fill([1, 1, 1, 1], -0.5), 2)
+    np.testing.assert_allclose(tf.reshape(result, [-1]), [-0.2, -0.2, -0.6, -1], atol=1e-6)
+
+
 @pytest.mark.parametrize("factor", [1, 2, 4])
 def test_gradient_of_nearest_upscaling_sums_each_block(factor, rng):
     images = tf.constant(rng.normal(size=(2, 3, 4, 5)).astype(np.float32))

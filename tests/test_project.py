@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 # Each row may import from the rows below it, and from its own package.
 LAYERS = [
     ["train", "evaluate", "hallucinate"],
-    ["training", "evaluation"],
+    ["training", "evaluation", "result_folder"],
     ["inference"],
     ["registry"],
     ["baselines"],
@@ -18,7 +18,7 @@ LAYERS = [
     ["losses", "metrics", "gallery", "optimizers"],
     ["ops", "run_folder"],
     ["config_parser", "files"],
-    ["config"],
+    ["config", "decoding"],
 ]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

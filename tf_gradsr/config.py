@@ -222,8 +222,7 @@ def check_config(config: Config) -> Config:
     """
     for section, settings in config.as_dict().items():
         for name, value in settings.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ConfigError(f"{section}.{name}: a finite number. Received: {value}")
+            check_finite(f"{section}.{name}", value)
     size = config.data.lr_size
     if not isinstance(size, int) and len(size) != 2:
         raise ConfigError(f"data.lr_size: a side or [height, width]. Received: {size}")
@@ -261,6 +260,25 @@ def check_config(config: Config) -> Config:
     return config
 
 
+def check_finite(name: str, value) -> None:
+    """Raises `ConfigError` for an infinite number or none at all."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{name}: a finite number. Received: {value}")
+
+
+def check_consistency(consistency: str, config: Config) -> None:
+    """Checks that a model's pictures can be made consistent with their input.
+
+    Raises:
+        ConfigError: exact consistency with a model that was trained on bicubic LR pictures.
+    """
+    if consistency == "exact" and config.data.downscale != "area":
+        raise ConfigError(
+            "consistency: none for a model trained with data.downscale "
+            f"{config.data.downscale}; the exact projection is that of area. Received: exact"
+        )
+
+
 # What the baselines do not have: the setting, and the only value it may have beside them.
 GRADSR_ONLY = {"consistency": "learned", "z_injection": "concat", "gradient_channels": 3}
 # VGG-19's block5 lies below four halvings.
@@ -296,7 +314,7 @@ def _check_growth(config):
         return
     scales = [entry[0] for entry in config.train.grow if len(entry) == 2]
     smaller = [2**k for k in range(1, int(math.log2(config.model.scale)))]
-    rising = all(a < b for a, b in zip(scales, scales[1:]))
+    rising = sorted(set(scales)) == scales
     if len(scales) < len(config.train.grow) or not rising or not set(scales) <= set(smaller):
         raise ConfigError(
             f"train.grow: a list of [scale, steps], the scales rising and of {smaller}. "

@@ -6,12 +6,13 @@ Errors are one line: the setting, what is allowed, what came.
 import difflib
 import re
 import sys
+from argparse import RawDescriptionHelpFormatter
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import List, Literal, Optional, Union, get_args, get_origin
 
 import yaml
-from jsonargparse import ArgumentParser, set_parsing_settings
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, set_parsing_settings
 
 from tf_gradsr.config import Config, ConfigError, check_config
 
@@ -22,11 +23,15 @@ EXIT_BAD_SETTING = 2
 COMMAND_ONLY = ("run_dir", "smoke")
 
 
+class _HelpFormatter(RawDescriptionHelpFormatter, DefaultHelpFormatter):
+    """Keeps the lines of the description."""
+
+
 class Parser(ArgumentParser):
     """An argument parser whose errors are one line: the setting, what is allowed, what came; status 2."""
 
     def __init__(self, *args, **kwargs):
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+        super().__init__(*args, allow_abbrev=False, formatter_class=_HelpFormatter, **kwargs)
 
     def error(self, message, ex=None):
         print(f"{self.prog}: error: {one_line(message, self._option_types())}", file=sys.stderr)
@@ -107,18 +112,20 @@ def save_config(config: Config, path) -> None:
     Path(path).write_text(yaml.safe_dump(config.as_dict(), sort_keys=False), encoding="utf-8")
 
 
-def one_line(message: str, types=None) -> str:
+def one_line(message: str, types: Optional[dict] = None) -> str:
     """Turns the parsing library's message into: setting: what is allowed. Received: value.
 
     Args:
         message: the library's.
-        types: dict of option to type, beside those of `Config`.
+        types: the type of every option that there is, by name; None, those of `Config`.
     """
-    types = {**_setting_types(), **(types or {})}
+    types = _setting_types() if types is None else types
     message = " ".join(str(message).split())
     for pattern in _UNKNOWN:
         if match := re.search(pattern, message):
             return _unknown_setting(".".join(match.groups()).lstrip("-").split("=")[0], types)
+    if match := re.search(r"^argument --([\w.]+): (expected .*)$", message):
+        return f"{match.group(1)}: {match.group(2)}. Received: nothing"
     if message.startswith("Unexpected config"):
         return f"config: {_FILE_SHAPE}. Received: {message.partition(': ')[2] or 'nothing'}"
     key = re.search(r'Parser key "([\w.]+)"(?: element \d+)?: |^([\w.]+): (?=Not of type)', message)
@@ -145,7 +152,7 @@ _RECEIVED = (
     r"Got value: (.*)$",
     r"literal for int\(\) with base 10: (.*)$",
     r"convert string to float: (.*)$",
-    r"Not of type \w+: (.*) does not conform",
+    r"Not of type \w+: (.*?) ?does not conform",
 )
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import tf_gradsr
 from tf_gradsr import ops
-from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.config import Config, ConfigError, check_consistency
 from tf_gradsr.config_parser import load_config
 from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
@@ -96,18 +96,7 @@ class Hallucinator:
         Raises:
             ConfigError: there are no such weights, or they do not fit the config.
         """
-        if run_dir is None:
-            raise ConfigError(
-                "run: the folder of a training run; no weights come with this version. Received: nothing. "
-                "Train one: python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/first"
-            )
-        folder = RunFolder(run_dir)
-        if not folder.config.is_file():
-            raise ConfigError(f"run: the folder of a training run, with config.yaml. Received: {run_dir}")
-        if not folder.weights.is_file():
-            raise ConfigError(
-                f"run: a run with {folder.weights.name}, written with each checkpoint. Received: {run_dir}"
-            )
+        folder = RunFolder.trained(run_dir)
         config = load_config(folder.config)
         generator = build_generator(config)
         try:
@@ -208,11 +197,7 @@ class Hallucinator:
             raise ValueError(f"z must be [{len(lr)}, {self.z_size}]. Received: z of shape {z.shape}.")
         if consistency not in CONSISTENCY:
             raise ValueError(f"consistency must be one of {CONSISTENCY}. Received: {consistency!r}.")
-        if consistency == "exact" and self.config.data.downscale != "area":
-            raise ConfigError(
-                "consistency: none for a model trained with data.downscale "
-                f"{self.config.data.downscale}; the exact projection is that of area. Received: exact"
-            )
+        check_consistency(consistency, self.config)
         images, gradients = self._empty(lr)
         windows = list(self._windows(*lr.shape[1:3]))
         at_once = max(1, self.pixels_at_once // (_area(windows[0].outer) * self.scale**2))

@@ -43,6 +43,30 @@ class RunFolder:
         self.weights = self.path / "generator.weights.h5"
         self.summary = self.path / "summary.json"
 
+    @classmethod
+    def trained(cls, run_dir) -> "RunFolder":
+        """The folder of a run that has weights to load.
+
+        Args:
+            run_dir: its path; None, the weights that come with the package.
+
+        Raises:
+            ConfigError: there are no such weights.
+        """
+        if run_dir is None:
+            raise ConfigError(
+                "run: the folder of a training run; no weights come with this version. Received: nothing. "
+                "Train one: python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/first"
+            )
+        folder = cls(run_dir)
+        if not folder.config.is_file():
+            raise ConfigError(f"run: the folder of a training run, with config.yaml. Received: {run_dir}")
+        if not folder.weights.is_file():
+            raise ConfigError(
+                f"run: a run with {folder.weights.name}, written with each checkpoint. Received: {run_dir}"
+            )
+        return folder
+
     def prepare(self, config: Config) -> None:
         """Makes the folder and writes config.yaml.
 

@@ -1,10 +1,8 @@
-"""From an encoded picture to uint8 RGB at HR size; the same for every source."""
+"""From an encoded picture to RGB; the same for every source."""
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-# Grey pictures of 16 bits a pixel, and the 32-bit integers that some Pillow versions read them into.
-SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+from tf_gradsr.decoding import upright
 
 
 def decode_picture(file) -> Image.Image:
@@ -19,36 +17,9 @@ def decode_picture(file) -> Image.Image:
     Raises:
         Exception: whatever Pillow's decoder makes of a broken file.
     """
-    picture = Image.open(file)
-    picture.load()
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode in SIXTEEN_BITS:
-        levels = np.asarray(picture, np.float32) / 257.0
-        picture = Image.fromarray(np.uint8(np.clip(levels + 0.5, 0.0, 255.0)))
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+    picture = upright(Image.open(file))
+    if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
     return picture.convert("RGB")
-
-
-def fit_picture(picture, hr_shape, crop=None):
-    """Cuts the centre out of a picture and resizes it to HR (bicubic, antialiased).
-
-    Args:
-        picture: `PIL.Image.Image`, RGB.
-        hr_shape: (height, width) of the result.
-        crop: longest side of the cut in pixels; None, the largest cut of HR's aspect ratio that fits.
-
-    Returns:
-        (uint8 array `[H, W, 3]`, whether the cut was smaller than HR). A cut of HR's size is not resampled.
-    """
-    height, width = hr_shape
-    scale = min(picture.height / height, picture.width / width)
-    if crop:
-        scale = min(scale, crop / max(hr_shape))
-    cut = (max(1, round(width * scale)), max(1, round(height * scale)))
-    left, top = (picture.width - cut[0]) // 2, (picture.height - cut[1]) // 2
-    picture = picture.crop((left, top, left + cut[0], top + cut[1]))
-    resized = picture.resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(resized), cut[0] < width or cut[1] < height

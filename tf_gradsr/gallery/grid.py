@@ -1,4 +1,6 @@
-"""Titled grids of pictures: one row a face, one column a kind of picture."""
+"""Titled grids of pictures."""
+
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -6,33 +8,112 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tf_gradsr import ops
 
+# The longer side of a picture in a grid: smaller ones are enlarged by a whole factor, larger ones may shrink.
+SMALLEST, LARGEST = 128, 384
+# Cells are wrapped at this width.
+PAGE_WIDTH = 1600
 _GAP = 4
 _TITLE_HEIGHT = 18
+_TITLE_SIZE = 13
+
+
+def font_of(size: int):
+    """The font of all titles and legends; it comes with Pillow."""
+    return ImageFont.load_default(size=size)
+
+
+def cell_size(height: int, width: int, shrink: bool = True) -> tuple:
+    """(height, width) at which a picture of that size is shown."""
+    longest = max(height, width)
+    if longest < SMALLEST:
+        factor = math.ceil(SMALLEST / longest)
+        return height * factor, width * factor
+    if longest <= LARGEST or not shrink:
+        return height, width
+    return tuple(max(1, round(side * LARGEST / longest)) for side in (height, width))
+
+
+def resize_to_cell(picture, size=None, shrink: bool = True) -> np.ndarray:
+    """Brings a picture to the size of a cell: enlarged pixel by pixel, or averaged down.
+
+    Args:
+        picture: uint8 `[h, w, 3]`.
+        size: (height, width) of the cell; None, that of the picture's own `cell_size`.
+        shrink: see `cell_size`.
+
+    Returns:
+        uint8 `[height, width, 3]`.
+    """
+    height, width = size or cell_size(*picture.shape[:2], shrink)
+    if (height, width) == picture.shape[:2]:
+        return np.asarray(picture)
+    larger = height >= picture.shape[0]
+    resampling = Image.Resampling.NEAREST if larger else Image.Resampling.BOX
+    return np.asarray(Image.fromarray(picture).resize((width, height), resampling))
 
 
 def picture_grid(columns) -> np.ndarray:
-    """Draws pictures in columns with titles.
+    """Draws pictures in columns with titles: one row a face, one column a kind of picture.
 
     Args:
-        columns: dict of title to uint8 `[B, H, W, 3]`, all of one shape.
+        columns: dict of title to uint8 `[B, H, W, 3]`, all of one shape. Small ones are enlarged.
 
     Returns:
         uint8 `[height, width, 3]`, one row for each of the B pictures.
     """
-    rows, height, width = next(iter(columns.values())).shape[:3]
-    sheet = Image.new(
-        "RGB",
-        (len(columns) * (width + _GAP) + _GAP, rows * (height + _GAP) + _GAP + _TITLE_HEIGHT),
-        "white",
-    )
+    titles = list(columns)
+    rows = [
+        [resize_to_cell(picture, shrink=False) for picture in pictures] for pictures in zip(*columns.values())
+    ]
+    return _draw([(titles if number == 0 else None, row) for number, row in enumerate(rows)])
+
+
+def titled_cells(cells, footer: str = "") -> np.ndarray:
+    """Draws pictures side by side, each under its title, wrapped into rows.
+
+    Args:
+        cells: list of (title, uint8 `[H, W, 3]`), all of one shape, as from `resize_to_cell`.
+        footer: one line of text below.
+
+    Returns:
+        uint8 `[height, width, 3]`.
+    """
+    titles, pictures = zip(*cells)
+    across = max(1, PAGE_WIDTH // (_column_width(titles, pictures) + _GAP))
+    # Rows of about the same length.
+    across = math.ceil(len(cells) / math.ceil(len(cells) / across))
+    starts = range(0, len(cells), across)
+    return _draw([(titles[i : i + across], pictures[i : i + across]) for i in starts], footer)
+
+
+def _column_width(titles, pictures):
+    font = font_of(_TITLE_SIZE)
+    return max(pictures[0].shape[1], *(math.ceil(font.getlength(title)) for title in titles))
+
+
+def _draw(rows, footer=""):
+    """Draws rows of (titles or None, pictures)."""
+    font = font_of(_TITLE_SIZE)
+    titles = [title for row_titles, _ in rows for title in row_titles or ()]
+    column = _column_width(titles, rows[0][1]) + _GAP
+    heights = [
+        pictures[0].shape[0] + _GAP + (_TITLE_HEIGHT if row_titles else 0) for row_titles, pictures in rows
+    ]
+    width = max(len(rows[0][1]) * column + _GAP, math.ceil(font.getlength(footer)) + 2 * _GAP)
+    height = sum(heights) + _GAP + (_TITLE_HEIGHT if footer else 0)
+    sheet = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(size=13)
-    for column, (title, pictures) in enumerate(columns.items()):
-        left = _GAP + column * (width + _GAP)
-        draw.text((left, 2), title, fill="black", font=font)
-        for row, picture in enumerate(pictures):
-            top = _TITLE_HEIGHT + _GAP + row * (height + _GAP)
-            sheet.paste(Image.fromarray(picture), (left, top))
+    top = _GAP
+    for (row_titles, pictures), row_height in zip(rows, heights):
+        for place, picture in enumerate(pictures):
+            left = _GAP + place * column
+            if row_titles:
+                draw.text((left, top - 2), row_titles[place], fill="black", font=font)
+            below = top + (_TITLE_HEIGHT if row_titles else 0)
+            sheet.paste(Image.fromarray(picture), (left, below))
+        top += row_height
+    if footer:
+        draw.text((_GAP, top - 2), footer, fill="black", font=font)
     return np.asarray(sheet)
 
 

@@ -1,0 +1,77 @@
+"""Which files a command line's paths mean, and what their results are called."""
+
+import glob
+from pathlib import Path
+
+from tf_gradsr.config import ConfigError
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+
+
+def find_inputs(paths) -> list:
+    """Files of paths that are files, folders (the pictures right in them) or globs (`**` goes deeper).
+
+    Args:
+        paths: list of str or `Path`.
+
+    Returns:
+        List of `Path`, in the order of `paths`, those of a folder or glob sorted; each file once.
+
+    Raises:
+        ConfigError: one of the paths leads to nothing.
+    """
+    files = {}
+    for path in paths:
+        found = _files_of(Path(path).expanduser())
+        if not found:
+            raise ConfigError(
+                "input: a file, a folder with pictures, or a glob that finds some "
+                f"({', '.join(ENDINGS)}). Received: {path}"
+            )
+        for file in found:
+            files.setdefault(file.resolve(), file)
+    return list(files.values())
+
+
+def folder_names(files) -> list:
+    """A folder name for each file: its stem; of files with the same stem, the second gets `stem_2`.
+
+    Names differ in more than upper and lower case, which some file systems do not tell apart.
+    """
+    names, taken = [], set()
+    reserved = {file.stem.casefold() for file in files}
+    for file in files:
+        name, count = file.stem, 1
+        while name.casefold() in taken or (count > 1 and name.casefold() in reserved):
+            count += 1
+            name = f"{file.stem}_{count}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def _files_of(path):
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        return _pictures_in(path)
+    if not glob.has_magic(str(path)):
+        return []
+    found = []
+    # Not Path.glob, which goes into hidden folders.
+    for match in sorted(Path(name) for name in glob.glob(str(path), recursive=True)):  # noqa: PTH207
+        found += _pictures_in(match) if match.is_dir() and "**" not in path.parts else _pictures([match])
+    return found
+
+
+def _pictures_in(folder):
+    return _pictures(sorted(folder.iterdir()))
+
+
+def _pictures(paths):
+    """Those that are files and named like pictures, hidden ones left out."""
+    return [
+        path
+        for path in paths
+        if path.name.lower().endswith(ENDINGS) and not path.name.startswith(".") and path.is_file()
+    ]

@@ -1,0 +1,261 @@
+"""One input's folder of results: its reconstruction, samples, spread, gradients, walk and sheet."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from tf_gradsr import metrics, ops
+from tf_gradsr.config import SSIM_WINDOW
+from tf_gradsr.gallery.grid import cell_size, gradient_picture, resize_to_cell, titled_cells
+from tf_gradsr.gallery.heat_map import colour, heat_map, rounded_top
+from tf_gradsr.gallery.reading import (
+    Picture,
+    UnreadablePicture,
+    make_pair,
+    read_picture,
+    upscale_alpha,
+)
+from tf_gradsr.gallery.spread import RunningSpread
+from tf_gradsr.gallery.walk import closed_walk
+from tf_gradsr.gallery.writing import folder_when_complete, save_png, save_walk
+
+SOFTWARE = "tf_gradsr.hallucinate"
+# On the sheet; further ones are written, but not shown.
+SAMPLES_SHOWN = 24
+# Memory for an HR pixel at the worst moment: sums over samples (48), a picture with gradient (15), floats.
+BYTES_A_PIXEL = 140
+# Memory for an HR pixel of one forward pass, at the default widths.
+BYTES_OF_FEATURES = 500
+# The longest side that an animation's format can hold.
+LONGEST_SIDE = {"webp": 16383, "gif": 65535}
+
+
+class TooLarge(ValueError):
+    """A picture's results do not fit the memory or the file format."""
+
+
+# What can go wrong with one file while others work.
+FAILURES = (UnreadablePicture, TooLarge, OSError, MemoryError, tf.errors.ResourceExhaustedError)
+
+
+@dataclass
+class Report:
+    """What is said about one input when its folder is complete."""
+
+    sizes: str
+    """LR size -> HR size, width x height."""
+    lr_psnr: float
+    """Of the reconstruction, dB."""
+    worst_lr_psnr: Optional[float] = None
+    """The lowest of the samples, dB."""
+    spread: Optional[float] = None
+    """Standard deviation over samples, mean over pixels and colours, grey levels."""
+    psnr: Optional[float] = None
+    """Of the reconstruction against the truth, dB."""
+    ssim: Optional[float] = None
+    """Of the reconstruction against the truth."""
+    notes: tuple = ()
+
+    def __str__(self):
+        figures = f"LR-PSNR {self.lr_psnr:.1f} dB"
+        if self.worst_lr_psnr is not None:
+            figures += f" (worst sample {self.worst_lr_psnr:.1f})"
+        if self.spread is not None:
+            figures += f", spread {self.spread:.2f} grey levels"
+        if self.psnr is not None:
+            figures += f", PSNR {self.psnr:.2f} dB"
+        if self.ssim is not None:
+            figures += f", SSIM {self.ssim:.3f}"
+        return "; ".join([f"{self.sizes}, {figures}", *self.notes])
+
+
+class ResultFolders:
+    """Makes the folder of results of one input after another.
+
+    Args:
+        hallucinator: a `Hallucinator`.
+        settings: the command line's settings, by its names: `output`, `num_samples`, `seed`, `temperature`,
+            `consistency`, `downscale`, `lr_size`, `interpolate`, `interpolate_format`.
+        progress: called with a few words on what is being made.
+    """
+
+    def __init__(self, hallucinator, settings, progress=lambda words: None):
+        self.hallucinator = hallucinator
+        self.settings = settings
+        self.progress = progress
+        self.z = np.zeros((0, hallucinator.z_size), np.float32)
+        if hallucinator.stochastic and settings.num_samples:
+            self.z = settings.temperature * hallucinator.noise(settings.num_samples, settings.seed)
+
+    def make(self, file, name: str) -> Report:
+        """Makes `output/name/` from a picture file; all of it or, when something fails, nothing.
+
+        Raises:
+            one of `FAILURES`: see there.
+        """
+        picture, truth = read_picture(file), None
+        if self.settings.downscale:
+            config = self.hallucinator.config
+            picture, truth = make_pair(
+                picture, config.model.scale, config.data.downscale, self.settings.lr_size
+            )
+        self._check_size(picture)
+        with folder_when_complete(self.settings.output, name) as folder:
+            return _Making(self, folder, picture, truth).make()
+
+    def generate(self, lr, z) -> tuple:
+        """One picture, by itself so that its bytes do not depend on what else is made.
+
+        Args:
+            lr: uint8 `[h, w, 3]`. z: float32 `[m]`.
+
+        Returns:
+            (uint8 `[H, W, 3]`, gradient float32 `[H, W, 3 or 1]`).
+        """
+        images, gradients = self.hallucinator.generate(
+            lr[np.newaxis], z[np.newaxis], self.settings.consistency
+        )
+        return images[0], gradients[0]
+
+    def _check_size(self, picture):
+        """Refuses what would fill the memory, rather than be killed by the system half-way."""
+        height, width = (side * self.hallucinator.scale for side in picture.rgb.shape[:2])
+        frames = (self.settings.interpolate + 1) * len(self.z) if self.settings.interpolate else 0
+        longest = LONGEST_SIDE[self.settings.interpolate_format]
+        if frames and max(height, width) > longest:
+            raise TooLarge(
+                f"a result of {width}x{height} is too large for {self.settings.interpolate_format} "
+                f"(sides up to {longest}); leave out --interpolate"
+            )
+        needed = height * width * (BYTES_A_PIXEL + 4 * frames)
+        needed += min(height * width, self.hallucinator.pixels_at_once) * BYTES_OF_FEATURES
+        available = psutil.virtual_memory().available
+        if needed > available:
+            raise TooLarge(
+                f"a result of {width}x{height} needs {needed / 1e9:.1f} GB of memory, "
+                f"{available / 1e9:.1f} GB are free; cut the picture, or, if it is a large one already, give "
+                "--downscale"
+            )
+
+
+@dataclass
+class _Making:
+    """The making of one folder."""
+
+    results: ResultFolders
+    folder: Path
+    picture: Picture
+    truth: Optional[Picture]
+    cells: list = field(default_factory=list)
+
+    def make(self):
+        """Writes every file; returns the `Report`."""
+        lr, scale = self.picture.rgb, self.results.hallucinator.scale
+        height, width = lr.shape[0] * scale, lr.shape[1] * scale
+        self.cell = cell_size(height, width)
+        self.alpha = None if self.picture.alpha is None else upscale_alpha(self.picture.alpha, scale)
+        self.report = Report(
+            f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}", 0.0, notes=self.picture.notes
+        )
+        self._save("lr", lr, self.picture.alpha)
+        self._show(f"LR {lr.shape[1]}x{lr.shape[0]}", lr)
+        self._show("bicubic", metrics.bicubic(ops.to_float(lr[np.newaxis]), scale)[0].numpy())
+        reconstruction = self._reconstruct()
+        if len(self.results.z):
+            self._sample((height, width, 3))
+            self._walk()
+        if self.truth is not None:
+            self._compare(reconstruction)
+        sheet = titled_cells(
+            self.cells, "Hallucinated faces are inventions, no evidence of anybody's identity."
+        )
+        self._save("sheet", sheet, None)
+        return self.report
+
+    def _reconstruct(self):
+        self.results.progress("reconstruction")
+        z = np.zeros(self.results.hallucinator.z_size, np.float32)
+        image, gradient = self.results.generate(self.picture.rgb, z)
+        about = self._about()
+        self._save("reconstruction", image, self.alpha, about)
+        self._save("gradient_reconstruction", gradient_picture(gradient[np.newaxis])[0].numpy(), None, about)
+        self._show("reconstruction", image)
+        self.report.lr_psnr = self._lr_psnr(image)
+        return image
+
+    def _sample(self, shape):
+        spread, lr_psnrs = RunningSpread(shape), []
+        for index, z in enumerate(self.results.z):
+            self.results.progress(f"sample {index + 1} of {len(self.results.z)}")
+            image, gradient = self.results.generate(self.picture.rgb, z)
+            about = self._about(z_index=str(index), **self._noise())
+            self._save(f"sample_{index:02d}", image, self.alpha, about)
+            self._save(
+                f"gradient_{index:02d}", gradient_picture(gradient[np.newaxis])[0].numpy(), None, about
+            )
+            if index < SAMPLES_SHOWN:
+                self._show(f"sample {index:02d}", image)
+            spread.add(image)
+            lr_psnrs.append(self._lr_psnr(image))
+        self.report.worst_lr_psnr = min(lr_psnrs)
+        if spread.count > 1:
+            self._save_spread(spread)
+
+    def _save_spread(self, spread):
+        about = self._about(samples=str(spread.count), **self._noise())
+        self._save("mean", np.uint8(np.round(spread.mean())), self.alpha, about)
+        stddev = spread.stddev()
+        self.report.spread = float(stddev.mean())
+        stddev = stddev.mean(axis=-1)
+        self._save("uncertainty", heat_map(stddev, "grey levels"), None, about)
+        top = rounded_top(stddev)
+        self._show(f"uncertainty 0-{top:g}", colour(stddev, top))
+
+    def _walk(self):
+        frames = self.results.settings.interpolate
+        if not frames:
+            return
+        self.results.progress("walk")
+        lr = self.picture.rgb
+        images = (self.results.generate(lr, z)[0] for z in closed_walk(self.results.z, frames))
+        about = self._about(samples=str(len(self.results.z)), frames_between=str(frames), **self._noise())
+        path = self.folder / f"walk.{self.results.settings.interpolate_format}"
+        save_walk(path, images, self.alpha, about)
+
+    def _compare(self, reconstruction):
+        truth = self.truth.rgb
+        self._save("truth", truth, self.truth.alpha)
+        self._show("truth", truth)
+        self.report.psnr = float(metrics.psnr(reconstruction[np.newaxis], truth[np.newaxis])[0])
+        if min(truth.shape[:2]) >= SSIM_WINDOW:
+            self.report.ssim = float(metrics.ssim(reconstruction[np.newaxis], truth[np.newaxis])[0])
+
+    def _lr_psnr(self, image):
+        config = self.results.hallucinator.config
+        pair = image[np.newaxis], self.picture.rgb[np.newaxis]
+        return float(metrics.lr_psnr(*pair, config.model.scale, config.data.downscale)[0])
+
+    def _show(self, title, picture):
+        """Keeps a picture, at the size of a cell, for the sheet."""
+        self.cells.append((title, resize_to_cell(picture, self.cell)))
+
+    def _save(self, name, rgb, alpha, about=None):
+        colours = None if name == "sheet" else self.picture.icc_profile
+        save_png(self.folder / f"{name}.png", rgb, alpha, about, colours)
+
+    def _about(self, **more):
+        """Metadata of a picture that G made."""
+        return {
+            "Software": SOFTWARE,
+            **self.results.hallucinator.identity,
+            "consistency": self.results.settings.consistency,
+            **more,
+        }
+
+    def _noise(self):
+        settings = self.results.settings
+        return {"seed": str(settings.seed), "temperature": repr(float(settings.temperature))}
