@@ -515,7 +515,8 @@ def test_a_run_leaves_what_gradsrs_leaves_without_a_spread(resumed_run):
     assert table[2].startswith("model ") and table[2].rstrip().endswith("-")
     sheet = np.asarray(Image.open(folder.samples / "step_00000004.png"))
     columns = 6  # LR, bicubic, answer, truth, two gradients
-    assert sheet.shape == (18 + 4 + 4 * (16 + 4), 4 + columns * (16 + 4), 3)
+    side = 128  # 16, enlarged
+    assert sheet.shape == (18 + 4 + 4 * (side + 4), 4 + columns * (side + 4), 3)
 
 
 def test_the_final_weights_are_the_average_and_fit_the_registrys_generator(resumed_run):

@@ -118,14 +118,16 @@ def test_tensorboard_has_scalars_and_the_picture_grid(finished_run):
 def test_the_sample_sheet_shows_lr_truth_and_different_samples(finished_run):
     folder = finished_run[0]
     sheet = np.asarray(Image.open(folder.samples / "step_00000006.png"))
-    height = width = 32
+    side = 128  # 32, enlarged
     columns = 10  # LR, bicubic, z = 0, z1, z2, z3, truth, three gradients
-    assert sheet.shape == (18 + 4 + 4 * (height + 4), 4 + columns * (width + 4), 3)
+    assert sheet.shape == (18 + 4 + 4 * (side + 4), 4 + columns * (side + 4), 3)
     truth = load_pictures(tiny_config(), "validation", progress=False).array[0]
-    left = 4 + 6 * (width + 4)
-    np.testing.assert_array_equal(sheet[22 : 22 + height, left : left + width], truth)
-    blocks = sheet[22 : 22 + height, 4 : 4 + width]
-    np.testing.assert_array_equal(blocks, np.kron(blocks[::4, ::4], np.ones((4, 4, 1), np.uint8)))
+    left = 4 + 6 * (side + 4)
+    np.testing.assert_array_equal(
+        sheet[22 : 22 + side, left : left + side], truth.repeat(4, axis=0).repeat(4, axis=1)
+    )
+    blocks = sheet[22 : 22 + side, 4 : 4 + side]
+    np.testing.assert_array_equal(blocks, np.kron(blocks[::16, ::16], np.ones((16, 16, 1), np.uint8)))
 
 
 def test_the_final_weights_are_the_average_and_load(finished_run):

@@ -3,10 +3,8 @@
 import numpy as np
 
 from tf_gradsr.evaluation.evaluator import Results
-from tf_gradsr.gallery.grid import picture_grid
+from tf_gradsr.gallery.grid import cell_size, picture_grid
 
-# Pixels: below, pictures are enlarged by a whole factor, so that titles fit above them.
-SMALLEST_SIDE = 128
 # Pixels of a title's letter, about.
 LETTER = 7
 
@@ -22,8 +20,8 @@ def comparison(results: Results) -> np.ndarray:
     """
     # Python's sort keeps the order of equals.
     rows = sorted(results.rows, key=lambda row: row.z is not None)
-    columns = {"truth": enlarged(results.figure["truth"])}
-    room = columns["truth"].shape[2] // LETTER
+    columns = {"truth": results.figure["truth"]}
+    room = cell_size(*columns["truth"].shape[1:3], shrink=False)[1] // LETTER
     models = [row for row in rows if row.consistency]
     shared = {
         "consistency": len({row.consistency for row in models}) == 1,
@@ -33,14 +31,8 @@ def comparison(results: Results) -> np.ndarray:
         title = label(row, shared, room)
         while title in columns:  # two cut to the same
             title += " "
-        columns[title] = enlarged(results.figure[row.title])
+        columns[title] = results.figure[row.title]
     return picture_grid(columns)
-
-
-def enlarged(pictures):
-    """Repeats the pixels of small pictures, uint8 `[B, H, W, 3]`."""
-    factor = -(-SMALLEST_SIDE // pictures.shape[2])
-    return pictures.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def label(row, shared, room):
