@@ -8,9 +8,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
+from tf_gradsr.config_parser import save_config
 from tf_gradsr.models import GradSR
+from tf_gradsr.registry import build_generator
+from tf_gradsr.run_folder import RunFolder
 
 # Two logical CPU devices for the tests of replicas; must come before TensorFlow's first operation.
 tf.config.set_logical_device_configuration(
@@ -86,3 +90,52 @@ def tiny_model(tiny_config):
         return model
 
     return make
+
+
+@pytest.fixture(scope="session")
+def write_pictures():
+    """Maker of a folder of smooth random pictures in its subfolder "test", as PNG."""
+
+    def make(folder, count, size=(32, 32), seed=0):
+        rng = np.random.default_rng(seed)
+        for split in ("train", "test"):
+            (folder / split).mkdir(parents=True)
+        for number in range(count):
+            coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), np.uint8))
+            coarse.resize(size, Image.Resampling.BICUBIC).save(folder / "test" / f"{number:03d}.png")
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_run():
+    """Maker of a run folder with a tiny generator of random weights, on which z acts strongly."""
+
+    def make(folder, pictures, lr_size=8, downscale="area", seed=0, **model):
+        settings = {"scale": 4, "blocks": 1, "widths": [4], "z_size": 3, **model}
+        config = Config(
+            data=DataConfig(source="folder", path=str(pictures), lr_size=lr_size, downscale=downscale),
+            model=ModelConfig(**settings),
+            loss=LossConfig(perceptual="none", pixel=1.0),
+        )
+        run = RunFolder(folder)
+        run.path.mkdir(parents=True)
+        save_config(config, run.config)
+        keras.utils.set_random_seed(seed)
+        generator, rng = build_generator(config), np.random.default_rng(seed)
+        if generator.stochastic:
+            generator.set_weights([rng.normal(0, 0.25, w.shape) for w in generator.get_weights()])
+        generator.save_weights(run.weights)
+        return run.path
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def quick_evaluation(tmp_path_factory):
+    """Evaluations without the machine's own LPIPS weights, which do not take seconds to time a model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setattr("tf_gradsr.evaluation.contestants.SECONDS", 0)
+        yield

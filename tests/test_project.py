@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Each row may import from the rows below it, and from its own package.
 LAYERS = [
-    ["train", "hallucinate"],
-    ["training", "result_folder"],
+    ["train", "evaluate", "hallucinate"],
+    ["training", "evaluation", "result_folder"],
     ["inference"],
     ["registry"],
     ["baselines"],

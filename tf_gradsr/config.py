@@ -314,7 +314,7 @@ def _check_growth(config):
         return
     scales = [entry[0] for entry in config.train.grow if len(entry) == 2]
     smaller = [2**k for k in range(1, int(math.log2(config.model.scale)))]
-    rising = all(a < b for a, b in zip(scales, scales[1:]))
+    rising = sorted(set(scales)) == scales
     if len(scales) < len(config.train.grow) or not rising or not set(scales) <= set(smaller):
         raise ConfigError(
             f"train.grow: a list of [scale, steps], the scales rising and of {smaller}. "

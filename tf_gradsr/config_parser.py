@@ -31,24 +31,20 @@ class Parser(ArgumentParser):
     """An argument parser whose errors are one line: the setting, what is allowed, what came; status 2."""
 
     def __init__(self, *args, **kwargs):
-        # Of every option, by name.
-        self.types = {}
         super().__init__(*args, allow_abbrev=False, formatter_class=_HelpFormatter, **kwargs)
 
-    def add_option(self, name: str, **settings) -> None:
-        """`add_argument`, whose type is told in error messages."""
-        self.types[name.lstrip("-")] = settings.get("type")
-        self.add_argument(name, **settings)
-
     def error(self, message, ex=None):
-        print(f"{self.prog}: error: {one_line(message, self.types)}", file=sys.stderr)
+        print(f"{self.prog}: error: {one_line(message, self._option_types())}", file=sys.stderr)
         sys.exit(EXIT_BAD_SETTING)
+
+    def _option_types(self):
+        """{"num_samples": PositiveInt, ...} of the parser's own options; none for switches."""
+        kinds = {action.dest: getattr(action, "_typehint", action.type) for action in self._actions}
+        return {name: kind for name, kind in kinds.items() if kind is not None}
 
 
 def add_config_arguments(parser: Parser) -> None:
     """Adds `--config FILE` and an option for every setting of `Config`, such as `--train.steps`."""
-    if isinstance(parser, Parser):
-        parser.types.update(_setting_types())
     parser.add_argument("--config", action="config", help="YAML file of settings; later options override it.")
     for section in fields(Config):
         parser.add_argument(
@@ -132,13 +128,14 @@ def one_line(message: str, types: Optional[dict] = None) -> str:
         return f"{match.group(1)}: {match.group(2)}. Received: nothing"
     if message.startswith("Unexpected config"):
         return f"config: {_FILE_SHAPE}. Received: {message.partition(': ')[2] or 'nothing'}"
-    key = re.search(r'Parser key "([\w.]+)": ', message)
+    key = re.search(r'Parser key "([\w.]+)"(?: element \d+)?: |^([\w.]+): (?=Not of type)', message)
     if not key:
         return message
-    allowed = types.get(key.group(1))
+    name = key.group(1) or key.group(2)
+    allowed = types.get(name)
     if not allowed:
-        return f"{key.group(1)}: {message[key.end() :]}"
-    return f"{key.group(1)}: {_describe(allowed)}. Received: {_received(message)}"
+        return f"{name}: {message[key.end() :]}"
+    return f"{name}: {_describe(allowed)}. Received: {_received(message)}"
 
 
 _FILE_SHAPE = "a YAML file of sections (data, model, loss, optimizer, train), each with its settings"

@@ -43,7 +43,7 @@ HONESTY = "Invented by a neural network: no evidence of anybody's identity."
 def build_parser() -> Parser:
     """The command line's parser."""
     parser = Parser(prog="tf_gradsr.hallucinate", description=__doc__)
-    add = parser.add_option
+    add = parser.add_argument
     add(
         "--input",
         type=str,

@@ -153,7 +153,8 @@ def relativistic_discriminator_loss(logits_real, logits_fake, mean=tf.reduce_mea
     Args:
         logits_real: float32, any shape; C of real pictures.
         logits_fake: float32, any shape; C of fakes.
-        mean: callable, float32 of any shape -> scalar: the inner averages. With several replicas, one over all.
+        mean: callable, float32 of any shape -> scalar: the inner averages. With several
+            replicas, one over all of them.
 
     Returns:
         Scalar >= 0; `2 log 2` where D is undecided.

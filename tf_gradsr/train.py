@@ -1,4 +1,6 @@
-"""Train GradSR or a baseline: python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/quickstart
+"""Train GradSR, or a baseline:
+
+python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/quickstart
 
 Started again on the same run_dir, it goes on from the last checkpoint. Ctrl-C saves one before leaving.
 """
@@ -37,14 +39,14 @@ SMOKE = {
 def build_parser() -> Parser:
     """The command line's parser."""
     parser = Parser(prog="tf_gradsr.train", description=__doc__)
-    parser.add_option(
+    parser.add_argument(
         "--run_dir", type=str, help="Folder of the run, made if needed; resumed if it holds one."
     )
-    parser.add_option(
+    parser.add_argument(
         "--smoke",
         action="store_true",
-        help="Try every part with tiny networks for a few steps, without downloads, on the embedded faces where "
-        "the config's pictures are not there; options given beside it still hold. Not for quality.",
+        help="Try every part with tiny networks for a few steps, without downloads, on the embedded faces "
+        "where the config's pictures are not there; options given beside it still hold. Not for quality.",
     )
     add_config_arguments(parser)
     return parser
@@ -78,11 +80,8 @@ def _make_small(config: Config, given) -> None:
     if config.data.source == "celeb_a" and not path:
         config.data.source = "faces"
     # A config's placeholder; a path given on the command line is meant.
-    if (
-        config.data.source == "folder"
-        and "--data.path" not in options
-        and not Path(path).expanduser().exists()
-    ):
+    given_path = "--data.path" in options
+    if config.data.source == "folder" and not given_path and not Path(path).expanduser().exists():
         config.data.source, config.data.path = "faces", None
     for section, settings in SMOKE.items():
         for name, value in settings.items():
@@ -129,8 +128,8 @@ def _run(config, run_dir):
 def summary_table(summary: dict) -> str:
     """The summary as a small table for the terminal."""
     lines = [f"{'':14}{'PSNR dB':>9}{'SSIM':>8}{'LR-PSNR dB':>12}{'spread (0-255)':>16}"]
-    title = "model, z = 0" if "sample_std" in summary["model"] else "model"
-    for row, title in (("bicubic", "bicubic"), ("model", title)):
+    model = "model, z = 0" if "sample_std" in summary["model"] else "model"
+    for row, title in (("bicubic", "bicubic"), ("model", model)):
         figures = summary[row]
         spread = f"{figures['sample_std']:.2f}" if "sample_std" in figures else "-"
         lines.append(

@@ -12,8 +12,9 @@ class Baseline(SuperResolver):
     """A generator without noise against one discriminator of pictures.
 
     First phase (`reconstruction_only`): the pixel loss alone. Then
-    `gamma * perceptual + beta * adversarial + pixel * pixel loss` with the weights of `LossConfig`. A subclass
-    brings the losses: `pixel_loss`, `perceptual_loss`, `d_loss` and `g_loss`, and `perceptual_features`.
+    `gamma * perceptual + beta * adversarial + pixel * pixel loss` with the weights of `LossConfig`. A
+    subclass brings the losses: `pixel_loss`, `perceptual_loss`, `d_loss` and `g_loss`, and
+    `perceptual_features`.
 
     Args:
         config: a checked `Config`.

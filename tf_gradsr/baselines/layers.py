@@ -32,9 +32,9 @@ def with_gradient(image):
 class WideConvolution(keras.layers.Layer):
     """A same-size convolution with a large kernel and few filters, which starts small.
 
-    `keras.layers.Conv2D`'s sums and weights in another order: a convolution 1 pixel high with the kernel's rows
-    as filters, then a sum of its parts, each moved by its row's distance. Three filters fill a CPU's vector
-    units badly, kernel_size * 3 well.
+    `keras.layers.Conv2D`'s sums and weights in another order: a convolution 1 pixel high with the kernel's
+    rows as filters, then a sum of its parts, each moved by its row's distance. Three filters fill a CPU's
+    vector units badly, kernel_size * 3 well.
 
     Args:
         filters: int, channels of the output.

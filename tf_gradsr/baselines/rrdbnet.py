@@ -8,7 +8,7 @@ from tf_gradsr.baselines.layers import SMALL, with_gradient
 from tf_gradsr.config import Config, widths_for_scale
 from tf_gradsr.models.blocks import convolution, leaky_relu
 
-# beta of figure 4: the weight of a branch, in dense blocks and around three of them.
+# beta of figure 4, the weight of a branch, in dense blocks and around three of them; the authors' value.
 RESIDUAL_SCALE = 0.2
 
 

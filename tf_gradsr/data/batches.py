@@ -5,6 +5,9 @@ permutation(seed, epoch)[n mod N] of epoch n // N, mirrored or not by (seed, n),
 run can be resumed at any step, and neither threads nor devices change what it sees.
 """
 
+import itertools
+
+import numpy as np
 import tensorflow as tf
 
 from tf_gradsr import ops
@@ -77,6 +80,43 @@ def evaluation_batches(
     return batched(numbers.map(example, tf.data.AUTOTUNE), pictures, config, batch_size, drop_remainder=False)
 
 
+def stream_batches(pictures, config: Config, batch_size: int):
+    """Batches of pictures as they are decoded, in order, never mirrored, as uint8.
+
+    Args:
+        pictures: iterable of uint8 `[H, W, 3]`, such as `stream_pictures`.
+        config: reads `model.scale` and `data.downscale`.
+        batch_size: B; the last batch may be smaller.
+
+    Yields:
+        (numbers, hr, lr): the pictures' numbers, `range` of length B; uint8 `[B, H, W, 3]`; and uint8
+        `[B, h, w, 3]`, the same LR pictures as those of `training_batches`.
+    """
+    pictures, first = iter(pictures), 0
+    while batch := list(itertools.islice(pictures, batch_size)):
+        hr = np.stack(batch)
+        yield range(first, first + len(hr)), hr, lr_pictures(ops.to_float(hr), config).numpy()
+        first += len(hr)
+
+
+def lr_pictures(hr, config: Config):
+    """The LR pictures, uint8 `[B, h, w, 3]`, of HR pictures, float32 `[B, H, W, 3]` in [-1, 1]."""
+    return ops.to_uint8(ops.downscale(hr, config.model.scale, config.data.downscale))
+
+
+def evaluation_noise(seed: int, numbers, count: int, size: int) -> np.ndarray:
+    """The noise vectors that `evaluation_batches` gives to pictures.
+
+    Args:
+        seed: int in [0, 2^31). numbers: the pictures' numbers, B ints. count: N. size: m.
+
+    Returns:
+        float32 `[B, N, m]`; each picture's depend on the seed and its number only.
+    """
+    draws = [noise(EVALUATION_NOISE, seed, tf.constant(n, tf.int64), count, size) for n in numbers]
+    return np.stack(draws)
+
+
 def random_seed(stream, seed, number):
     """Seed of a stateless draw, int64 `[2]`; seeds are below 2**31, so streams never meet."""
     return tf.stack([tf.constant(seed + (stream << 32), tf.int64), number])
@@ -95,8 +135,7 @@ def batched(examples, pictures, config, size, drop_remainder):
         hr = rows(pictures, batch["index"])
         hr = tf.where(batch["flip"][:, None, None, None], tf.reverse(hr, [2]), hr)
         hr = ops.to_float(hr)
-        lr = ops.downscale(hr, config.model.scale, config.data.downscale)
-        return {"lr": ops.to_float(ops.to_uint8(lr)), "hr": hr, "z": batch["z"]}
+        return {"lr": ops.to_float(lr_pictures(hr, config)), "hr": hr, "z": batch["z"]}
 
     options = tf.data.Options()
     options.deterministic = True

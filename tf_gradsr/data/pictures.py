@@ -51,10 +51,7 @@ def load_pictures(config: Config, split: str, progress: bool = True) -> PictureS
             small.
         ValueError: unknown split.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {SPLITS}. Received: split={split!r}.")
-    source = SOURCES[config.data.source](config, split)
-    names = source.names[: config.data.limit]
+    source, names = open_split(config, split)
     if config.data.cache == "memory":
         return fill_memory(DecodedPictures(source, names, config, progress), config)
     path = cache.path_of(config, split, source.identity)
@@ -64,6 +61,31 @@ def load_pictures(config: Config, split: str, progress: bool = True) -> PictureS
         cache.write(path, decoded, len(names) * bytes_of_picture(config), config.hr_shape)
         found = cache.read(path)
     return PictureSet(*found)
+
+
+def stream_pictures(config: Config, split: str) -> "DecodedPictures":
+    """Reads the pictures of a split one after the other, keeping none: for sets of any size.
+
+    Args:
+        config: reads `data`, but not `data.cache`, and the HR shape.
+        split: "train", "validation" or "test".
+
+    Returns:
+        `DecodedPictures`, to be iterated once; the same pictures in the same order as `load_pictures`.
+
+    Raises:
+        ConfigError: the source cannot be opened; when iterated, none of its pictures can be read.
+        ValueError: unknown split.
+    """
+    return DecodedPictures(*open_split(config, split), config, progress=False)
+
+
+def open_split(config, split):
+    """Returns the split's `Source` and the names of the pictures within `data.limit`."""
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {SPLITS}. Received: split={split!r}.")
+    source = SOURCES[config.data.source](config, split)
+    return source, source.names[: config.data.limit]
 
 
 def fill_memory(decoded, config) -> PictureSet:

@@ -201,7 +201,7 @@ class GradSR(SuperResolver):
         return losses.generator_adversarial_loss(tf.tile(logits_real, [repeats, 1, 1, 1]) - logits_fake)
 
     def _lazy_penalty(self, weight, discriminator, inputs):
-        """R1 or R2 at every `r1_interval`-th step, times the interval, else 0: its mean is the raw penalty."""
+        """R1 or R2 every `r1_interval`-th step, times the interval, else 0: its mean is the raw penalty."""
         interval = self.loss_config.r1_interval
         if weight == 0:
             return tf.constant(0.0)

@@ -20,8 +20,8 @@ class VGGFeatures(keras.Model):
         unit: float, what features are divided by.
 
     Call: float32 `[B, H, W, 3]` in [-1, 1], sides >= 32 -> list of float32 features, one for each layer,
-    divided by `unit`. VGG takes colours of 0-255; 127.5 brings its features to the unit of our range (silent in
-    the paper).
+    divided by `unit`. VGG takes colours of 0-255; 127.5 brings its features to the unit of our range (silent
+    in the paper).
 
     Raises:
         ConfigError: the weights cannot be downloaded or read; says which settings help.
@@ -39,8 +39,9 @@ class VGGFeatures(keras.Model):
             reason = " ".join(str(error).split())[:160]
             title = network.upper().replace("VGG", "VGG-")
             raise ConfigError(
-                f"loss.vgg_weights: imagenet (needs the network once) or the path of a Keras {title} .h5 file; "
-                f"or set loss.perceptual to none and loss.pixel above 0. Received: {weights} ({reason})"
+                "loss.vgg_weights: imagenet (needs the network once) or the path of a Keras "
+                f"{title} .h5 file; or set loss.perceptual to none and loss.pixel above 0. "
+                f"Received: {weights} ({reason})"
             ) from error
         if not activated:
             vgg.get_layer(layers[-1]).activation = keras.activations.linear

@@ -1,0 +1,309 @@
+"""The evaluate command line: its files, its rows, and errors on one line that name the flag."""
+
+import csv
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from tf_gradsr import evaluate, metrics
+from tf_gradsr.config_parser import load_config
+from tf_gradsr.data import stream_batches
+from tf_gradsr.evaluation.columns import COST, DIVERSITY, MEASURED, QUALITY
+from tf_gradsr.evaluation.settings import pictures_config
+
+pytestmark = pytest.mark.usefixtures("quick_evaluation")
+ZS = ("z = 0", "z != 0")
+FILES = ["figure.png", "results.csv", "results.json", "results.md"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, write_pictures, write_run):
+    """Two runs, and their pictures, one of which is broken."""
+    folder = tmp_path_factory.mktemp("it's here")
+    pictures = write_pictures(folder / "pictures", 4)
+    (pictures / "test" / "001_broken.png").write_bytes(b"no picture")
+    write_run(folder / "first", pictures)
+    write_run(folder / "second", pictures, seed=1, z_size=5)
+    return folder
+
+
+def status_of(arguments):
+    """The command's exit status, in this process."""
+    try:
+        return evaluate.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return stop.code
+
+
+@pytest.fixture(scope="module")
+def arguments(folder):
+    """The command line of `written`, without its output."""
+    both = ["--run", folder / "first", "--run", f"other={folder / 'second'}"]
+    return [*both, "--consistency", "exact", "none", "--num_samples", "2", "--figure_pictures", "2"]
+
+
+@pytest.fixture(scope="module")
+def written(folder, arguments, quick_evaluation):
+    """The results folder of two runs with both kinds of consistency."""
+    assert status_of([*arguments, "--output", folder / "results"]) == 0
+    return folder / "results"
+
+
+def without_speed(document):
+    for row in document["rows"]:
+        assert row.pop("pictures_per_second") > 0
+    return document
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_the_folder_holds_the_four_files(written):
+    assert sorted(path.name for path in written.iterdir()) == FILES
+    # truth, bicubic, and z = 0 and z != 0 of two models with two kinds of consistency.
+    width, height = Image.open(written / "figure.png").size
+    assert width > 10 * 128 and 2 * 128 < height < 3 * 128
+
+
+def test_json_says_what_was_measured(written, folder):
+    document = json.loads((written / "results.json").read_text())
+    rows = [(row["model"], row["consistency"], row["z"]) for row in document["rows"]]
+    assert rows == [
+        ("bicubic", None, None),
+        *((name, kind, z) for name in ("first", "other") for kind in ("exact", "none") for z in ZS),
+    ]
+    assert document["pictures"] == 4
+    assert [entry["file"] for entry in document["skipped"]] == ["test/001_broken.png"]
+    assert document["settings"]["num_samples"] == 2
+    assert document["settings"]["data"]["path"] == str(folder / "pictures")
+    identities = [row["identity"]["weights"] for row in document["rows"][1:]]
+    assert len(set(identities)) == 2 and all(re.fullmatch("sha256:[0-9a-f]{16}", i) for i in identities)
+    assert set(document["environment"]) >= {"tf_gradsr", "tensorflow", "device"}
+
+
+def test_csv_holds_the_same_figures(written):
+    document = json.loads((written / "results.json").read_text())
+    with (written / "results.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == len(document["rows"]) == 9
+    for line, row in zip(lines, document["rows"]):
+        assert line["model"] == row["model"]
+        for column in MEASURED:
+            figure = row["figures"][column.name]
+            for part, key in (("", "mean"), ("_low", "low"), ("_high", "high")):
+                text = line[column.name + part]
+                assert text == "" if figure is None else float(text) == figure[key]
+        assert all(float(line[column.name]) == row[column.name] for column in COST)
+
+
+def test_markdown_holds_the_table_and_the_command(written, folder, arguments):
+    text = (written / "results.md").read_text()
+    figures = json.loads((written / "results.json").read_text())["rows"][1]["figures"]["psnr"]
+    assert f"| {figures['mean']:.2f} [{figures['low']:.2f}, {figures['high']:.2f}] |" in text
+    assert "no weights" in text and text.count("tf_gradsr.metrics.lpips --convert") == 1
+    command = re.search(r"```sh\n(.*)\n```", text).group(1)
+    expected = [*arguments, "--output", folder / "results"]
+    assert shlex.split(command) == ["python", "-m", "tf_gradsr.evaluate", *map(str, expected)]
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(tables) == 2 * (2 + 9)
+
+
+def test_a_second_run_gives_the_same_but_for_speeds_and_prints_the_table(
+    written, folder, arguments, tmp_path, capsys
+):
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "results.md").write_text("old")
+    (tmp_path / "again" / "mine.txt").write_text("mine")
+    again = [*arguments, "--output", tmp_path / "again"]
+    assert status_of(again) == 2
+    assert "output: a new or an empty folder; --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "again" / "results.md").read_text() == "old"
+
+    assert status_of([*again, "--overwrite"]) == 0
+    assert sorted(path.name for path in (tmp_path / "again").iterdir()) == [
+        FILES[0],
+        "mine.txt",
+        *FILES[1:],
+    ]
+    first, second = (
+        without_speed(json.loads((path / "results.json").read_text()))
+        for path in (written, tmp_path / "again")
+    )
+    assert first.pop("command") != second.pop("command")
+    assert first == second
+    assert (written / "figure.png").read_bytes() == (tmp_path / "again" / "figure.png").read_bytes()
+
+    printed = capsys.readouterr().out
+    for column in QUALITY + DIVERSITY + COST:
+        assert (column.title in printed) == (column.name != "lpips_vgg")
+    assert f"{second['rows'][3]['figures']['ssim']['mean']:.3f}" in printed
+    assert "4 pictures, 1 unreadable left out" in printed
+    assert printed.count("python -m tf_gradsr.metrics.lpips --convert") == 1
+    table = printed.split("4 pictures")[0]
+    assert max(len(line) for line in table.splitlines()) <= evaluate.TABLE_WIDTH
+
+
+# ---------------------------------------------------------------- stopping
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing(folder, tmp_path, monkeypatch, capsys):
+    def interrupted(*arguments):
+        for number, batch in enumerate(stream_batches(*arguments)):
+            if number == 1:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield batch
+
+    monkeypatch.setattr("tf_gradsr.evaluation.evaluator.stream_batches", interrupted)
+    output = tmp_path / "results"
+    assert status_of(["--run", folder / "first", "--batch_size", "1", "--output", output]) == 130
+    assert not output.exists()
+    assert capsys.readouterr().err.endswith("Interrupted. Nothing was written.\n")
+
+
+def test_ctrl_c_while_writing_leaves_no_half_results(folder, tmp_path, monkeypatch):
+    def interrupted(image, path):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Image.Image, "save", interrupted)
+    few = ["--data.limit", "1", "--num_samples", "2"]
+    assert status_of(["--run", folder / "first", *few, "--output", tmp_path / "results"]) == 130
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+# ---------------------------------------------------------------- bad settings
+
+
+@pytest.mark.parametrize(
+    ("given", "setting", "said"),
+    [
+        (["--num_samples", "1"], "num_samples", "≥2. Received: 1"),
+        (["--num_samples", "ten"], "num_samples", "a whole number"),
+        (["--batch_size", "0"], "batch_size", ">0. Received: 0"),
+        (["--seed", "-1"], "seed", "≥0"),
+        (["--figure_pictures", "0"], "figure_pictures", ">0"),
+        (["--consistency", "learned"], "consistency", "one of none, exact. Received: learned"),
+        (["--data.split", "val"], "data.split", "one of train, validation, test. Received: val"),
+        (["--data.source", "web"], "data.source", "faces, celeb_a, folder"),
+        (["--data.limit", "0"], "data.limit", ">0"),
+        (["--data.source", "faces", "--data.path", "x"], "data.path", "take no path"),
+        (["--data.path", "no/such"], "data.path", "--data.path names another. Received: no/such"),
+        (["--num_sample", "3"], "num_sample", "did you mean num_samples?"),
+        (["--run", "no/such"], "run", "config.yaml. Received: no/such"),
+        (["--run", "{folder}/first"], "run", "--run NAME=DIR. Received: first for both"),
+        (["--run", "a={folder}/pictures"], "run", "Received: a={folder}/pictures"),
+    ],
+)
+def test_bad_settings_end_with_one_line_and_status_2(given, setting, said, folder, tmp_path, capsys):
+    given = [text.format(folder=folder) for text in given]
+    base = ["--run", folder / "first", "--output", tmp_path / "results"]
+    assert status_of([*base, *given]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert len(output.err.strip().splitlines()) == 1
+    assert f"tf_gradsr.evaluate: error: {setting}: " in output.err
+    assert said.format(folder=folder) in output.err
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(("option", "setting"), [("--run", "output"), ("--output", "run")])
+def test_run_and_output_are_asked_for(option, setting, folder, tmp_path, capsys):
+    assert status_of([option, folder / "first" if option == "--run" else tmp_path / "new"]) == 2
+    error = capsys.readouterr().err
+    assert f"error: {setting}: the folder" in error and "Received: nothing" in error
+
+
+def test_a_file_as_output_is_refused(folder, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert status_of(["--run", folder / "first", "--output", tmp_path / "file"]) == 2
+    assert "output: a folder that can be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "values"),
+    [
+        ({"scale": 2}, "model.scale", "4 in {first}, 2 in {other}"),
+        ({"lr_size": [8, 12]}, "data.lr_size", "(8, 8) in {first}, (8, 12) in {other}"),
+        ({"downscale": "bicubic"}, "data.downscale", "area in {first}, bicubic in {other}"),
+    ],
+)
+def test_runs_that_differ_are_named_both(settings, name, values, folder, tmp_path, write_run, capsys):
+    write_run(tmp_path / "other", folder / "pictures", **settings)
+    runs = ["--run", folder / "first", "--run", tmp_path / "other"]
+    assert status_of([*runs, "--output", tmp_path / "results"]) == 2
+    error = capsys.readouterr().err
+    assert f"share {name};" in error
+    assert values.format(first=folder / "first", other=tmp_path / "other") in error
+
+
+def test_a_square_lr_size_is_the_same_as_a_list_of_it(folder, tmp_path, write_run, capsys):
+    write_run(tmp_path / "other", folder / "pictures", lr_size=[8, 8])
+    runs = ["--run", folder / "first", "--run", tmp_path / "other", "--data.path", "no/such"]
+    assert status_of([*runs, "--output", tmp_path / "results"]) == 2
+    assert "data.path:" in capsys.readouterr().err
+
+
+def test_exact_consistency_of_a_bicubic_run_is_refused(folder, tmp_path, write_run, capsys):
+    run = write_run(tmp_path / "run", folder / "pictures", downscale="bicubic")
+    assert status_of(["--run", run, "--output", tmp_path / "results"]) == 2
+    assert "consistency: none for models trained with data.downscale bicubic" in capsys.readouterr().err
+
+
+def test_pictures_that_have_gone_are_asked_for(tmp_path, write_run, capsys):
+    run = write_run(tmp_path / "run", tmp_path / "gone")
+    assert status_of(["--run", run, "--output", tmp_path / "results"]) == 2
+    error = capsys.readouterr().err
+    assert "--data.path" in error and f"Received: {tmp_path / 'gone'}" in error
+
+
+def test_a_run_without_weights_and_one_with_others_are_refused(folder, tmp_path, write_run, capsys):
+    run = write_run(tmp_path / "run", folder / "pictures")
+    wider = write_run(tmp_path / "wider", folder / "pictures", widths=[6])
+    (run / "generator.weights.h5").write_bytes((wider / "generator.weights.h5").read_bytes())
+    assert status_of(["--run", run, "--output", tmp_path / "results"]) == 2
+    assert "run: weights that fit the run's config.yaml" in capsys.readouterr().err
+    (run / "generator.weights.h5").unlink()
+    assert status_of(["--run", run, "--output", tmp_path / "results"]) == 2
+    assert "run: a run with generator.weights.h5" in capsys.readouterr().err
+
+
+def test_damaged_lpips_weights_are_refused(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = metrics.default_weights_path("alex")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"damaged")
+    assert status_of(["--run", folder / "first", "--output", tmp_path / "results"]) == 2
+    assert str(path) in capsys.readouterr().err
+
+
+def test_another_source_forgets_the_runs_path(folder):
+    config = load_config(folder / "first" / "config.yaml")
+    faces = pictures_config(config, source="faces", limit=3).data
+    assert (faces.source, faces.path, faces.limit) == ("faces", None, 3)
+    kept = pictures_config(config, source="folder").data
+    assert kept.path == str(folder / "pictures")
+
+
+def test_help_explains_every_option(capsys):
+    assert status_of(["--help"]) == 0
+    text = capsys.readouterr().out
+    for option in re.findall(r"\n  (--[\w.]+)", text):
+        explanation = text.split(f"\n  {option}", 1)[1].split("\n  --", 1)[0]
+        assert len(explanation.split()) > 8, f"{option} needs a sentence"
+    assert "--num_samples" in text and "--data.split" in text
+
+
+def test_settings_are_checked_before_tensorflow_is_loaded(tmp_path):
+    # Python lists every module that it imports on standard error.
+    command = [sys.executable, "-X", "importtime", "-m", "tf_gradsr.evaluate", "--run", str(tmp_path)]
+    result = subprocess.run([*command, "--output", "new"], capture_output=True, text=True, timeout=300)
+    assert result.returncode == 2
+    assert "error: run: the folder of a training run" in result.stderr
+    assert "jsonargparse" in result.stderr and "tensorflow" not in result.stderr

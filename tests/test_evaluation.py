@@ -1,0 +1,320 @@
+"""The figures of an evaluation against NumPy and scikit-image; the bootstrap against the classical one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.metrics
+import tensorflow as tf
+from PIL import Image
+
+from tf_gradsr import metrics
+from tf_gradsr.config_parser import load_config
+from tf_gradsr.data import (
+    evaluation_batches,
+    evaluation_noise,
+    load_pictures,
+    stream_batches,
+    stream_pictures,
+)
+from tf_gradsr.evaluation.bootstrap import BootstrapMean, poisson_weights
+from tf_gradsr.evaluation.evaluator import evaluate
+from tf_gradsr.evaluation.measures import Measures
+from tf_gradsr.evaluation.settings import Evaluation, read_runs
+from tf_gradsr.inference import Hallucinator
+from tf_gradsr.metrics.lpips_weights import save_weights, weight_shapes
+from tf_gradsr.ops import to_uint8
+
+SAMPLES, PICTURES, SCALE = 3, 5, 4
+
+
+pytestmark = pytest.mark.usefixtures("quick_evaluation")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, write_pictures, write_run):
+    """A run folder whose pictures are 32x32."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    return write_run(folder / "tiny", write_pictures(folder / "pictures", PICTURES))
+
+
+def evaluation_of(run, **settings) -> Evaluation:
+    runs = read_runs([str(run)])
+    return Evaluation(runs, runs[0].config, **{"num_samples": SAMPLES, "batch_size": 2, **settings})
+
+
+def by_title(results):
+    return {row.title: row for row in results.rows}
+
+
+# ---------------------------------------------------------------- bootstrap
+
+
+def classical_interval(values, of, rng, replicates=20000):
+    """Draws as many pictures as there are, with replacement."""
+    drawn = rng.integers(0, len(values), (replicates, len(values)))
+    return np.percentile(values[drawn].sum(1) / of[drawn].sum(1), [2.5, 97.5])
+
+
+@pytest.mark.parametrize("ratio", [False, True])
+def test_the_interval_is_the_classical_bootstraps(rng, ratio):
+    values = rng.lognormal(0, 1, 400)
+    of = values**0.5 + rng.uniform(0, 1, 400) if ratio else np.ones(400)
+    mean = BootstrapMean()
+    mean.add(poisson_weights(5, range(400)), values, of if ratio else None)
+    figure = mean.figure()
+    low, high = classical_interval(values, of, rng)
+    assert figure.mean == pytest.approx(values.sum() / of.sum())
+    assert abs(figure.low - low) < 0.08 * (high - low)
+    assert abs(figure.high - high) < 0.08 * (high - low)
+
+
+def test_weights_belong_to_the_picture_whatever_its_batch():
+    whole = poisson_weights(3, range(200))
+    parts = np.concatenate([poisson_weights(3, range(7)), poisson_weights(3, range(7, 200))])
+    np.testing.assert_array_equal(whole, parts)
+    assert not np.array_equal(whole, poisson_weights(4, range(200)))
+    assert abs(whole.mean() - 1) < 0.01 and abs(whole.var() - 1) < 0.02
+    assert abs(np.corrcoef(whole)[0, 1]) < 0.15
+
+
+def test_a_single_picture_has_no_interval_and_nothing_no_mean():
+    mean = BootstrapMean()
+    assert mean.figure() is None
+    mean.add(poisson_weights(0, [0]), np.array([3.0]))
+    assert mean.figure() == (3.0, None, None)
+    flat = BootstrapMean()
+    flat.add(poisson_weights(0, range(2)), np.ones(2), np.zeros(2))
+    assert flat.figure() is None
+
+
+def test_a_value_that_is_not_finite_is_refused():
+    with pytest.raises(ValueError, match=r"finite\. Received: .*nan"):
+        BootstrapMean().add(poisson_weights(0, range(2)), np.array([1.0, np.nan]))
+
+
+# ---------------------------------------------------------------- measures of a batch
+
+
+def numpy_gradient(images):
+    """Eq. 3 to 5 in grey levels, from the equations."""
+    padded = np.pad(images.astype(np.float64), [(0, 0), (1, 1), (1, 1), (0, 0)], mode="edge")
+    g_x = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
+    g_y = padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]
+    return np.hypot(g_x, g_y)
+
+
+def numpy_quality(images, truth, lr):
+    """Means over the pictures of every measure of quality that needs no network."""
+    errors = [np.mean((i.astype(float) - t) ** 2) for i, t in zip(images, truth)]
+    means = images.reshape(len(images), *lr.shape[1:2], SCALE, lr.shape[2], SCALE, 3).mean((2, 4))
+    lr_psnr = [10 * np.log10(255**2 / np.mean((m - x) ** 2)) for m, x in zip(means, lr)]
+    similar = [
+        skimage.metrics.structural_similarity(
+            t,
+            i,
+            channel_axis=-1,
+            data_range=255,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+        for t, i in zip(truth, images)
+    ]
+    gradient, true_gradient = numpy_gradient(images), numpy_gradient(truth)
+    return {
+        "psnr": np.mean([10 * np.log10(255**2 / error) for error in errors]),
+        "ssim": np.mean(similar),
+        "lr_psnr": np.mean(lr_psnr),
+        "consistent_share": 100 * np.mean(np.array(lr_psnr) >= 45),
+        "gradient_error": np.abs(gradient - true_gradient).mean(),
+        "sharpness": 100 * gradient.mean() / true_gradient.mean(),
+    }
+
+
+def assert_figures(row, expected):
+    for name, value in expected.items():
+        tolerance = 0.002 if name == "ssim" else abs(value) * 1e-4 + 1e-6
+        assert row.figures[name].mean == pytest.approx(value, abs=tolerance), name
+
+
+def test_equal_pictures_have_psnr_100_and_no_error(rng):
+    truth = rng.integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
+    measures = Measures(2, "area", {})
+    values = measures.compare(truth, truth, truth[:, ::2, ::2])
+    np.testing.assert_array_equal(values["psnr"], [100, 100])
+    np.testing.assert_array_equal(values["gradient_error"], [0, 0])
+
+
+def test_the_share_counts_pictures_of_45_db_and_more():
+    # A whole picture off by d levels has 20 log10(255 / d): 48.1 dB for 1, 42.1 for 2.
+    lr = np.full((3, 8, 8, 3), 100, np.uint8)
+    images = np.repeat(np.repeat(lr, 2, 1), 2, 2) + np.array([0, 1, 2], np.uint8)[:, None, None, None]
+    measures = Measures(2, "area", {})
+    values = measures.compare(images, images, lr)
+    np.testing.assert_array_equal(values["consistent_share"], [100, 100, 0])
+    np.testing.assert_allclose(values["lr_psnr"], [100, 48.1308, 42.1102], atol=1e-3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_own_gradient_error_is_that_of_the_rounded_picture(rng, channels):
+    images = rng.integers(0, 256, (2, 12, 16, 3)).astype(np.uint8)
+    own = numpy_gradient(images.mean(-1, keepdims=True) if channels == 1 else images)
+    off = rng.uniform(0, 20, own.shape)
+    gradients = ((own + off) * 2 / 255).astype(np.float32)
+    measures = Measures(2, "area", {})
+    result = measures.own_gradient_error(images, gradients)
+    np.testing.assert_allclose(result, off.mean((1, 2, 3)), rtol=1e-4)
+
+
+# ---------------------------------------------------------------- the pictures
+
+
+def test_streamed_batches_are_those_of_training(run):
+    config = load_config(run / "config.yaml")
+    config.train.seed = 7
+    pictures = load_pictures(config, "test", progress=False)
+    expected = list(evaluation_batches(pictures, config, 2, num_samples=SAMPLES))
+    streamed = list(stream_batches(stream_pictures(config, "test"), config, 2))
+    assert [len(lr) for _, _, lr in streamed] == [2, 2, 1]
+    for (numbers, hr, lr), batch in zip(streamed, expected):
+        np.testing.assert_array_equal(hr, to_uint8(batch["hr"]))
+        np.testing.assert_array_equal(lr, to_uint8(batch["lr"]))
+        np.testing.assert_array_equal(evaluation_noise(7, numbers, SAMPLES, 3), batch["z"])
+
+
+# ---------------------------------------------------------------- a whole evaluation
+
+
+@pytest.fixture(scope="module")
+def results(run, quick_evaluation):
+    """The whole evaluation of one run, both kinds of consistency."""
+    return evaluate(evaluation_of(run, consistency=("exact", "none")), progress=False)
+
+
+@pytest.fixture(scope="module")
+def material(run):
+    """(truth, LR) of the run's pictures; the truth is read without the project's code."""
+    files = sorted((run.parent / "pictures" / "test").iterdir())
+    truth = np.stack([np.asarray(Image.open(path)) for path in files])
+    config = load_config(run / "config.yaml")
+    ((_, _, lr),) = stream_batches(stream_pictures(config, "test"), config, PICTURES)
+    # Halves may be rounded either way.
+    means = truth.reshape(PICTURES, 8, SCALE, 8, SCALE, 3).mean((2, 4))
+    assert np.abs(lr - means).max() < 0.501
+    return truth, lr
+
+
+def test_rows_and_counts(results):
+    titles = ["bicubic"]
+    titles += [f"tiny, {z}, {kind}" for kind in ("exact", "none") for z in ("z = 0", "z != 0")]
+    assert [row.title for row in results.rows] == titles
+    assert results.pictures == PICTURES
+    assert results.skipped == []
+    assert set(results.figure) == {"truth", *titles}
+    assert all(len(pictures) == 4 for pictures in results.figure.values())
+
+
+def test_bicubic_is_measured_as_numpy_does(results, material):
+    truth, lr = material
+    images = metrics.bicubic(lr.astype(np.float32) * 2 / 255 - 1, SCALE).numpy()
+    assert_figures(by_title(results)["bicubic"], numpy_quality(images, truth, lr))
+    assert by_title(results)["bicubic"].figures["own_gradient_error"] is None
+
+
+@pytest.mark.parametrize("kind", ["exact", "none"])
+def test_a_model_is_measured_as_numpy_does(results, material, run, kind):
+    truth, lr = material
+    hallucinator = Hallucinator.load(run)
+    rows = by_title(results)
+    zero, gradients = hallucinator.reconstruct(lr, kind)
+    expected = numpy_quality(zero, truth, lr)
+    expected["own_gradient_error"] = np.abs(gradients * 127.5 - numpy_gradient(zero)).mean()
+    assert_figures(rows[f"tiny, z = 0, {kind}"], expected)
+    assert expected["consistent_share"] == (100 if kind == "exact" else 0)
+
+    z = evaluation_noise(0, range(PICTURES), SAMPLES, 3)
+    samples = np.stack([hallucinator.generate(lr, z[:, n], kind)[0] for n in range(SAMPLES)], axis=1)
+    each = [numpy_quality(samples[:, n], truth, lr) for n in range(SAMPLES)]
+    expected = {name: np.mean([one[name] for one in each]) for name in each[0]}
+    levels = samples.astype(np.float64)
+    expected["sample_std"] = levels.std(axis=1, ddof=1).mean()
+    expected["reconstruction_distance"] = np.abs(levels - zero[:, None]).mean()
+    squares = ((levels - truth[:, None]) ** 2).mean(-1)
+    best = squares.mean((2, 3)).min(1)
+    local_best = squares.min(1).mean((1, 2))
+    expected["diversity_squared_error"] = np.mean((best - local_best) / best * 100)
+    assert expected["sample_std"] > 1 and expected["diversity_squared_error"] > 1
+    assert_figures(rows[f"tiny, z != 0, {kind}"], expected)
+
+
+def test_intervals_hold_the_mean_and_costs_are_those_of_the_model(results, run):
+    for row in results.rows:
+        for figure in filter(None, row.figures.values()):
+            assert figure.low <= figure.mean <= figure.high
+        assert row.cost["pictures_per_second"] > 0
+    cost = by_title(results)["tiny, z = 0, exact"].cost
+    assert cost["parameters"] == sum(w.size for w in Hallucinator.load(run).generator.get_weights())
+    assert cost["weights_megabytes"] == (run / "generator.weights.h5").stat().st_size / 1e6
+
+
+def test_without_weights_lpips_says_so_and_how_to_get_them(results):
+    assert results.absent == dict.fromkeys(["lpips_alex", "diversity_lpips", "lpips_vgg"], "no weights")
+    assert len(results.notes) == 1 and "python -m tf_gradsr.metrics.lpips --convert" in results.notes[0]
+    assert all(row.figures["lpips_alex"] is None for row in results.rows)
+
+
+def test_results_do_not_depend_on_the_batch_size(results, run):
+    again = evaluate(evaluation_of(run, batch_size=4), progress=False)
+    for row in again.rows:
+        expected = by_title(results)[row.title].figures
+        for name, figure in row.figures.items():
+            assert (figure is None) == (expected[name] is None)
+            if figure:
+                np.testing.assert_allclose(figure, expected[name], rtol=1e-4, atol=1e-4)
+
+
+def test_a_model_with_one_answer_has_one_row(run, tmp_path, write_run, material):
+    truth, lr = material
+    baseline = write_run(tmp_path / "srgan", run.parent / "pictures", name="srgan")
+    rows = evaluate(evaluation_of(baseline), progress=False).rows
+    assert [row.title for row in rows] == ["bicubic", "srgan, exact"]
+    images = Hallucinator.load(baseline).reconstruct(lr).image
+    assert_figures(rows[1], numpy_quality(images, truth, lr))
+    # Its gradient is computed from its picture, not put out by the generator.
+    assert rows[1].figures["own_gradient_error"] is rows[1].figures["sample_std"] is None
+
+
+def test_lpips_and_its_diversity_with_weights(run, material, rng, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    truth, lr = material
+    path = metrics.default_weights_path("alex")
+    assert path.is_relative_to(Path.home())
+    shapes = weight_shapes("alex")
+    save_weights(path, "alex", {name: np.abs(rng.normal(0, 0.03, s)) for name, s in shapes.items()})
+    results = evaluate(evaluation_of(run), progress=False)
+    layer, hallucinator = metrics.LPIPS.load("alex"), Hallucinator.load(run)
+    rows = by_title(results)
+    zero = hallucinator.reconstruct(lr).image
+    figures = rows["tiny, z = 0, exact"].figures
+    assert figures["lpips_alex"].mean == pytest.approx(np.mean(layer((zero, truth))), rel=1e-4)
+    assert figures["lpips_alex"].mean > 0.0001
+    z = evaluation_noise(0, range(PICTURES), SAMPLES, 3)
+    maps = [layer.maps(hallucinator.generate(lr, z[:, n])[0], truth) for n in range(SAMPLES)]
+    expected = np.mean(metrics.diversity_score(tf.stack(maps, axis=1)))
+    assert rows["tiny, z != 0, exact"].figures["diversity_lpips"].mean == pytest.approx(expected, rel=1e-3)
+    assert set(results.absent) == {"lpips_vgg"}
+
+
+def test_pictures_too_small_for_lpips_say_so(tmp_path, write_pictures, write_run, rng, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run = write_run(tmp_path / "small", write_pictures(tmp_path / "p", 2, (16, 16)), lr_size=4)
+    shapes = weight_shapes("alex")
+    save_weights(
+        metrics.default_weights_path("alex"),
+        "alex",
+        {name: rng.normal(0, 0.1, shape) for name, shape in shapes.items()},
+    )
+    results = evaluate(evaluation_of(run), progress=False)
+    assert results.absent["lpips_alex"] == results.absent["diversity_lpips"] == "too small"
+    assert any("31x31 or more. Received: 16x16" in note for note in results.notes)

@@ -1,0 +1,158 @@
+"""Measure trained models side by side: python -m tf_gradsr.evaluate --run runs/first --output results/first
+
+Prints one table of quality, consistency, diversity and cost with 95 % intervals, and writes it to the output
+folder as results.json, results.csv and results.md, with the first pictures as figure.png. Bicubic upscaling
+is always measured beside the models. The same command gives the same figures, but for speeds.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from typing import Literal, Optional
+
+from jsonargparse.typing import PositiveInt, restricted_number_type
+
+from tf_gradsr.config import ConfigError, Seed
+from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser
+from tf_gradsr.evaluation.settings import (
+    Evaluation,
+    check_consistency,
+    check_output,
+    pictures_config,
+    read_runs,
+)
+
+SampleCount = restricted_number_type("SampleCount", int, [(">=", 2)], docstring="int restricted to be ≥2")
+# Columns of the table where standard output is no terminal.
+TABLE_WIDTH = 110
+
+
+def build_parser() -> Parser:
+    """The command line's parser."""
+    parser = Parser(prog="tf_gradsr.evaluate", description=__doc__)
+    add = parser.add_argument
+    add(
+        "--run",
+        action="append",
+        type=str,
+        metavar="[NAME=]DIR",
+        help="Folder of a training run, with config.yaml and generator.weights.h5; repeat it for several "
+        "models, which must share scale, LR size and downscaling. NAME is the model's in the table, else "
+        "the folder's.",
+    )
+    add("--output", type=str, metavar="DIR", help="Folder of the results, made if needed.")
+    add("--overwrite", action="store_true", help="Replace earlier results in the output folder.")
+    add(
+        "--data.source",
+        type=Optional[Literal["faces", "celeb_a", "folder"]],
+        help="Where the pictures come from, as in training; left out, the first run's.",
+    )
+    add(
+        "--data.path",
+        type=Optional[str],
+        help="Folder of pictures, or CelebA's archive or folder; left out, the first run's.",
+    )
+    add(
+        "--data.split",
+        type=Literal["train", "validation", "test"],
+        default="test",
+        help="Which split to measure on.",
+    )
+    add(
+        "--data.limit",
+        type=Optional[PositiveInt],
+        help="Only the first so many pictures; left out, the first run's limit, as a rule all.",
+    )
+    add(
+        "--num_samples",
+        type=SampleCount,
+        default=10,
+        help="Samples of each picture by a stochastic model. Diversity scores grow with it (NTIRE 2021: 10).",
+    )
+    add(
+        "--consistency",
+        nargs="+",
+        type=Literal["none", "exact"],
+        default=["exact"],
+        help="exact: pictures are projected so that they downscale to their input. none: as the generator "
+        "puts them out. Both: rows for each.",
+    )
+    add("--batch_size", type=PositiveInt, default=8, help="Pictures at once; less takes less memory.")
+    add("--seed", type=Seed, default=0, help="Seed of every z and of the bootstrap.")
+    add(
+        "--figure_pictures",
+        type=PositiveInt,
+        default=4,
+        help="Rows of figure.png: the first so many pictures.",
+    )
+    return parser
+
+
+def main(argv=None) -> int:
+    """Runs the command line; returns 0 done, 1 failed, 2 bad setting, 130 interrupted."""
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    typed = sys.argv[1:] if argv is None else argv
+    command = shlex.join(["python", "-m", "tf_gradsr.evaluate", *typed])
+    try:
+        output = check_output(arguments.output, arguments.overwrite)
+        return _run(_evaluation(arguments), output, command)
+    except ConfigError as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return EXIT_BAD_SETTING
+    except KeyboardInterrupt:
+        print("Interrupted. Nothing was written.", file=sys.stderr)
+        return 130
+
+
+def _evaluation(arguments) -> Evaluation:
+    """The checked evaluation of parsed arguments."""
+    runs = read_runs(arguments.run)
+    data = arguments.data
+    limit = int(data.limit) if data.limit else None
+    config = pictures_config(runs[0].config, data.source, data.path, limit)
+    return Evaluation(
+        runs=runs,
+        config=config,
+        split=data.split,
+        num_samples=int(arguments.num_samples),
+        consistency=check_consistency(arguments.consistency, config),
+        batch_size=int(arguments.batch_size),
+        seed=int(arguments.seed),
+        figure_pictures=int(arguments.figure_pictures),
+    )
+
+
+def _run(evaluation, output, command):
+    # TensorFlow's start-up notes on missing GPUs would bury our own lines; read when it is imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+    import tensorflow as tf
+
+    from tf_gradsr.evaluation.evaluator import evaluate
+    from tf_gradsr.evaluation.results_folder import write_results
+    from tf_gradsr.evaluation.tables import terminal_table
+
+    # The same figures every time, and full float32 on GPUs that would otherwise round factors to 10 bits.
+    keras.utils.set_random_seed(evaluation.seed)
+    tf.config.experimental.enable_op_determinism()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        results = evaluate(evaluation)
+    except tf.errors.ResourceExhaustedError as error:
+        print(
+            f"tf_gradsr.evaluate: error: batch_size: one that fits the device's memory "
+            f"({error.message.splitlines()[0]}). Received: {evaluation.batch_size}",
+            file=sys.stderr,
+        )
+        return 1
+    write_results(output, results, evaluation, command)
+    width = shutil.get_terminal_size((TABLE_WIDTH, 24)).columns
+    print(terminal_table(results, evaluation, width))
+    print(f"\nResults: {output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

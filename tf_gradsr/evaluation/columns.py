@@ -1,0 +1,99 @@
+"""The columns of the table: what each one is, its unit, how it is written."""
+
+from typing import NamedTuple, Optional
+
+# LR-PSNR that counts as consistent in the NTIRE 2021 challenge (Lugmayr, Danelljan, Timofte 2021).
+CONSISTENT_DB = 45.0
+# The rows of a stochastic model.
+Z_ZERO, Z_RANDOM = "z = 0", "z != 0"
+# In place of LPIPS where its weights are not there.
+NO_WEIGHTS = "no weights"
+
+
+class Column(NamedTuple):
+    """One column."""
+
+    name: str
+    """In results.json and results.csv."""
+    title: str
+    """In the tables."""
+    unit: str
+    decimals: int
+    better: Optional[str]
+    """"higher", "lower", or None where neither is."""
+    meaning: str
+
+
+QUALITY = (
+    Column("psnr", "PSNR", "dB", 2, "higher", "against the truth; 100 at most, for equal pictures too"),
+    Column("ssim", "SSIM", "", 3, "higher", "11x11 Gaussian window (Wang et al. 2004)"),
+    Column("lpips_alex", "LPIPS alex", "", 3, "lower", "learned distance, AlexNet (Zhang et al. 2018)"),
+    Column("lpips_vgg", "LPIPS vgg", "", 3, "lower", "learned distance, VGG-16 (Zhang et al. 2018)"),
+    Column(
+        "lr_psnr", "LR-PSNR", "dB", 1, "higher", "of the downscaled picture against its input; 100 at most"
+    ),
+    Column(
+        "consistent_share",
+        f"LR-PSNR>={CONSISTENT_DB:.0f}",
+        "% of pictures",
+        1,
+        "higher",
+        f"share of pictures with an LR-PSNR of {CONSISTENT_DB:.0f} dB or more (NTIRE 2021)",
+    ),
+    Column(
+        "gradient_error",
+        "gradient error",
+        "grey levels",
+        2,
+        "lower",
+        "mean absolute error of the picture's image gradient against the truth's (eq. 7)",
+    ),
+    Column(
+        "own_gradient_error",
+        "G's gradient",
+        "grey levels",
+        2,
+        "lower",
+        "mean absolute error of the gradient that the generator puts out against its picture's",
+    ),
+    Column(
+        "sharpness", "sharpness", "% of truth", 1, None, "mean image gradient as a share of the truth's mean"
+    ),
+)
+
+DIVERSITY = (
+    Column("sample_std", "sample std", "grey levels", 2, "higher", "mean over pixels, over the samples"),
+    Column(
+        "reconstruction_distance",
+        "dist. to z = 0",
+        "grey levels",
+        2,
+        None,
+        "mean absolute difference of the samples to the picture at z = 0",
+    ),
+    Column(
+        "diversity_lpips",
+        "div. LPIPS",
+        "%",
+        2,
+        "higher",
+        "(global best - local best) / global best of LPIPS maps, AlexNet (NTIRE 2021)",
+    ),
+    Column(
+        "diversity_squared_error",
+        "div. sq. error",
+        "%",
+        2,
+        "higher",
+        "the same score of squared errors; not comparable with the one of LPIPS",
+    ),
+)
+
+COST = (
+    Column("pictures_per_second", "speed", "pictures/s", 1, "higher", "generation alone, uint8 in and out"),
+    Column("parameters", "parameters", "", 0, None, "of the generator"),
+    Column("weights_megabytes", "weights file", "MB", 2, None, "generator.weights.h5, 10^6 bytes"),
+)
+
+MEASURED = QUALITY + DIVERSITY
+COLUMNS = MEASURED + COST

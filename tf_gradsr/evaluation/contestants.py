@@ -1,0 +1,114 @@
+"""What is measured: bicubic and trained models, each as rows of pictures for a batch of LR pictures."""
+
+import time
+from typing import Iterator, NamedTuple, Optional
+
+import numpy as np
+
+from tf_gradsr import metrics, ops
+from tf_gradsr.data import evaluation_noise
+from tf_gradsr.evaluation.settings import Evaluation, Run
+from tf_gradsr.inference import Hallucinator
+
+# Speed is the median of so many repetitions, and of as many as fit into so many seconds.
+REPETITIONS, SECONDS = 3, 2.0
+
+
+class Result(NamedTuple):
+    """Pictures of one batch."""
+
+    images: np.ndarray
+    """uint8 `[B, H, W, 3]`."""
+    gradients: Optional[np.ndarray] = None
+    """float32 `[B, H, W, 3 or 1]`, as the generator puts them out; None where there are none."""
+
+
+class Bicubic:
+    """Bicubic upscaling, as the row that every table begins with."""
+
+    name, consistency, stochastic = "bicubic", None, False
+
+    def __init__(self, scale: int):
+        self.scale = scale
+
+    def reconstruct(self, lr) -> Result:
+        """The pictures of LR pictures, uint8 `[B, h, w, 3]`."""
+        return Result(metrics.bicubic(ops.to_float(lr), self.scale).numpy())
+
+    def identity(self) -> dict:
+        """What made the pictures, for results.json."""
+        return {}
+
+    def size(self) -> dict:
+        """Nothing is learned."""
+        return {"parameters": 0, "weights_megabytes": 0.0}
+
+
+class Model:
+    """A trained generator with one kind of consistency.
+
+    Args:
+        run: where it is from. hallucinator: the loaded run. consistency: "exact" or "none".
+        evaluation: reads `num_samples` and `seed`.
+    """
+
+    def __init__(self, run: Run, hallucinator: Hallucinator, consistency: str, evaluation: Evaluation):
+        self.name, self.consistency = run.name, consistency
+        self.stochastic = hallucinator.stochastic
+        self._run, self._hallucinator, self._evaluation = run, hallucinator, evaluation
+
+    def reconstruct(self, lr) -> Result:
+        """The pictures at z = 0 of LR pictures, uint8 `[B, h, w, 3]`."""
+        images, gradients = self._hallucinator.reconstruct(lr, self.consistency)
+        # Models with one answer compute the gradient from their picture.
+        return Result(images, gradients if self.stochastic else None)
+
+    def samples(self, lr, numbers) -> Iterator[Result]:
+        """Yields the n-th sample of every picture, for each n; z depends on seed and picture number only.
+
+        Args:
+            lr: uint8 `[B, h, w, 3]`. numbers: the pictures' numbers, B ints.
+        """
+        evaluation = self._evaluation
+        noise = evaluation_noise(evaluation.seed, numbers, evaluation.num_samples, self._hallucinator.z_size)
+        for n in range(evaluation.num_samples):
+            yield Result(*self._hallucinator.generate(lr, noise[:, n], self.consistency))
+
+    def identity(self) -> dict:
+        """What made the pictures, for results.json."""
+        return {"run": str(self._run.path), **self._hallucinator.identity}
+
+    def size(self) -> dict:
+        """Parameters of the generator, and megabytes of its weights file."""
+        return {
+            "parameters": self._hallucinator.generator.count_params(),
+            "weights_megabytes": (self._run.path / "generator.weights.h5").stat().st_size / 1e6,
+        }
+
+
+def load_contestants(evaluation: Evaluation) -> list:
+    """Bicubic, then every run with each kind of consistency.
+
+    Raises:
+        ConfigError: a run's weights cannot be read.
+    """
+    contestants = [Bicubic(evaluation.config.model.scale)]
+    for run in evaluation.runs:
+        hallucinator = Hallucinator.load(run.path)
+        contestants += [Model(run, hallucinator, kind, evaluation) for kind in evaluation.consistency]
+    return contestants
+
+
+def pictures_per_second(contestant, lr) -> float:
+    """How many pictures a contestant makes a second from a batch that it has seen before.
+
+    Args:
+        lr: uint8 `[B, h, w, 3]`.
+    """
+    contestant.reconstruct(lr)
+    seconds, begin = [], time.perf_counter()
+    while len(seconds) < REPETITIONS or time.perf_counter() - begin < SECONDS:
+        start = time.perf_counter()
+        contestant.reconstruct(lr)
+        seconds.append(time.perf_counter() - start)
+    return len(lr) / float(np.median(seconds))

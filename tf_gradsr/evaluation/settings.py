@@ -1,0 +1,161 @@
+"""What an evaluation is asked to do, checked before TensorFlow, which takes seconds to load."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+from tf_gradsr.config import Config, ConfigError, check_config
+from tf_gradsr.config_parser import load_config
+from tf_gradsr.run_folder import RunFolder
+
+# What all models of one table must share, or they would be measured on other LR pictures.
+SHARED = ("model.scale", "data.lr_size", "data.downscale")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run to be measured."""
+
+    name: str
+    """Its name in the table."""
+    path: Path
+    """Its folder."""
+    config: Config
+    """What it was trained with."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A checked evaluation: which models, on which pictures, how."""
+
+    runs: Tuple[Run, ...]
+    """At least one; they agree on scale, LR size and downscaling."""
+    config: Config
+    """The first run's, with the pictures to measure on in `data`."""
+    split: str = "test"
+    """"train", "validation" or "test"."""
+    num_samples: int = 10
+    """N >= 2: samples of each picture by a stochastic model."""
+    consistency: Tuple[str, ...] = ("exact",)
+    """Of "exact" and "none"; see `Hallucinator.generate`. Each gives its own rows."""
+    batch_size: int = 8
+    """Pictures measured at once; bounds the memory."""
+    seed: int = 0
+    """Seed of every z and of the bootstrap."""
+    figure_pictures: int = 4
+    """Rows of the figure: the first so many pictures."""
+
+
+def read_runs(named: Optional[List[str]]) -> Tuple[Run, ...]:
+    """Reads the configs of run folders.
+
+    Args:
+        named: list of "DIR" or "NAME=DIR".
+
+    Raises:
+        ConfigError: none given, two of one name, no config or weights there, or runs that do not belong into
+            one table.
+    """
+    if not named:
+        raise ConfigError(
+            "run: the folder of a training run, once for each model, for example --run runs/first. "
+            "Received: nothing"
+        )
+    runs = tuple(read_run(text) for text in named)
+    for number, run in enumerate(runs):
+        if twin := next((other for other in runs[:number] if other.name == run.name), None):
+            raise ConfigError(
+                f"run: a name of its own for each model, --run NAME=DIR. Received: {run.name} for both "
+                f"{twin.path} and {run.path}"
+            )
+        check_alike(runs[0], run)
+    return runs
+
+
+def read_run(text: str) -> Run:
+    """One run from "DIR" or "NAME=DIR"; the name is the folder's unless given."""
+    name, equals, path = text.partition("=")
+    if not equals or Path(text).expanduser().exists():
+        name, path = "", text
+    folder = RunFolder(path)
+    if not path or not folder.config.is_file():
+        raise ConfigError(f"run: the folder of a training run, with {folder.config.name}. Received: {text}")
+    if not folder.weights.is_file():
+        raise ConfigError(
+            f"run: a run with {folder.weights.name}, written by training. Received: {folder.path}, without it"
+        )
+    return Run(name or folder.path.resolve().name, folder.path, load_config(folder.config))
+
+
+def check_alike(first: Run, other: Run) -> None:
+    """Refuses two runs that differ in what `SHARED` names."""
+    for name in SHARED:
+        section, setting = name.split(".")
+        ours, theirs = (getattr(getattr(run.config, section), setting) for run in (first, other))
+        if name == "data.lr_size":
+            ours, theirs = first.config.lr_shape, other.config.lr_shape
+        if ours != theirs:
+            raise ConfigError(
+                f"run: models of one table share {name}; measure them apart. "
+                f"Received: {ours} in {first.path}, {theirs} in {other.path}"
+            )
+
+
+def pictures_config(config: Config, source=None, path=None, limit=None) -> Config:
+    """A run's config with other pictures; what is None stays as the run has it.
+
+    Raises:
+        ConfigError: the settings do not go together, or the path is not there.
+    """
+    data = config.data
+    if source and source != data.source:
+        # A path belongs to its source.
+        data = replace(data, source=source, path=None)
+    if path:
+        data = replace(data, path=path)
+    data = replace(data, limit=limit or data.limit, cache="memory")
+    config = check_config(replace(config, data=data))
+    if data.path and not Path(data.path).expanduser().exists():
+        raise ConfigError(
+            "data.path: an existing path; the run's own is used unless --data.path names another. "
+            f"Received: {data.path}"
+        )
+    return config
+
+
+def check_consistency(consistency, config: Config) -> Tuple[str, ...]:
+    """The kinds of consistency in order, each once.
+
+    Raises:
+        ConfigError: exact, for models trained on bicubic LR pictures.
+    """
+    if "exact" in consistency and config.data.downscale != "area":
+        raise ConfigError(
+            f"consistency: none for models trained with data.downscale {config.data.downscale}, "
+            "the exact projection is that of area. Received: exact"
+        )
+    return tuple(dict.fromkeys(consistency))
+
+
+def check_output(output: Optional[str], overwrite: bool) -> Path:
+    """The folder of the results.
+
+    Raises:
+        ConfigError: none given, a file, not writable, or not empty without `overwrite`.
+    """
+    if not output:
+        raise ConfigError(
+            "output: the folder of the results, for example --output results/first. Received: nothing"
+        )
+    path = Path(output).expanduser()
+    above = path
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise ConfigError(f"output: a folder that can be written. Received: {path}")
+    if not overwrite and path.is_dir() and any(path.iterdir()):
+        raise ConfigError(
+            f"output: a new or an empty folder; --overwrite replaces earlier results. Received: {path}"
+        )
+    return path
