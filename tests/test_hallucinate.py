@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import skimage.metrics
-from PIL import Image
+from PIL import Image, ImageCms
 
 import tf_gradsr
 from tf_gradsr import hallucinate
@@ -285,6 +285,15 @@ def test_pictures_of_every_kind(command, every_kind, tmp_path):
             np.testing.assert_array_equal(sample[..., 3], up, err_msg=file)
         assert ("the first of 2 pictures is used" in lines[file]) == file.startswith("moving"), file
     assert "1x1 -> 4x4" in lines["dot.png"]
+
+
+def test_only_profiles_that_fit_rgb_are_kept(command, face, tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    save(face, tmp_path / "rgb.png", icc_profile=profile)
+    save(face[..., 0], tmp_path / "grey.png", icc_profile=profile[:16] + b"GRAY" + profile[20:])
+    assert command("--num_samples", 1, inputs=["rgb.png", "grey.png"]).status == 0
+    for name, kept in (("rgb", profile), ("grey", None)):
+        assert Image.open(tmp_path / f"out/{name}/sample_00.png").info.get("icc_profile") == kept
 
 
 def test_bad_files_are_named_and_the_others_go_on(command, face, tmp_path):
