@@ -26,7 +26,8 @@ train: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+# Two at a time: much of a test's time is tracing, which uses one core.
+	$(BIN)/python -m pytest --numprocesses 2
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -39,6 +39,6 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.18"],
         # Only to convert the official LPIPS weights, once.
         "lpips": ["torch", "lpips==0.1.4"],
-        "test": ["pytest>=8", "ruff==0.17.6", "scikit-image"],
+        "test": ["pytest>=8", "pytest-xdist", "ruff==0.17.6", "scikit-image"],
     },
 )
