@@ -274,3 +274,11 @@ def test_weights_that_do_not_fit(hallucinator, tmp_path, damage):
     ) as error:
         Hallucinator.load(run)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("consistency", ["exact", "none"])
+def test_a_diverged_model_is_said_to_be_one(hallucinator, lr, consistency):
+    model = hallucinator()
+    model.generator.conv_in.kernel.assign(np.full(model.generator.conv_in.kernel.shape, np.nan))
+    with pytest.raises(ConfigError, match=r"finite pictures.*Received: random"):
+        model.reconstruct(lr, consistency)

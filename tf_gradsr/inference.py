@@ -190,7 +190,8 @@ class Hallucinator:
 
         Raises:
             ValueError: what came is not that.
-            ConfigError: exact consistency with a model that was trained on bicubic LR pictures.
+            ConfigError: exact consistency with a model that was trained on bicubic LR pictures, or weights
+                that give no numbers.
         """
         lr, z = _checked_lr(lr), np.asarray(z, np.float32)
         if z.shape != (len(lr), self.z_size):
@@ -204,7 +205,12 @@ class Hallucinator:
         for start in range(0, len(lr), at_once):
             batch = slice(start, start + at_once)
             for window in windows:
-                results = self._forward[consistency](lr[(batch, *window.outer)], z[batch])
+                *results, is_finite = self._forward[consistency](lr[(batch, *window.outer)], z[batch])
+                if not is_finite:
+                    raise ConfigError(
+                        "run: weights that give finite pictures; did its training diverge? "
+                        f"Received: {self.identity['weights']}, which give NaN or infinity"
+                    )
                 for whole, part in zip((images, gradients), results):
                     whole[(batch, *window.target)] = part.numpy()[(slice(None), *window.inner)]
         return images, gradients
@@ -213,13 +219,14 @@ class Hallucinator:
 
     def _free(self, lr, z):
         images, gradients = self.generator((ops.to_float(lr), z))
-        return ops.to_uint8(images[-1]), gradients[-1]
+        return ops.to_uint8(images[-1]), gradients[-1], _is_finite(images[-1])
 
     def _consistent(self, lr, z):
         lr = ops.to_float(lr)
         images, gradients = self.generator((lr, z))
         image = ops.enforce_consistency(images[-1], lr, self.scale)
-        return ops.to_uint8(ops.clip_consistently(image, lr, self.scale)), gradients[-1]
+        picture = ops.to_uint8(ops.clip_consistently(image, lr, self.scale))
+        return picture, gradients[-1], _is_finite(image)
 
     def _empty(self, lr):
         """Where the results go: pictures and gradients, not yet filled."""
@@ -268,6 +275,11 @@ def _spans(length, side, overlap):
         first = min(max(start - overlap, 0), length - side)
         spans.append((slice(first, first + side), slice(start, min(start + step, length))))
     return spans
+
+
+def _is_finite(images):
+    """Whether all are numbers; clipped to uint8, a NaN would be black."""
+    return tf.reduce_all(tf.math.is_finite(images))
 
 
 def _area(outer):
