@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from references import conv
 
 from tf_gradsr import losses, metrics, ops
 from tf_gradsr import train as train_command
@@ -190,19 +191,6 @@ def test_the_first_answer_is_near_grey(pictures, name):
     generator = build_generator(tiny_config(name))
     answer = np.array(generator((pictures(2, 8, 8, 3), np.zeros((2, 4), np.float32)))[0][0])
     assert 0.001 < answer.std() < 0.3, "pictures() have 0.58"
-
-
-def conv(x, layer):
-    """A same-size convolution with zero padding, tap by tap."""
-    kernel, *bias = layer.get_weights()
-    reach, (height, width) = kernel.shape[0] // 2, x.shape[1:3]
-    padded = np.pad(x, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
-    taps = [
-        padded[:, i : i + height, j : j + width] @ kernel[i, j]
-        for i in range(kernel.shape[0])
-        for j in range(kernel.shape[1])
-    ]
-    return sum(taps) + (bias[0] if bias else 0)
 
 
 def prelu(x, layer):

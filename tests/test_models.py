@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from references import conv
 
 from tf_gradsr import losses, metrics, ops
 from tf_gradsr.config import Config, ConfigError, LossConfig, widths_for_scale
@@ -49,19 +50,6 @@ def make_discriminator(rng, scale=2, **settings):
 
 def lrelu(x):
     return np.where(x > 0, x, 0.2 * x)
-
-
-def conv(x, layer):
-    """A same-size convolution with zero padding, tap by tap."""
-    kernel, bias = layer.get_weights()
-    reach, (height, width) = kernel.shape[0] // 2, x.shape[1:3]
-    padded = np.pad(x, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
-    taps = [
-        padded[:, i : i + height, j : j + width] @ kernel[i, j]
-        for i in range(kernel.shape[0])
-        for j in range(kernel.shape[1])
-    ]
-    return sum(taps) + bias
 
 
 def test_residual_block_adds_a_scaled_branch(rng):
