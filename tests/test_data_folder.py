@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tf_gradsr.config import Config, ConfigError, DataConfig, ModelConfig
-from tf_gradsr.data import load_pictures
+from tf_gradsr.data import is_hashed, load_pictures
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -198,6 +198,18 @@ def test_hashed_splits_are_disjoint_complete_and_stable(tmp_path):
         (tmp_path / f"{number:03}.png").unlink()
     for split, before in numbers.items():
         np.testing.assert_array_equal(load(tmp_path, split).array[:, 0, 0, 0], before[before < 120])
+
+
+def test_all_takes_every_picture_of_a_folder_divided_or_not(tmp_path):
+    for number in range(12):
+        save(tmp_path / "flat" / f"{number}.png")
+        save(tmp_path / "divided" / ("train", "validation", "test")[number % 3] / f"{number}.png")
+    for name, hashed in (("flat", True), ("divided", False)):
+        assert len(load(tmp_path / name, "all")) == 12
+        data = DataConfig(source="folder", path=str(tmp_path / name))
+        assert is_hashed(Config(data=data), "test") == hashed
+        assert not is_hashed(Config(data=data), "all")
+    assert not is_hashed(Config(data=DataConfig(source="faces")), "test")
 
 
 def test_a_single_picture_serves_every_split(tmp_path, caplog):

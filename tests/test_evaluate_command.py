@@ -190,7 +190,12 @@ def test_ctrl_c_while_writing_leaves_no_half_results(folder, tmp_path, monkeypat
         (["--seed", "-1"], "seed", "≥0"),
         (["--figure_pictures", "0"], "figure_pictures", ">0"),
         (["--consistency", "learned"], "consistency", "one of none, exact. Received: learned"),
-        (["--data.split", "val"], "data.split", "one of train, validation, test. Received: val"),
+        (["--data.split", "val"], "data.split", "one of train, validation, test, all. Received: val"),
+        (
+            ["--data.source", "faces", "--data.split", "all"],
+            "data.split",
+            "source faces. Received: all",
+        ),
         (["--data.source", "web"], "data.source", "faces, celeb_a, folder"),
         (["--data.limit", "0"], "data.limit", ">0"),
         (["--data.source", "faces", "--data.path", "x"], "data.path", "take no path"),
@@ -198,7 +203,7 @@ def test_ctrl_c_while_writing_leaves_no_half_results(folder, tmp_path, monkeypat
         (["--num_sample", "3"], "num_sample", "did you mean num_samples?"),
         (["--run", "no/such"], "run", "config.yaml. Received: no/such"),
         (["--run", "{folder}/first"], "run", "--run NAME=DIR. Received: first for both"),
-        (["--run", "a={folder}/pictures"], "run", "Received: a={folder}/pictures"),
+        (["--run", "a={folder}/pictures"], "run", "Received: {folder}/pictures"),
     ],
 )
 def test_bad_settings_end_with_one_line_and_status_2(given, setting, said, folder, tmp_path, capsys):
@@ -253,7 +258,7 @@ def test_a_square_lr_size_is_the_same_as_a_list_of_it(folder, tmp_path, write_ru
 def test_exact_consistency_of_a_bicubic_run_is_refused(folder, tmp_path, write_run, capsys):
     run = write_run(tmp_path / "run", folder / "pictures", downscale="bicubic")
     assert status_of(["--run", run, "--output", tmp_path / "results"]) == 2
-    assert "consistency: none for models trained with data.downscale bicubic" in capsys.readouterr().err
+    assert "consistency: none for a model trained with data.downscale bicubic" in capsys.readouterr().err
 
 
 def test_pictures_that_have_gone_are_asked_for(tmp_path, write_run, capsys):

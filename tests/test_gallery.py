@@ -228,6 +228,8 @@ def test_only_own_folders_may_be_replaced(tmp_path):
     with pytest.raises(ConfigError, match=r"output: .*face is there already; give --overwrite"):
         check_free(tmp_path, ["new", "face"], overwrite=False)
     check_free(tmp_path, ["new", "face"], overwrite=True)
+    with pytest.raises(ConfigError, match=r"would replace .*face, which the input .*mean\.png lies"):
+        check_free(tmp_path, ["face"], overwrite=True, inputs=[tmp_path / "face" / "mean.png"])
     (tmp_path / "face/thesis.txt").touch()
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "face")

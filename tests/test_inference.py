@@ -199,6 +199,8 @@ def test_lr_must_be_uint8_rgb(hallucinator, bad, received):
         ({"seed": 2**31}, "seed must be"),
         ({"temperature": -0.1}, "temperature must be >= 0. Received: temperature=-0.1"),
         ({"temperature": float("nan")}, "temperature must be"),
+        ({"temperature": float("inf")}, "z must be finite"),
+        ({"temperature": 1e39}, "z must be finite"),
         ({"consistency": "learned"}, "consistency must be .* Received: 'learned'"),
     ],
 )

@@ -1,6 +1,11 @@
 """GradSR: one-to-many face super-resolution that downscales back to its input."""
 
 __version__ = "0.1.0"
+__all__ = ["Hallucinator", "__version__"]
+
+
+def __dir__():
+    return __all__
 
 
 def __getattr__(name):

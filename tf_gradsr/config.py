@@ -36,6 +36,15 @@ class ConfigError(ValueError):
     """A setting that cannot work. The message names the setting, what is allowed and what came."""
 
 
+# Letters of another library's message that fit into a line of ours.
+REASON_LENGTH = 160
+
+
+def reason_of(error: Exception) -> str:
+    """What another library says went wrong, in one line that is not too long."""
+    return " ".join(str(error).split())[:REASON_LENGTH] or type(error).__name__
+
+
 @dataclass
 class DataConfig:
     """Where the pictures come from and how they are brought to size."""

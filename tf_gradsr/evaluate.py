@@ -13,11 +13,10 @@ from typing import Literal, Optional
 
 from jsonargparse.typing import PositiveInt, restricted_number_type
 
-from tf_gradsr.config import ConfigError, Seed
+from tf_gradsr.config import ConfigError, Seed, check_consistency
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser
 from tf_gradsr.evaluation.settings import (
     Evaluation,
-    check_consistency,
     check_output,
     pictures_config,
     read_runs,
@@ -55,9 +54,10 @@ def build_parser() -> Parser:
     )
     add(
         "--data.split",
-        type=Literal["train", "validation", "test"],
+        type=Literal["train", "validation", "test", "all"],
         default="test",
-        help="Which split to measure on.",
+        help="Which split to measure on; all: every picture below a folder. A folder that is not divided "
+        "into train, validation and test is divided by names, and test is about 5 % of it.",
     )
     add(
         "--data.limit",
@@ -112,12 +112,19 @@ def _evaluation(arguments) -> Evaluation:
     data = arguments.data
     limit = int(data.limit) if data.limit else None
     config = pictures_config(runs[0].config, data.source, data.path, limit)
+    consistency = tuple(dict.fromkeys(arguments.consistency))
+    for kind in consistency:
+        check_consistency(kind, config)
+    if data.split == "all" and config.data.source != "folder":
+        raise ConfigError(
+            f"data.split: train, validation or test with data.source {config.data.source}. Received: all"
+        )
     return Evaluation(
         runs=runs,
         config=config,
         split=data.split,
         num_samples=int(arguments.num_samples),
-        consistency=check_consistency(arguments.consistency, config),
+        consistency=consistency,
         batch_size=int(arguments.batch_size),
         seed=int(arguments.seed),
         figure_pictures=int(arguments.figure_pictures),

@@ -25,18 +25,23 @@ Exit status: 0 all done, 1 some files failed, 2 bad setting, 130 interrupted.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Literal, Optional
 
-from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveInt
+from jsonargparse.typing import NonNegativeInt, PositiveInt, restricted_number_type
 
-from tf_gradsr.config import ConfigError, Seed, check_consistency, check_finite
+from tf_gradsr.config import ConfigError, Seed, check_consistency, reason_of
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, load_config
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import check_free, prepare_output
 from tf_gradsr.run_folder import RunFolder
 
+# Far above, z overflows.
+Temperature = restricted_number_type(
+    "Temperature", float, [(">=", 0), ("<=", 100)], docstring="float restricted to be ≥0 and ≤100"
+)
 HONESTY = "Invented by a neural network: no evidence of anybody's identity."
 
 
@@ -61,7 +66,7 @@ def build_parser() -> Parser:
     add("--seed", type=Seed, default=0, help="Seed of the samples; sample i of every input has the same z.")
     add(
         "--temperature",
-        type=NonNegativeFloat,
+        type=Temperature,
         default=1.0,
         help="Factor of z. Below 1 the samples come nearer to the reconstruction, above they get wilder.",
     )
@@ -109,7 +114,7 @@ def main(argv=None) -> int:
         _check(settings)
         files = find_inputs(settings.input)
         names = folder_names(files)
-        check_free(settings.output, names, settings.overwrite)
+        check_free(settings.output, names, settings.overwrite, files)
         prepare_output(settings.output)
         return _run(settings, files, names)
     except ConfigError as error:
@@ -127,7 +132,6 @@ def _check(settings):
     if not settings.output:
         raise ConfigError("output: the folder of the results, for example --output out. Received: nothing")
     settings.output = Path(settings.output).expanduser()
-    check_finite("temperature", settings.temperature)
     if settings.lr_size and not settings.downscale:
         raise ConfigError(
             "lr_size: goes with --downscale; without it the input is LR, whatever its size. "
@@ -151,7 +155,7 @@ def _run(settings, files, names):
 
     hallucinator = Hallucinator.load(settings.run)
     if not hallucinator.stochastic and settings.num_samples:
-        print("This model gives one answer a picture: no samples.", file=sys.stderr)
+        print("This model gives one answer a picture: no samples, no walk.", file=sys.stderr)
     failed = []
     with tqdm(total=len(files), unit="file", dynamic_ncols=True, file=sys.stderr) as bar:
         results = ResultFolders(hallucinator, settings, progress=bar.set_postfix_str)
@@ -161,8 +165,7 @@ def _run(settings, files, names):
                 report = results.make(file, name)
                 tqdm.write(f"{file}: {report}; {settings.output / name / 'sheet.png'}", file=sys.stdout)
             except FAILURES as error:
-                reason = " ".join(str(error).split())[:200] or type(error).__name__
-                tqdm.write(f"{file}: {reason}", file=sys.stderr)
+                tqdm.write(f"{file}: {reason_of(error)}", file=sys.stderr)
                 failed.append(file)
             bar.update()
     if failed:
@@ -176,4 +179,6 @@ def _run(settings, files, names):
 
 
 if __name__ == "__main__":
+    # Asked to end, it leaves as it does at Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import tf_gradsr
 from tf_gradsr import ops
-from tf_gradsr.config import Config, ConfigError, check_consistency
+from tf_gradsr.config import Config, ConfigError, check_consistency, reason_of
 from tf_gradsr.config_parser import load_config
 from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
@@ -103,9 +103,9 @@ class Hallucinator:
             generator.load_weights(folder.weights)
         # The file's reader raises whatever it trips over.
         except Exception as error:
-            reason = " ".join(str(error).split())[:160]
             raise ConfigError(
-                f"run: weights that fit the run's config.yaml. Received: {folder.weights} ({reason})"
+                f"run: weights that fit the run's config.yaml. Received: {folder.weights} "
+                f"({reason_of(error)})"
             ) from error
         digest = hashlib.sha256(Path(folder.weights).read_bytes()).hexdigest()
         return cls(generator, config, f"sha256:{digest[:16]}", pixels_at_once)
@@ -151,7 +151,8 @@ class Hallucinator:
             )
         if not temperature >= 0:
             raise ValueError(f"temperature must be >= 0. Received: temperature={temperature}.")
-        z = temperature * self.noise(num_samples, seed)
+        with np.errstate(over="ignore"):  # `generate` refuses it
+            z = temperature * self.noise(num_samples, seed)
         images, gradients = self.generate(
             np.repeat(lr, num_samples, axis=0), np.tile(z, [len(lr), 1]), consistency
         )
@@ -196,6 +197,8 @@ class Hallucinator:
         lr, z = _checked_lr(lr), np.asarray(z, np.float32)
         if z.shape != (len(lr), self.z_size):
             raise ValueError(f"z must be [{len(lr)}, {self.z_size}]. Received: z of shape {z.shape}.")
+        if not np.isfinite(z).all():
+            raise ValueError("z must be finite. Received: NaN or infinity; is the temperature too high?")
         if consistency not in CONSISTENCY:
             raise ValueError(f"consistency must be one of {CONSISTENCY}. Received: {consistency!r}.")
         check_consistency(consistency, self.config)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.config import Config, ConfigError, reason_of
 from tf_gradsr.data.source import Source, source_of_files, source_of_prepared, source_of_tfds, stamp
 
 ARCHIVE = "img_align_celeba.zip"
@@ -69,7 +69,7 @@ def downloaded_builder():
         raise
     # What a login or quota page in place of an archive leads to is not one exception but many.
     except Exception as error:
-        cause = " ".join(str(error).split())[:200]
+        cause = reason_of(error)
         raise ConfigError(
             "data.path: left out, so CelebA had to be downloaded, and the CelebA download failed (its host, "
             f"Google Drive, often answers 'quota exceeded'). Received: {type(error).__name__}: {cause}. Get "

@@ -28,7 +28,7 @@ def open_folder(config: Config, split: str) -> Source:
 
     Args:
         config: reads `data.path`.
-        split: "train", "validation" or "test".
+        split: "train", "validation", "test", or "all".
 
     Returns:
         `Source`, sorted by name.
@@ -39,16 +39,22 @@ def open_folder(config: Config, split: str) -> Source:
     root = Path(config.data.path or "").expanduser()
     if not config.data.path or not root.is_dir():
         raise ConfigError(f"data.path: an existing folder of pictures. Received: {config.data.path}")
-    folders = split_folders(root)
+    folders = split_folders(root) if split != "all" else {}
     base = folder_of_split(folders, split) if folders else root
     files = pictures_below(base)
     if not files:
         raise ConfigError(
             f"data.path: a folder with pictures ({', '.join(ENDINGS)}). Received: {base}, without any"
         )
-    if not folders:
+    if not folders and split != "all":
         files = hashed_split(files, root, split)
     return source_of_files(files, root, ["folder", str(root.resolve())])
+
+
+def is_hashed(config: Config, split: str) -> bool:
+    """Whether a hash of the names, and not a folder, decides which pictures a split holds."""
+    is_folder = config.data.source == "folder" and split != "all"
+    return is_folder and not split_folders(Path(config.data.path).expanduser())
 
 
 def split_folders(root):

@@ -40,7 +40,7 @@ def load_pictures(config: Config, split: str, progress: bool = True) -> PictureS
 
     Args:
         config: reads `data` and the HR shape.
-        split: "train", "validation" or "test".
+        split: "train", "validation", "test", or "all" of a folder.
         progress: show a progress bar while pictures are decoded.
 
     Returns:
@@ -68,7 +68,7 @@ def stream_pictures(config: Config, split: str) -> "DecodedPictures":
 
     Args:
         config: reads `data`, but not `data.cache`, and the HR shape.
-        split: "train", "validation" or "test".
+        split: "train", "validation", "test", or "all" of a folder.
 
     Returns:
         `DecodedPictures`, to be iterated once; the same pictures in the same order as `load_pictures`.
@@ -82,8 +82,9 @@ def stream_pictures(config: Config, split: str) -> "DecodedPictures":
 
 def open_split(config, split):
     """Returns the split's `Source` and the names of the pictures within `data.limit`."""
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {SPLITS}. Received: split={split!r}.")
+    allowed = (*SPLITS, "all") if config.data.source == "folder" else SPLITS
+    if split not in allowed:
+        raise ValueError(f"split must be one of {allowed}. Received: split={split!r}.")
     source = SOURCES[config.data.source](config, split)
     return source, source.names[: config.data.limit]
 

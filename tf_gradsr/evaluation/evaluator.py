@@ -14,7 +14,7 @@ from tqdm import tqdm
 import tf_gradsr
 from tf_gradsr import metrics
 from tf_gradsr.config import ConfigError
-from tf_gradsr.data import stream_batches, stream_pictures
+from tf_gradsr.data import is_hashed, stream_batches, stream_pictures
 from tf_gradsr.evaluation.bootstrap import BootstrapMean, Figure, poisson_weights
 from tf_gradsr.evaluation.columns import MEASURED, NO_WEIGHTS, Z_RANDOM, Z_ZERO
 from tf_gradsr.evaluation.contestants import load_contestants, pictures_per_second
@@ -77,6 +77,11 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
         ConfigError: weights or pictures cannot be read.
     """
     lpips, absent, notes = load_lpips(evaluation.config.hr_shape)
+    if is_hashed(evaluation.config, evaluation.split):
+        notes.append(
+            f"The folder is not divided into splits: {evaluation.split} is the share that a hash of the "
+            "names chooses; --data.split all measures every picture."
+        )
     measures = Measures(evaluation.config.model.scale, evaluation.config.data.downscale, lpips)
     trackers = [Tracker(c, measures) for c in load_contestants(evaluation)]
     pictures = stream_pictures(evaluation.config, evaluation.split)

@@ -34,7 +34,7 @@ class Evaluation:
     config: Config
     """The first run's, with the pictures to measure on in `data`."""
     split: str = "test"
-    """"train", "validation" or "test"."""
+    """"train", "validation", "test", or "all" of a folder."""
     num_samples: int = 10
     """N >= 2: samples of each picture by a stochastic model."""
     consistency: Tuple[str, ...] = ("exact",)
@@ -78,13 +78,7 @@ def read_run(text: str) -> Run:
     name, equals, path = text.partition("=")
     if not equals or Path(text).expanduser().exists():
         name, path = "", text
-    folder = RunFolder(path)
-    if not path or not folder.config.is_file():
-        raise ConfigError(f"run: the folder of a training run, with {folder.config.name}. Received: {text}")
-    if not folder.weights.is_file():
-        raise ConfigError(
-            f"run: a run with {folder.weights.name}, written by training. Received: {folder.path}, without it"
-        )
+    folder = RunFolder.trained(path)
     return Run(name or folder.path.resolve().name, folder.path, load_config(folder.config))
 
 
@@ -122,20 +116,6 @@ def pictures_config(config: Config, source=None, path=None, limit=None) -> Confi
             f"Received: {data.path}"
         )
     return config
-
-
-def check_consistency(consistency, config: Config) -> Tuple[str, ...]:
-    """The kinds of consistency in order, each once.
-
-    Raises:
-        ConfigError: exact, for models trained on bicubic LR pictures.
-    """
-    if "exact" in consistency and config.data.downscale != "area":
-        raise ConfigError(
-            f"consistency: none for models trained with data.downscale {config.data.downscale}, "
-            "the exact projection is that of area. Received: exact"
-        )
-    return tuple(dict.fromkeys(consistency))
 
 
 def check_output(output: Optional[str], overwrite: bool) -> Path:

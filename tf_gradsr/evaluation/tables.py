@@ -43,12 +43,13 @@ def heading(column) -> str:
 
 def footnotes(results, evaluation: Evaluation) -> list:
     """The sentences below every table."""
+    pictures = "picture" if results.pictures == 1 else "pictures"
     left_out = f", {len(results.skipped)} unreadable left out" if results.skipped else ""
     data = evaluation.config.data
     source = data.source if data.path is None else f"{data.source} {data.path}"
     batch = min(evaluation.batch_size, results.pictures)
     return [
-        f"{results.pictures} pictures{left_out}: {source}, {evaluation.split}. "
+        f"{results.pictures} {pictures}{left_out}: {source}, {evaluation.split}. "
         + SAMPLED.format(num_samples=evaluation.num_samples, seed=evaluation.seed),
         INTERVALS,
         "Grey levels of 0-255; image gradients are unhalved central differences (eq. 3 to 5).",

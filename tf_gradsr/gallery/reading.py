@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tf_gradsr import ops
+from tf_gradsr.config import reason_of
 from tf_gradsr.decoding import fit_picture, upright
 
 
@@ -52,7 +53,7 @@ def read_picture(path) -> Picture:
         raise UnreadablePicture("not a picture, or of an unknown kind") from None
     # A broken file raises whatever its decoder trips over.
     except Exception as error:
-        raise UnreadablePicture(" ".join(str(error).split())[:160] or type(error).__name__) from error
+        raise UnreadablePicture(reason_of(error)) from error
     # A profile of CMYK or grey does not fit the RGB that is made of it.
     profile = profile if profile and profile[16:20] == b"RGB " else None
     notes = (f"the first of {frames} pictures is used",) if frames > 1 else ()

@@ -21,8 +21,13 @@ FRAME_MILLISECONDS = 60
 _UNFINISHED = re.compile(r"\.(?:partial|replaced)-(\d+)")
 
 
-def check_free(output, names, overwrite: bool) -> None:
+def check_free(output, names, overwrite: bool, inputs=()) -> None:
     """Checks that no folder of results would be overwritten unasked, nor anything but results ever.
+
+    Args:
+        output: folder of all results. names: of the folders in it.
+        overwrite: whether folders of results may be replaced.
+        inputs: paths that are read, which must not be in a folder that is replaced.
 
     Raises:
         ConfigError: names the first such folder.
@@ -39,6 +44,12 @@ def check_free(output, names, overwrite: bool) -> None:
         if strange:
             raise ConfigError(
                 f"overwrite: replaces only folders that this command wrote; {strange} is not from it. "
+                f"Choose another --output. Received: {output}"
+            )
+        read = next((path for path in inputs if folder.resolve() in Path(path).resolve().parents), None)
+        if read:
+            raise ConfigError(
+                f"overwrite: would replace {folder}, which the input {read} lies in. "
                 f"Choose another --output. Received: {output}"
             )
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from tf_gradsr.config import ConfigError
+from tf_gradsr.config import ConfigError, reason_of
 
 LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3")  # silent in the paper
 NETWORKS = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}
@@ -36,12 +36,11 @@ class VGGFeatures(keras.Model):
             if weights != "imagenet":
                 vgg.load_weights(weights, skip_mismatch=False)
         except Exception as error:  # Keras raises bare Exception for a failed download
-            reason = " ".join(str(error).split())[:160]
             title = network.upper().replace("VGG", "VGG-")
             raise ConfigError(
                 "loss.vgg_weights: imagenet (needs the network once) or the path of a Keras "
                 f"{title} .h5 file; or set loss.perceptual to none and loss.pixel above 0. "
-                f"Received: {weights} ({reason})"
+                f"Received: {weights} ({reason_of(error)})"
             ) from error
         if not activated:
             vgg.get_layer(layers[-1]).activation = keras.activations.linear

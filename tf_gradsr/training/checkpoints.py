@@ -9,6 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 import tf_gradsr
+from tf_gradsr.config import reason_of
 from tf_gradsr.files import replaced_when_complete
 
 log = logging.getLogger(__name__)
@@ -66,9 +67,8 @@ class Checkpoints:
             state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             self.tracked.read(str(folder / "state")).assert_consumed()
         except (OSError, ValueError, IndexError, AssertionError, tf.errors.OpError) as error:
-            reason = " ".join(str(error).split())[:200]
             raise CheckpointError(
-                f"Checkpoint {folder} cannot be read ({reason}). "
+                f"Checkpoint {folder} cannot be read ({reason_of(error)}). "
                 "Delete that folder to go on from an older one."
             ) from error
         if (state["step"], self.model.step) != (step, step):

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_gradsr import metrics, ops
-from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.config import Config, ConfigError, reason_of
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
 from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
@@ -189,10 +189,9 @@ def load_initial_weights(model, path):
             network.load_weights(Path(path).expanduser())
     # The file's reader raises whatever it trips over.
     except Exception as error:
-        reason = " ".join(str(error).split())[:160]
         raise ConfigError(
             f"train.initial_weights: a generator.weights.h5 of a run with the same model settings. "
-            f"Received: {path} ({reason})"
+            f"Received: {path} ({reason_of(error)})"
         ) from error
 
 
