@@ -8,6 +8,7 @@ is always measured beside the models. The same command gives the same figures, b
 import os
 import shlex
 import shutil
+import signal
 import sys
 from typing import Literal, Optional
 
@@ -162,4 +163,6 @@ def _run(evaluation, output, command):
 
 
 if __name__ == "__main__":
+    # Asked to end, it leaves as it does at Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -100,6 +100,8 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
             first_lr = lr if first_lr is None else first_lr
             count += len(hr)
             bar.update(len(hr))
+        # Unreadable pictures are done with, too.
+        bar.update(bar.total - bar.n)
         bar.set_description("Timing")
         rows = [row for tracker in trackers for row in tracker.rows(first_lr)]
     return Results(rows, count, pictures.skipped, absent, notes, environment(), sheet.columns)

@@ -49,7 +49,7 @@ class FiniteCheck(StepCallback):
             where = f"the last good checkpoint is step {kept[-1]}" if kept else "no checkpoint had been saved"
             raise TrainingDiverged(
                 f"Step {step}: {', '.join(bad)} is not finite; {where}. "
-                "Lower optimizer.g_learning_rate and d_learning_rate, or raise loss.r1."
+                "Lower optimizer.g_learning_rate and d_learning_rate, or raise loss.r1 (gradsr)."
             )
 
 
