@@ -103,8 +103,8 @@ def test_distances_inside_a_compiled_function_of_unknown_size(layers):
         measured(large, large[:, :40])
 
 
-def test_distances_under_a_distribution_strategy(files, reference):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+def test_distances_under_a_distribution_strategy(files, reference, two_devices):
+    strategy = two_devices
     with strategy.scope():
         layer = metrics.LPIPS.load("alex", files["alex"])
     images, truth = seeded_pictures(31, 31)
