@@ -67,6 +67,11 @@ def status_of(arguments):
         (["--data.lr_size", "2", "--model.scale", "4"], "data.lr_size", "at least 11 pixels"),
         (["--loss.perceptual", "none"], "loss.pixel", "above 0"),
         (["--model.consistency", "exact", "--data.downscale", "bicubic"], "data.downscale", "area"),
+        (["--train.grow", "[[8, 10]]"], "train.grow", "rising and of [2, 4]. Received: [[8, 10]]"),
+        (["--train.grow", "[[4, 10], [2, 10]]"], "train.grow", "rising"),
+        (["--train.grow", "[[2]]"], "train.grow", "a list of [scale, steps]"),
+        (["--train.grow", "[[2, 0]]"], "train.grow", ">0"),
+        (["--train.initial_weights", "no.h5"], "train.initial_weights", "an existing path. Received: no.h5"),
         (["--config", "no_such_file.yaml"], "config", "no_such_file.yaml"),
     ],
 )

@@ -1,5 +1,6 @@
 """Training runs: the run folder, resuming, stopping, replicas. Tiny networks on the embedded faces."""
 
+import itertools
 import json
 import os
 import signal
@@ -311,6 +312,50 @@ def test_a_diverging_run_stops_and_keeps_its_last_good_checkpoint(tmp_path):
     step = Checkpoints(folder.checkpoints, model, 0).restore_latest()
     assert 0 < step < 6
     assert all(np.isfinite(weight).all() for weight in model.generator.get_weights())
+
+
+def test_a_run_starts_from_the_weights_that_it_is_given_but_resumes_from_its_own(finished_run, tmp_path):
+    folder, _ = finished_run
+    config = tiny_config(steps=2, checkpoint_interval=1, keep_checkpoints=9)
+    config.train.initial_weights = str(folder.weights)
+    config.optimizer.g_learning_rate = config.optimizer.d_learning_rate = 1e-9
+    train(config, tmp_path / "run", progress=False)
+    given, own = GradSR(config).generator, GradSR(config).generator
+    given.load_weights(folder.weights)
+    own.load_weights(tmp_path / "run" / "generator.weights.h5")
+    for a, b in zip(given.get_weights(), own.get_weights()):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+    config.train.initial_weights, config.train.steps = "gone.h5", 3
+    train(config, tmp_path / "run", progress=False)
+    assert (tmp_path / "run" / "checkpoints" / "step_00000003").is_dir()
+
+    config.train.initial_weights, config.model.blocks = str(folder.weights), 2
+    with pytest.raises(
+        ConfigError, match=r"train\.initial_weights: .*same model settings.*generator\.weights"
+    ):
+        train(config, tmp_path / "other", progress=False)
+
+
+def test_discriminators_grow_through_the_scales(tmp_path):
+    """Reconstruction, two steps at scale 2, then full size, 4; resumed in between."""
+    config = tiny_config(steps=2, reconstruction_steps=1, checkpoint_interval=1, keep_checkpoints=9)
+    config.train.grow = [[2, 2]]
+    path = tmp_path / "run"
+    train(config, path, progress=False)
+    config.train.steps = 4
+    train(config, path, progress=False)
+    blocks = []
+    for step in (1, 2, 3, 4):
+        model = build_model(config)
+        Checkpoints(path / "checkpoints", model, 0).tracked.read(
+            str(path / "checkpoints" / f"step_{step:08d}" / "state")
+        )
+        down = model.image_discriminator.down_blocks
+        blocks.append([np.concatenate([w.ravel() for w in block.get_weights()]) for block in down])
+    coarse, fine = ([np.abs(a - b).max() > 0 for a, b in itertools.pairwise(x)] for x in zip(*blocks))
+    assert coarse == [True, True, True]
+    assert fine == [False, False, True]
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

@@ -321,6 +321,11 @@ def _check_growth(config):
     """Checks that the networks grow through smaller scales, upwards."""
     if config.train.grow is None:
         return
+    if config.model.name != "gradsr":
+        raise ConfigError(
+            f"train.grow: null (the default) with model.name {config.model.name}, which has one scale. "
+            f"Received: {config.train.grow}"
+        )
     scales = [entry[0] for entry in config.train.grow if len(entry) == 2]
     smaller = [2**k for k in range(1, int(math.log2(config.model.scale)))]
     rising = sorted(set(scales)) == scales
