@@ -37,16 +37,16 @@ class FaceNetworks:
             ConfigError: OpenVINO or the networks are not installed, or cannot be read.
         """
         folder = networks_folder()
-        from openvino import Core
-
-        core = Core()
         try:
+            from openvino import Core
+
+            core = Core()
             mapping = core.read_model(folder / "MappingNetwork.xml")
             mapping.reshape([BLOCK, NOISE_SIZE])
             synthesis = core.read_model(folder / "SynthesisNetwork.xml")
             return cls(*(core.compile_model(network, "CPU", OPTIONS) for network in (mapping, synthesis)))
-        # OpenVINO raises RuntimeError for all that it cannot read or run.
-        except RuntimeError as error:
+        # An old or broken OpenVINO; RuntimeError is what it raises for all that it cannot read or run.
+        except (ImportError, RuntimeError) as error:
             raise ConfigError(
                 f"faces: networks that OpenVINO can run; install the packages again, {REMEDY}. "
                 f"Received: {folder} ({reason_of(error)})"

@@ -29,7 +29,7 @@ from jsonargparse.typing import ClosedUnitInterval, restricted_number_type
 from PIL import Image
 from tqdm import tqdm
 
-from tf_gradsr.config import ConfigError, Seed
+from tf_gradsr.config import ConfigError, Seed, reason_of
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser
 from tf_gradsr.data.face_networks import BLOCK, NOISE_SIZE, FaceNetworks
 from tf_gradsr.files import replaced_when_complete
@@ -85,6 +85,13 @@ def main(argv=None) -> int:
         return _run(settings)
     except ConfigError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return EXIT_BAD_SETTING
+    except OSError as error:
+        print(
+            f"{parser.prog}: error: output: a folder that can be written. "
+            f"Received: {settings.output} ({reason_of(error)})",
+            file=sys.stderr,
+        )
         return EXIT_BAD_SETTING
     except KeyboardInterrupt:
         print("Interrupted. The same command goes on.", file=sys.stderr)
