@@ -37,6 +37,8 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18"],
+        # Only to make more faces. random-face's own dependencies (jupyter, opencv-python, ...) are not used.
+        "faces": ["openvino>=2024.0", "random-face==2021.7.21.1"],
         # Only to convert the official LPIPS weights, once.
         "lpips": ["torch", "lpips==0.1.4"],
         "test": ["pytest>=8", "pytest-xdist", "ruff==0.17.6", "scikit-image"],

@@ -3,17 +3,27 @@
 `stream_pictures` and `stream_batches` keep no picture, for sets of any size.
 """
 
-from tf_gradsr.data.batches import evaluation_batches, evaluation_noise, stream_batches, training_batches
-from tf_gradsr.data.folder import is_hashed
-from tf_gradsr.data.pictures import PictureSet, load_pictures, stream_pictures
+from importlib import import_module
 
-__all__ = [
-    "PictureSet",
-    "evaluation_batches",
-    "evaluation_noise",
-    "is_hashed",
-    "load_pictures",
-    "stream_batches",
-    "stream_pictures",
-    "training_batches",
-]
+_ROOMS = {
+    "PictureSet": "pictures",
+    "evaluation_batches": "batches",
+    "evaluation_noise": "batches",
+    "is_hashed": "folder",
+    "load_pictures": "pictures",
+    "stream_batches": "batches",
+    "stream_pictures": "pictures",
+    "training_batches": "batches",
+}
+__all__ = list(_ROOMS)
+
+
+def __dir__():
+    return __all__
+
+
+def __getattr__(name):
+    # Late: `tf_gradsr.data.synthesize` needs no TensorFlow, whose import is slow.
+    if name in _ROOMS:
+        return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
