@@ -26,9 +26,9 @@ AddV2 All AsString Assert AssignVariableOp AvgPool BiasAdd BitwiseOr Cast Concat
 DecodeImage DecodeRaw DisableCopyOnRead EncodePng EnsureShape Equal ExpandDims ExtractJpegShape Fill
 Greater GreaterEqual Identity IdentityN IsFinite LeakyRelu LeftShift Less LessEqual LogicalAnd
 LogicalNot LogicalOr MatMul Max Maximum Mean MergeV2Checkpoints Min Minimum MirrorPad Mul NoOp OnesLike
-Pack Placeholder ParseTensor SerializeTensor Prod Range ReadVariableOp RealDiv ReduceJoin Relu Reshape
-ResizeBilinear ResizeNearestNeighbor RestoreV2 Round SaveV2 Select SelectV2 Shape ShardedFilename Size
-Split Sqrt Square Squeeze StatefulPartitionedCall StatelessIf StatelessRandomNormalV2
+Pack ParseTensor Placeholder Prod Range ReadVariableOp RealDiv ReduceJoin Relu Reshape ResizeBilinear
+ResizeNearestNeighbor RestoreV2 Round SaveV2 Select SelectV2 SerializeTensor Shape ShardedFilename Size
+Slice Split Sqrt Square Squeeze StatefulPartitionedCall StatelessIf StatelessRandomNormalV2
 StatelessRandomUniformFullIntV2 StatelessWhile StaticRegexFullMatch StridedSlice StringJoin StringLength
 Sub Substr Sum TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem
 TensorListStack Tile Transpose VarHandleOp VarIsInitializedOp Where While
