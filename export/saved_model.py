@@ -57,7 +57,8 @@ def build_parser() -> Parser:
         type=PositiveInt,
         default=512,
         help="A request with higher or wider LR pictures is refused, and so is one whose pictures times "
-        "samples have more LR pixels than one such square.",
+        "samples have more LR pixels than one such square. Lower it to save memory: one LR pixel takes about "
+        "scale^2 times 500 bytes at the default widths.",
     )
     add("--overwrite", action="store_true", help="Replace a SavedModel that is there already.")
     return parser

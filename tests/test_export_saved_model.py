@@ -75,18 +75,25 @@ def serve(exported):
     with graph.as_default():
         signatures = tf.compat.v1.saved_model.load(session, ["serve"], str(exported)).signature_def
 
-    def ask(signature, inputs):
+    calls = {}
+
+    def prepared(signature, inputs):
         known = signatures[signature]
-        names = list(known.outputs)
         options = config_pb2.CallableOptions(
             feed=[known.inputs[name].name for name in inputs],
-            fetch=[known.outputs[name].name for name in names],
+            fetch=[info.name for info in known.outputs.values()],
         )
         # `run` would check shapes in Python.
-        call = session._make_callable_from_options(options)
-        return dict(zip(names, call(*inputs.values())))
+        return session._make_callable_from_options(options)
+
+    def ask(signature, inputs):
+        if signature not in calls:
+            calls[signature] = prepared(signature, inputs), list(inputs)
+        call, names = calls[signature]
+        return dict(zip(signatures[signature].outputs, call(*(inputs[name] for name in names))))
 
     yield ask
+    calls.clear()
     session.close()
 
 
