@@ -14,13 +14,16 @@ from tf_gradsr.inference import Hallucinator
 from tf_gradsr.run_folder import RunFolder
 
 
-def export(run: RunFolder, folder: Path, consistency: str, limits: Limits) -> dict:
+def export(
+    run: RunFolder, folder: Path, consistency: str, limits: Limits, progress=lambda words: None
+) -> dict:
     """Writes the SavedModel of a run with its warm-up requests and model card; all of it or nothing.
 
     Args:
         run: a trained run.
         folder: the version's, as from `check_version_folder`; what is there is replaced.
         consistency: "exact" or "none". limits: what a request may ask for.
+        progress: called with a few words on what is being done.
 
     Returns:
         As `verify`.
@@ -29,15 +32,18 @@ def export(run: RunFolder, folder: Path, consistency: str, limits: Limits) -> di
         ConfigError: the run's weights cannot be used, or the folder above cannot be written.
         WrongExport: what was written does not agree with the Python model.
     """
+    progress("loading the weights")
     hallucinator = Hallucinator.load(run.path)
     signatures = ServingGraph(hallucinator, consistency, limits).signatures()
     prepare_output(folder.parent)
     with folder_when_complete(folder.parent, folder.name) as partial:
+        progress("writing the SavedModel")
         write_saved_model(partial, hallucinator.generator, signatures)
         requests = warmup_inputs(
             [*signatures, "serving_default"], hallucinator.config.lr_shape, hallucinator.z_size
         )
         write_warmup(partial / WARMUP_FILE, folder.parent.name, requests)
+        progress("loading it again, comparing its answers")
         differences = verify(partial, hallucinator, consistency)
         card = model_card(run, hallucinator, consistency, limits, signatures, differences)
         write_model_card(partial / CARD_FILE, card)

@@ -91,6 +91,10 @@ def _check_protos():
         )
 
 
+def _say(words):
+    print(f"{words} ...", file=sys.stderr)
+
+
 def _run(prog, run, folder, settings):
     # TensorFlow's start-up notes on missing GPUs would bury our own lines; read when it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -106,7 +110,7 @@ def _run(prog, run, folder, settings):
     tf.config.experimental.enable_tensor_float_32_execution(False)
     limits = Limits(int(settings.max_samples), int(settings.max_side))
     try:
-        differences = export(run, folder, settings.consistency, limits)
+        differences = export(run, folder, settings.consistency, limits, _say)
     except (WrongExport, OSError, tf.errors.OpError) as error:
         print(f"{prog}: error: {reason_of(error)}. Nothing was written to {folder}", file=sys.stderr)
         return 1

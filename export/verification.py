@@ -1,8 +1,7 @@
 """Loads a written SavedModel as servers and programs do, and compares its answers with the Python model's."""
 
-import contextlib
 import io
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +74,7 @@ def loaded_in_session(path):
         results = {name: info.name for name, info in known.outputs.items()}
         return session.run(results, {known.inputs[name].name: value for name, value in inputs.items()})
 
-    with contextlib.closing(session):
+    with closing(session):
         yield answer
 
 

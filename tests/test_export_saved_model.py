@@ -434,5 +434,5 @@ def test_interrupted_leaves_nothing(command, run_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "write_saved_model", interrupt)
     output = tmp_path / "faces" / "1"
     result = command("--run", run_dir, "--output", output)
-    assert result.status == 130 and "Nothing was written" in result.err
+    assert result.status == 130 and "Nothing was written" in result.err.splitlines()[-1]
     assert list(output.parent.iterdir()) == []
