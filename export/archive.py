@@ -32,10 +32,10 @@ def export(
         ConfigError: the run's weights cannot be used, or the folder above cannot be written.
         WrongExport: what was written does not agree with the Python model.
     """
+    prepare_output(folder.parent)
     progress("loading the weights")
     hallucinator = Hallucinator.load(run.path)
     signatures = ServingGraph(hallucinator, consistency, limits).signatures()
-    prepare_output(folder.parent)
     with folder_when_complete(folder.parent, folder.name) as partial:
         progress("writing the SavedModel")
         write_saved_model(partial, hallucinator.generator, signatures)
