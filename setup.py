@@ -9,6 +9,7 @@ HERE = Path(__file__).parent
 VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "tf_gradsr/__init__.py").read_text(encoding="utf-8")
 ).group(1)
+SERVING = ["tensorflow-serving-api>=2.18"]
 
 setup(
     name="tf-gradsr",
@@ -41,6 +42,8 @@ setup(
         "faces": ["openvino>=2024.0", "random-face==2021.7.21.1"],
         # Only to convert the official LPIPS weights, once.
         "lpips": ["torch", "lpips==0.1.4"],
-        "test": ["pytest>=8", "pytest-xdist", "ruff==0.17.6", "scikit-image"],
+        # Only to export for TF-Serving: its official protos, in step with TensorFlow's version.
+        "serving": SERVING,
+        "test": ["pytest>=8", "pytest-xdist", "ruff==0.17.6", "scikit-image", *SERVING],
     },
 )

@@ -20,16 +20,28 @@ LAYERS = [
     ["config_parser", "files"],
     ["config", "decoding"],
 ]
+# Rooms of the folder `export`, which may import from any row of the package too.
+EXPORT_LAYERS = [
+    ["saved_model"],
+    ["archive"],
+    ["verification", "model_card"],
+    ["warmup", "serving_graph"],
+    ["encoded_pictures"],
+    ["input_checks", "version_folder"],
+]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def rooms_imported(path):
-    """Modules and packages of tf_gradsr that a file imports."""
+def rooms_imported(path, package="tf_gradsr"):
+    """Modules and packages of a package that a file imports."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "tf_gradsr":
+        if isinstance(node, ast.ImportFrom) and node.module == package:
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tf_gradsr."):
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{package}."):
             yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            names = (alias.name.split(".") for alias in node.names)
+            yield from (name[-1] for name in names if name[0] == package)
 
 
 def test_imports_run_down_the_layers():
@@ -43,6 +55,16 @@ def test_imports_run_down_the_layers():
         for imported in rooms_imported(path):
             if imported in row:
                 assert imported == room or row[imported] > row[room], f"{path} imports {imported}"
+        assert not list(rooms_imported(path, "export")), f"{path} imports export"
+
+
+def test_imports_of_export_run_down_its_layers():
+    row = {room: number for number, rooms in enumerate(EXPORT_LAYERS) for room in rooms}
+    files = sorted((ROOT / "export").glob("*.py"))
+    assert {path.stem for path in files} == {"__init__", *row}
+    for path in files:
+        for imported in rooms_imported(path, "export"):
+            assert row[imported] > row[path.stem], f"{path} imports {imported}"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

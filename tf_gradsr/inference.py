@@ -1,5 +1,6 @@
 """From small uint8 pictures to large ones with a trained generator: the `Hallucinator`."""
 
+import functools
 import hashlib
 from pathlib import Path
 from typing import NamedTuple
@@ -80,8 +81,8 @@ class Hallucinator:
         z = tf.TensorSpec([None, self.z_size], tf.float32)
         # One graph for every size: the same picture gives the same bytes, whatever came before it.
         self._forward = {
-            "none": tf.function(self._free, input_signature=[picture, z]),
-            "exact": tf.function(self._consistent, input_signature=[picture, z]),
+            kind: tf.function(functools.partial(self.forward, consistency=kind), input_signature=[picture, z])
+            for kind in CONSISTENCY
         }
 
     @classmethod
@@ -172,11 +173,7 @@ class Hallucinator:
             raise ValueError(f"num_samples must be >= 1. Received: num_samples={num_samples}.")
         if not 0 <= seed < 2**31:
             raise ValueError(f"seed must be in [0, 2^31). Received: seed={seed}.")
-        # The algorithm is named, because the automatic choice depends on the device.
-        draws = [
-            tf.random.stateless_normal([self.z_size], [seed, i], alg="philox") for i in range(num_samples)
-        ]
-        return np.stack(draws)
+        return np.stack([noise_vector([seed, i], self.z_size) for i in range(num_samples)])
 
     def generate(self, lr, z, consistency: str = "exact") -> tuple:
         """`G(LR, z)`, one picture for each pair; in batches, and in tiles, that fit `pixels_at_once`.
@@ -218,18 +215,29 @@ class Hallucinator:
                     whole[(batch, *window.target)] = part.numpy()[(slice(None), *window.inner)]
         return images, gradients
 
-    # ---------------------------------------------------------------- inside
+    def forward(self, lr, z, consistency: str):
+        """One forward pass in TensorFlow's operations alone: what `generate` runs, and what is exported.
 
-    def _free(self, lr, z):
-        images, gradients = self.generator((ops.to_float(lr), z))
-        return ops.to_uint8(images[-1]), gradients[-1], _is_finite(images[-1])
+        Args:
+            lr: uint8 `[B, h, w, 3]`, RGB.
+            z: float32 `[B, m]`.
+            consistency: see `reconstruct`; whether the model can be "exact" is not checked here.
 
-    def _consistent(self, lr, z):
+        Returns:
+            (uint8 `[B, H, W, 3]`, gradient float32 `[B, H, W, 3 or 1]`, bool scalar: all are numbers).
+        """
         lr = ops.to_float(lr)
         images, gradients = self.generator((lr, z))
-        image = ops.enforce_consistency(images[-1], lr, self.scale)
-        picture = ops.to_uint8(ops.clip_consistently(image, lr, self.scale))
-        return picture, gradients[-1], _is_finite(image)
+        image = images[-1]
+        if consistency == "exact":
+            image = ops.enforce_consistency(image, lr, self.scale)
+        # Clipped to uint8, a NaN would be black.
+        is_finite = tf.reduce_all(tf.math.is_finite(image))
+        if consistency == "exact":
+            image = ops.clip_consistently(image, lr, self.scale)
+        return ops.to_uint8(image), gradients[-1], is_finite
+
+    # ---------------------------------------------------------------- inside
 
     def _empty(self, lr):
         """Where the results go: pictures and gradients, not yet filled."""
@@ -280,13 +288,22 @@ def _spans(length, side, overlap):
     return spans
 
 
-def _is_finite(images):
-    """Whether all are numbers; clipped to uint8, a NaN would be black."""
-    return tf.reduce_all(tf.math.is_finite(images))
-
-
 def _area(outer):
     return np.prod([span.stop - span.start for span in outer])
+
+
+def noise_vector(seed, z_size: int):
+    """The noise vector of a seed, in TensorFlow's operations alone.
+
+    Args:
+        seed: int32 `[2]`: the samples' common seed, the sample's number.
+        z_size: m.
+
+    Returns:
+        float32 `[m]`, normal.
+    """
+    # The algorithm is named, because the automatic choice depends on the device.
+    return tf.random.stateless_normal([z_size], seed, alg="philox")
 
 
 def mean_and_stddev(images) -> tuple:
