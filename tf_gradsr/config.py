@@ -166,7 +166,7 @@ class TrainConfig:
     seed: Seed = 0
     """Seed of the initial weights, of the order and flips of the pictures, and of every z."""
     deterministic: bool = True
-    """Use only deterministic kernels, so that a run can be repeated and resumed bit for bit on the same machine."""
+    """Use only deterministic kernels, so that a run can be repeated and resumed on the same machine, up to a weight's seventh digit at worst."""
     log_interval: PositiveInt = 50
     """Steps between two lines of metrics.jsonl; each holds the means since the last one."""
     sample_interval: PositiveInt = 1000

@@ -65,7 +65,7 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict
     keras.utils.set_random_seed(config.train.seed)
     if config.train.deterministic:
         tf.config.experimental.enable_op_determinism()
-        # This pass orders sums anew in each process, and a weight's last digit with them.
+        # This pass orders sums anew in each process: most differences between runs came from it.
         tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     strategy = strategy or choose_strategy(config)
     # What fails fast comes first: reading the pictures can take long.
