@@ -100,8 +100,17 @@ def test_the_metrics_hold_every_term_at_its_step(finished_run):
         "hallucination/lr_psnr",
         "hallucination/sample_std",
         "pictures_per_second",
+        "cpu_seconds",
     }
     assert expected <= set(lines[-1] if "loss/g/total" in lines[-1] else lines[-2])
+
+
+def test_cpu_time_is_added_up_over_the_run(finished_run):
+    folder = finished_run[0]
+    lines = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
+    spent = [line["cpu_seconds"] for line in lines if "cpu_seconds" in line]
+    assert len(spent) == 3 and min(spent) > 0
+    assert folder.cpu_minutes() == pytest.approx(sum(spent) / 60)
 
 
 def test_tensorboard_has_scalars_and_the_picture_grid(finished_run):

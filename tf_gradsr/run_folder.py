@@ -127,6 +127,11 @@ class RunFolder:
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
 
+    def cpu_minutes(self) -> float:
+        """CPU time of all cores that the run's steps took, resumed or not, by metrics.jsonl."""
+        lines = self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.exists() else []
+        return sum(json.loads(line).get("cpu_seconds", 0.0) for line in lines) / 60
+
     def write_summary(self, summary: dict) -> None:
         """Writes summary.json."""
         with replaced_when_complete(self.summary) as partial:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tf_gradsr.config import Config, ConfigError, check_paths
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, add_config_arguments, config_from
+from tf_gradsr.run_folder import RunFolder
 
 # A trial of every part in about a minute: tiny networks, few pictures, both phases, nothing to download.
 SMOKE = {
@@ -121,7 +122,9 @@ def _run(config, run_dir):
             file=sys.stderr,
         )
         return 1
-    print(f"\nRun folder: {run_dir}\n{summary_table(summary)}")
+    minutes = RunFolder(run_dir).cpu_minutes()
+    print(f"\nRun folder: {run_dir} ({config.train.steps} steps, {minutes:.1f} CPU minutes)")
+    print(summary_table(summary))
     return 0
 
 

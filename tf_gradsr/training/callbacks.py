@@ -94,7 +94,8 @@ class MetricsLog(StepCallback):
         self._restart()
 
     def _restart(self):
-        self.sums, self.counts, self.steps, self.started = {}, {}, 0, time.monotonic()
+        self.sums, self.counts, self.steps = {}, {}, 0
+        self.started, self.cpu_started = time.monotonic(), time.process_time()
 
     def on_step(self, step, logs):
         self.steps += 1
@@ -113,6 +114,8 @@ class MetricsLog(StepCallback):
         seconds = time.monotonic() - self.started
         values = {name: self.sums[name] / self.counts[name] for name in self.sums}
         values["pictures_per_second"] = self.steps * self.batch_size / seconds
+        # Of all cores and all that this process does: what runs are compared by on a shared machine.
+        values["cpu_seconds"] = time.process_time() - self.cpu_started
         write_metrics(self.run_folder, self.writer, step, values)
         self._restart()
 
