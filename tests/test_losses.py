@@ -161,11 +161,11 @@ def float64_policy():
     keras.config.set_dtype_policy("float32")
 
 
-@pytest.mark.parametrize("conditional", [True, False])
-def test_r1_matches_finite_differences_of_the_score(rng, float64_policy, conditional):
-    discriminator = Discriminator(widths=[3, 4, 3], blocks=1, conditional=conditional)
+@pytest.mark.parametrize("condition_channels", [3, 0])
+def test_r1_matches_finite_differences_of_the_score(rng, float64_policy, condition_channels):
+    discriminator = Discriminator(widths=[3, 4, 3], blocks=1, condition_channels=condition_channels)
     discriminator.build()
-    shapes = [(4, 4, 3), (8, 8, 3)] + [(2, 2, 3)] * conditional
+    shapes = [(4, 4, 3), (8, 8, 3)] + [(2, 2, 3)] * bool(condition_channels)
     inputs = [rng.normal(size=(2, *shape)) for shape in shapes]
     sizes = [np.prod(shape) for shape in shapes]
 
@@ -185,7 +185,7 @@ def test_r1_matches_finite_differences_of_the_score(rng, float64_policy, conditi
 
 
 def test_derivative_of_r1_in_the_weights_matches_finite_differences(rng, float64_policy):
-    discriminator = Discriminator(widths=[3, 4], blocks=1, conditional=True)
+    discriminator = Discriminator(widths=[3, 4], blocks=1, condition_channels=3)
     discriminator.build()
     inputs = [tf.constant(rng.normal(size=shape)) for shape in [(2, 4, 4, 3), (2, 2, 2, 3)]]
     with tf.GradientTape() as tape:

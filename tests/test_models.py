@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from references import conv
+from skimage.transform import resize
 
 from tf_gradsr import losses, metrics, ops
 from tf_gradsr.config import Config, ConfigError, LossConfig, widths_for_scale
@@ -240,8 +241,8 @@ def test_networks_are_built_as_the_config_says(tiny_config):
     generator, (d_image, d_gradient) = build_generator(config), build_discriminators(config)
     assert (generator.widths, generator.blocks, generator.z_size) == ([8, 6, 6], 2, 5)
     assert (generator.gradient_channels, generator.consistency) == (1, "exact")
-    for d, channels, conditional in ((d_image, 3, True), (d_gradient, 1, False)):
-        assert (d.widths, d.blocks, d.channels, d.conditional) == ([7, 7, 7], 3, channels, conditional)
+    for d, channels, condition in ((d_image, 3, 3), (d_gradient, 1, 0)):
+        assert (d.widths, d.blocks, d.channels, d.condition_channels) == ([7, 7, 7], 3, channels, condition)
 
 
 def test_the_default_networks_are_the_papers():
@@ -265,7 +266,7 @@ def test_generator_weights_survive_a_file(rng, pictures, tmp_path):
     [
         Generator([8, 6, 4], blocks=2, z_size=3, gradient_channels=1, consistency="exact"),
         Generator([8, 6], blocks=1, z_size=3, z_injection="modulate"),
-        Discriminator([8, 6], blocks=2, channels=3, conditional=True),
+        Discriminator([8, 6], blocks=2, channels=3, condition_channels=3),
         Discriminator([8, 6, 4], blocks=1, channels=1),
     ],
     ids=["generator", "modulated", "d_image", "d_gradient"],
@@ -279,7 +280,7 @@ def test_networks_survive_a_keras_file(rng, network, tmp_path):
         inputs = (normal(rng, 1, 4, 4, 3), normal(rng, 1, 3))
     else:
         inputs = [normal(rng, 1, 4 * 2**k, 4 * 2**k, network.channels) for k in range(1, len(network.widths))]
-        inputs += [normal(rng, 1, 4, 4, 3)] * network.conditional
+        inputs += [normal(rng, 1, 4, 4, 3)] * bool(network.condition_channels)
     for a, b in zip(tf.nest.flatten(network(inputs)), tf.nest.flatten(copy(inputs))):
         np.testing.assert_array_equal(a, b)
 
@@ -288,10 +289,12 @@ def test_networks_survive_a_keras_file(rng, network, tmp_path):
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8, 16])
-@pytest.mark.parametrize("conditional", [True, False])
-def test_discriminator_puts_out_features_at_lr_size(rng, scale, conditional):
-    discriminator = make_discriminator(rng, scale, conditional=conditional)
-    sides = [(2 * 2**k, 3 * 2**k, 3) for k in range(1, scale.bit_length())] + [(2, 3, 3)] * conditional
+@pytest.mark.parametrize("condition_channels", [3, 0])
+def test_discriminator_puts_out_features_at_lr_size(rng, scale, condition_channels):
+    discriminator = make_discriminator(rng, scale, condition_channels=condition_channels)
+    sides = [(2 * 2**k, 3 * 2**k, 3) for k in range(1, scale.bit_length())] + [(2, 3, 3)] * bool(
+        condition_channels
+    )
     inputs = [tf.constant(normal(rng, 2, *side)) for side in sides]
     with tf.GradientTape() as tape:
         tape.watch(inputs)
@@ -302,7 +305,7 @@ def test_discriminator_puts_out_features_at_lr_size(rng, scale, conditional):
 
 
 def test_d_image_sees_the_consistency_residual(rng, pictures):
-    discriminator, image = make_discriminator(rng, conditional=True), pictures(1, 8, 8, 3)
+    discriminator, image = make_discriminator(rng, condition_channels=3), pictures(1, 8, 8, 3)
     zero, residual = np.zeros((1, 4, 4, 3), np.float32), np.abs(normal(rng, 1, 4, 4, 3))
     logits = discriminator([image, zero])
     np.testing.assert_array_equal(logits, discriminator([image, zero]))
@@ -438,14 +441,26 @@ def reference_step(model, batch, loss, rate, features):
     g, d_i, d_g = model.generator, model.image_discriminator, model.gradient_discriminator
     lr, z1, z2, levels = batch["lr"], batch["z"][:, 0], batch["z"][:, 1], model.levels
     images, gradients = real_pyramids(batch["hr"], g.scale, g.gradient_channels)
-    real_i = [tf.constant(x) for x in [*images[:levels], 0 * lr]]
+
+    def seen(pyramid, residual):
+        """What D_I sees of pictures and F."""
+        if not model.sees_details:
+            return [*pyramid, residual]
+        details = []
+        for picture in pyramid:
+            # Half-pixel bilinear upscaling, by scikit-image.
+            common = [resize(x, picture.shape[1:3], order=1, mode="edge") for x in lr.numpy()]
+            details.append((picture - tf.constant(np.stack(common), tf.float32)) * 4)
+        return [*details, tf.concat([residual, lr], axis=-1)]
+
+    real_i = seen([tf.constant(x) for x in images[:levels]], tf.zeros_like(lr))
     real_g = [tf.constant(x) for x in gradients[:levels]]
     weights = [loss.beta, 1.0] if loss.beta else [1.0]
     noises = [np.zeros_like(z1), z1][-len(weights) :]
 
     def condition(fake_images):
         residual = ops.consistency_residual(fake_images[levels - 1], lr, 2**levels, loss.epsilon)
-        return [*fake_images[:levels], residual]
+        return seen(fake_images[:levels], residual)
 
     def against(d, real, fake):
         """How D's two answers on a pair enter its loss, real and fake."""
@@ -497,17 +512,18 @@ OURS = {"beta": 0.0, "adversarial": "relativistic", "r2": 500.0}
 
 
 @pytest.mark.parametrize(
-    ("gradient_channels", "consistency", "loss", "levels", "in_graph"),
+    ("gradient_channels", "consistency", "loss", "levels", "in_graph", "seen"),
     [
-        (3, "learned", PAPER, 2, False),
-        (1, "exact", {**PAPER, "r1_interval": 3}, 2, True),
-        (3, "learned", OURS, 2, False),
-        (3, "exact", PAPER, 1, False),
-        (3, "learned", {**OURS, "r1_interval": 3}, 1, True),
+        (3, "learned", PAPER, 2, False, "pictures"),
+        (1, "exact", {**PAPER, "r1_interval": 3}, 2, True, "pictures"),
+        (3, "learned", OURS, 2, False, "details"),
+        (3, "exact", PAPER, 1, False, "pictures"),
+        (3, "learned", {**OURS, "r1_interval": 3}, 1, True, "pictures"),
+        (1, "learned", PAPER, 1, False, "details"),
     ],
 )
 def test_train_step_is_the_papers(
-    tiny_model, batches, gradient_channels, consistency, loss, levels, in_graph
+    tiny_model, batches, gradient_channels, consistency, loss, levels, in_graph, seen
 ):
     loss = {"gamma": 3.0, "alpha": 2.0, "pixel": 1.5, "coupling": 0.7, "r1": 1000.0, **loss}
     batch = batches((4, 3), scale=4)
@@ -519,6 +535,7 @@ def test_train_step_is_the_papers(
     def make():
         model = tiny_model(
             scale=4, gradient_channels=gradient_channels, consistency=consistency, loss=loss,
+            discriminator_input=seen,
             g_optimizer=keras.optimizers.SGD(0.02), d_optimizer=keras.optimizers.SGD(0.02),
         )  # fmt: skip
         model.perceptual, model.levels = features, levels

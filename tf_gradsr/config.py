@@ -95,6 +95,8 @@ class ModelConfig:
     """gradsr: residual blocks at LR size in each discriminator (paper 3.2: the generator's mirror)."""
     discriminator_widths: Optional[List[PositiveInt]] = None
     """gradsr: as model.widths, for both discriminators; left out, the generator's. srgan, esrgan: at HR size, then after each halving; left out, [64, 128, 256, 512]."""
+    discriminator_input: Literal["pictures", "details"] = "pictures"
+    """gradsr. pictures: D_I sees them as they are, the paper. details: it sees what they add to upscaled LR, amplified, and LR beside F."""
 
 
 @dataclass

@@ -14,24 +14,24 @@ class Discriminator(keras.Model):
         widths: list of int, channels at LR size, then after each doubling (the generator's order).
         blocks: int, residual blocks at LR size.
         channels: int, channels of the pictures it sees: 3 for D_I, those of the gradients for D_g.
-        conditional: bool. True: D_I, which takes F (paper eq. 12) concatenated before its last
-            convolutions; False: D_g, which takes pictures of gradients alone.
+        condition_channels: int. 3: D_I, which takes F (paper eq. 12) concatenated before its last
+            convolutions; 6: F and LR; 0: D_g, which takes pictures of gradients alone.
 
     Call: a list, coarse to fine, of float32 `[B, 2^k h, 2^k w, C]`, of every scale or, while the networks
-    grow, of the coarsest ones; for a conditional one followed by F, float32 `[B, h, w, 3]`, as the last
-    element. -> float32 `[B, h, w, widths[0]]`, the features of the last
-    convolution: logits, positive for real (no dense layer, paper 3.2).
+    grow, of the coarsest ones; followed, unless `condition_channels` is 0, by the condition, float32
+    `[B, h, w, condition_channels]`, as the last element. -> float32 `[B, h, w, widths[0]]`, the features of
+    the last convolution: logits, positive for real (no dense layer, paper 3.2).
 
     Raises:
         ValueError: more pictures than scales, or none.
     """
 
-    def __init__(self, widths=(64, 48, 32, 16), blocks=8, channels=3, conditional=False, **kwargs):
+    def __init__(self, widths=(64, 48, 32, 16), blocks=8, channels=3, condition_channels=0, **kwargs):
         super().__init__(**kwargs)
         self.widths = list(widths)
         self.blocks = blocks
         self.channels = channels
-        self.conditional = conditional
+        self.condition_channels = condition_channels
         self.down_blocks = [
             DownBlock(widths[k], widths[k - 1], name=f"down_{2**k}x") for k in range(1, len(widths))
         ]
@@ -50,12 +50,12 @@ class Discriminator(keras.Model):
         inner = (None, None, None, self.widths[0])
         for block in self.residual_blocks:
             block.build(inner)
-        self.conv_joint.build((None, None, None, self.widths[0] + (3 if self.conditional else 0)))
+        self.conv_joint.build((None, None, None, self.widths[0] + self.condition_channels))
         self.conv_out.build(inner)
         self.built = True
 
     def call(self, inputs):
-        pyramid = inputs[:-1] if self.conditional else inputs
+        pyramid = inputs[:-1] if self.condition_channels else inputs
         if not 1 <= len(pyramid) <= len(self.down_blocks):
             raise ValueError(
                 f"A discriminator of {len(self.down_blocks)} scales takes 1 to as many pictures. "
@@ -66,7 +66,7 @@ class Discriminator(keras.Model):
             features = block(image, features)
         for block in self.residual_blocks:
             features = block(features)
-        if self.conditional:
+        if self.condition_channels:
             features = tf.concat([features, inputs[-1]], axis=-1)
         return self.conv_out(leaky_relu(self.conv_joint(features)))
 
@@ -76,5 +76,5 @@ class Discriminator(keras.Model):
             "widths": self.widths,
             "blocks": self.blocks,
             "channels": self.channels,
-            "conditional": self.conditional,
+            "condition_channels": self.condition_channels,
         }

@@ -9,6 +9,9 @@ from tf_gradsr.models.generator import Generator
 from tf_gradsr.models.perceptual import VGGFeatures
 from tf_gradsr.models.super_resolver import SuperResolver
 
+# Brings details to about the variance of pictures.
+DETAIL_GAIN = 4.0
+
 
 def build_generator(config: Config) -> Generator:
     """The generator that a config describes, with fresh weights."""
@@ -33,7 +36,12 @@ def build_discriminators(config: Config) -> tuple:
         ),
         "blocks": config.model.discriminator_blocks,
     }
-    image_discriminator = Discriminator(**settings, channels=3, conditional=True, name="d_image")
+    image_discriminator = Discriminator(
+        **settings,
+        channels=3,
+        condition_channels=6 if config.model.discriminator_input == "details" else 3,
+        name="d_image",
+    )
     gradient_discriminator = Discriminator(
         **settings, channels=config.model.gradient_channels, name="d_gradient"
     )
@@ -58,6 +66,7 @@ class GradSR(SuperResolver):
         generator, discriminators = build_generator(config), build_discriminators(config)
         super().__init__(config, generator, build_generator(config), **kwargs)
         self.gradient_channels = config.model.gradient_channels
+        self.sees_details = config.model.discriminator_input == "details"
         self.image_discriminator, self.gradient_discriminator = discriminators
         self.levels = len(self.generator.up_blocks)
 
@@ -239,13 +248,22 @@ class GradSR(SuperResolver):
         return terms
 
     def _d_inputs(self, images, gradients, lr, is_real=False):
-        """What D_I and D_g see: the picture's pyramid and F (eq. 12), 0 for real; the gradients' pyramid."""
+        """What D_I and D_g see: the picture's pyramid and F (eq. 12), 0 for real; the gradients' pyramid.
+
+        With `discriminator_input: details` D_I sees the picture less upscaled LR, and LR beside F.
+        """
         if is_real:
             residual = tf.zeros_like(lr)
         else:
             residual = ops.consistency_residual(
                 images[-1], lr, 2 ** len(images), self.loss_config.epsilon, self.downscale_method
             )
+        if self.sees_details:
+            # What truth and fake have in common is taken out, and given once, as a condition.
+            images = [
+                DETAIL_GAIN * (image - ops.upscale_bilinear(lr, 2**k)) for k, image in enumerate(images, 1)
+            ]
+            residual = tf.concat([residual, lr], axis=-1)
         return [*images, residual], list(gradients)
 
     def real_pyramids(self, hr):
