@@ -172,8 +172,8 @@ def _run(prog, settings, files, names):
     if unsent:
         left, error = unsent
         print(
-            f"{prog}: error: {server.address}, model {settings.model}: {error}. "
-            f"{len(left)} of {len(files)} files have no result for that",
+            f"{prog}: error: {server.address}, model {settings.model}: {error}; "
+            f"{len(left)} of {len(files)} files have no result",
             file=sys.stderr,
         )
     return 1 if failed or unsent else 0

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import re
+import sys
 import threading
 from concurrent import futures
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ class ServedModel:
         self.session = tf.compat.v1.Session(graph=self.graph)
         with self.graph.as_default():
             loaded = tf.compat.v1.saved_model.load(self.session, ["serve"], str(path))
-        self.signatures = loaded.signature_def
+        self.signatures = dict(loaded.signature_def)
         self.session._extend_graph()
         self.lock, self.busy = threading.Lock(), 0
         self.reset()
@@ -118,16 +119,15 @@ class ServedModel:
 
 
 @contextmanager
-def serving(path, name="gradsr", threads=16):
-    """Serves a version's folder on free ports; gives (`ServedModel`, gRPC port, REST port)."""
+def serving(path, name="gradsr", ports=(0, 0)):
+    """Serves a version's folder; gives (`ServedModel`, gRPC port, REST port). Port 0: any that is free."""
     model = ServedModel(path, name)
-    pool = futures.ThreadPoolExecutor(threads)
+    pool = futures.ThreadPoolExecutor(16)
     rpc = grpc.server(pool, options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)])
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Service(model), rpc)
-    grpc_port = rpc.add_insecure_port("localhost:0")
+    grpc_port = rpc.add_insecure_port(f"localhost:{ports[0]}")
     rpc.start()
-    rest = ThreadingHTTPServer(("localhost", 0), type("Handler", (_RestHandler,), {"model": model}))
-    rest.daemon_threads = True
+    rest = _RestServer(("localhost", ports[1]), type("Handler", (_RestHandler,), {"model": model}))
     thread = threading.Thread(target=rest.serve_forever, args=(0.05,))
     thread.start()
     try:
@@ -204,6 +204,15 @@ def _as_field(value):
 
 
 # ---------------------------------------------------------------- REST
+
+
+class _RestServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """Silent about clients that went away, as after a deadline."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _RestHandler(BaseHTTPRequestHandler):
