@@ -1,5 +1,6 @@
 """The configs of export/serving: they are what TF-Serving reads, and agree with each other and the README."""
 
+import json
 import re
 from pathlib import Path
 
@@ -195,3 +196,14 @@ def test_documents_name_files_that_are_there():
         text = document.read_text(encoding="utf-8")
         for path in re.findall(r"export/serving/[\w.-]+\w", text):
             assert (ROOT / path).exists(), path
+
+
+def test_the_claim_is_filled_where_the_server_looks(manifest):
+    text = (SERVING / "README.md").read_text(encoding="utf-8")
+    pod = json.loads(re.search(r"--overrides='(.*?)'$", text, re.MULTILINE | re.DOTALL).group(1))["spec"]
+    (volume,), (container,) = pod["volumes"], pod["containers"]
+    claim = manifest["PersistentVolumeClaim"]["metadata"]["name"]
+    assert volume["persistentVolumeClaim"]["claimName"] == claim
+    assert container["volumeMounts"] == [{"name": volume["name"], "mountPath": "/models"}]
+    (model,) = parsed("models.config").model_config_list.config
+    assert f"mv {model.base_path}/.1 {model.base_path}/1" in text
