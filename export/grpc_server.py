@@ -14,6 +14,8 @@ _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # As over REST: straight to the server, whatever proxy the environment names.
+    ("grpc.enable_http_proxy", 0),
     # Where a name has several addresses, requests go to all of them in turn.
     ("grpc.lb_policy_name", "round_robin"),
 ]

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
@@ -74,9 +75,12 @@ def decode_response(response: bytes) -> tuple:
     """A `PredictResponse` as ({output: NumPy array}, version of the model that answered).
 
     Raises:
-        UnreadableAnswer: a tensor of another type, or whose values do not fit its shape.
+        UnreadableAnswer: other bytes, a tensor of another type, or whose values do not fit its shape.
     """
-    response = _CLASSES["Response"].FromString(response)
+    try:
+        response = _CLASSES["Response"].FromString(response)
+    except DecodeError as error:
+        raise UnreadableAnswer(f"the answer is no PredictResponse ({error})") from None
     outputs = {entry.key: _to_array(entry.key, entry.value) for entry in response.outputs}
     return outputs, response.model_spec.version.value
 

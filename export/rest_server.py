@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import time
+import urllib.parse
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class RestServer:
         self.host, self.port, self.deadline = host, port, deadline
         self.version = version
         versions = "" if version is None else f"/versions/{version}"
-        self._path = f"/v1/models/{model}{versions}:predict"
+        self._path = f"/v1/models/{urllib.parse.quote(model, safe='')}{versions}:predict"
 
     def predict(self, signature: str, inputs: dict, outputs) -> tuple:
         """Asks once; see `GrpcServer.predict`. The version is the one asked for: answers do not name it."""
@@ -75,8 +76,9 @@ class RestServer:
             return response.status, b"".join(pieces)
         except TimeoutError:
             raise ServerError("DEADLINE_EXCEEDED", f"no answer within {self.deadline:g} s") from None
-        except socket.gaierror as error:
-            raise ServerError("NOT_FOUND", f"{self.host}: {error.strerror}") from None
+        # No such host; or no name that a host could have.
+        except (socket.gaierror, UnicodeError) as error:
+            raise ServerError("NOT_FOUND", f"{self.host}: {error}") from None
         # Refused, reset, or closed amid an answer.
         except (OSError, http.client.HTTPException) as error:
             raise ServerError("UNAVAILABLE", str(error) or type(error).__name__) from None

@@ -33,7 +33,7 @@ class Retries:
             try:
                 return ask()
             except ServerError as error:
-                if error.code != "UNAVAILABLE" or number == self.count:
+                if error.code != "UNAVAILABLE" or number == self.count or self._stopped.is_set():
                     raise
                 self.waiting(f"{error.code}, retry {number + 1} of {self.count}")
                 if self._stopped.wait(wait_before_retry(number)):

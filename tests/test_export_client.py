@@ -429,6 +429,14 @@ def test_nobody_listens(command, face, tmp_path):
     assert names_in(tmp_path / "out") == []
 
 
+def test_no_proxy_comes_between(command, stand_in, face, tmp_path, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, f"http://localhost:{free_ports()[0]}")
+    for name in ("no_proxy", "no_grpc_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert command(stand_in, num_samples=1, retries=0).status == 0
+
+
 def test_the_other_ports_answer_is_no_riddle(command, stand_in, face):
     swapped = SimpleNamespace(grpc=stand_in.rest, rest=stand_in.grpc)
     result = command(swapped, retries=0, deadline=10)
