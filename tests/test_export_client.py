@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -95,14 +95,15 @@ def real_serving(*flags):
     command = [real_server_binary(), f"--port={grpc_port}", f"--rest_api_port={rest_port}", *flags]
     process = subprocess.Popen(command)
     try:
-        while True:
+        for _ in range(600):
             assert process.poll() is None, "it ended"
-            try:
+            with suppress(OSError):
                 status = urllib.request.urlopen(f"http://localhost:{rest_port}/v1/models/gradsr")
                 assert b"AVAILABLE" in status.read()
                 break
-            except OSError:
-                time.sleep(0.2)
+            time.sleep(0.2)
+        else:
+            pytest.fail("it does not load the model")
         yield SimpleNamespace(grpc=grpc_port, rest=rest_port)
     finally:
         process.kill()
