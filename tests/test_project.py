@@ -22,12 +22,12 @@ LAYERS = [
 ]
 # Rooms of the folder `export`, which may import from any row of the package too.
 EXPORT_LAYERS = [
-    ["saved_model"],
-    ["archive"],
+    ["saved_model", "client"],
+    ["archive", "served_pictures"],
     ["verification", "model_card"],
     ["warmup", "serving_graph"],
-    ["encoded_pictures"],
-    ["input_checks", "version_folder"],
+    ["encoded_pictures", "grpc_server", "rest_server", "retries"],
+    ["input_checks", "version_folder", "predict_messages", "server_errors", "in_flight"],
 ]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

@@ -6,7 +6,6 @@ from typing import Optional
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tf_gradsr import ops
 from tf_gradsr.config import reason_of
 from tf_gradsr.decoding import fit_picture, upright
 
@@ -110,4 +109,7 @@ def _centre(side, kept):
 
 
 def _downscaled(image, scale, method):
+    # Late: whoever only reads pictures need not wait for TensorFlow.
+    from tf_gradsr import ops
+
     return ops.to_uint8(ops.downscale(ops.to_float(image[np.newaxis]), scale, method))[0].numpy()
