@@ -1,4 +1,4 @@
-"""The graphs behind a LiteRT file's signatures: one picture of a fixed size, nothing checked, nothing random."""
+"""The graphs behind a LiteRT file's signatures: one picture of a fixed size, nothing checked."""
 
 import tensorflow as tf
 
@@ -6,7 +6,7 @@ from tf_gradsr.inference import Hallucinator
 
 
 class LiteGraph:
-    """Signatures of a trained generator for one LR size; static shapes, so that all shape arithmetic folds away.
+    """Signatures of a trained generator for one LR size; the shapes are fixed, so that their arithmetic folds away.
 
     Args:
         hallucinator: the model, whose `forward` these graphs share.

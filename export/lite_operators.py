@@ -1,7 +1,7 @@
-"""What a LiteRT file computes with: its operations, those that a phone's GPU leaves to the CPU, and its borders.
+"""What a LiteRT file computes with: its operations, those that GPUs leave to the CPU, and its borders.
 
-The conditions are those that LiteRT's GPU delegate checks (`gpu_compatibility.cc` of TensorFlow); they are
-here because `tf.lite.experimental.Analyzer` of TensorFlow 2.21 finds every file compatible, whatever is in it.
+The conditions are those of LiteRT's GPU delegate (`gpu_compatibility.cc` of TensorFlow). They are here because
+`tf.lite.experimental.Analyzer` of TensorFlow 2.21 finds every file compatible, whatever is in it.
 """
 
 from tensorflow.lite.python import schema_py_generated as schema
@@ -10,7 +10,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 _FLOAT = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
 # Taken by the GPU delegate, under the conditions of `_fits`.
-_ON_GPU = frozenset(
+_ON_GPU = set(
     [
         "ABS",
         "ADD",
@@ -72,8 +72,8 @@ def left_to_cpu(model: bytes) -> set:
 def with_quantized_borders(model: bytes) -> bytes:
     """The same file, its uint8 pictures read by DEQUANTIZE and written by QUANTIZE, which run on GPUs.
 
-    The converter writes CAST, and ROUND before it, which GPU delegates leave to the CPU. QUANTIZE with scale 1
-    rounds to the nearest level itself.
+    The converter writes CAST, and ROUND before it, which GPU delegates leave to the CPU. QUANTIZE with scale
+    1 rounds to the nearest level itself.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
     for graph in model.subgraphs:

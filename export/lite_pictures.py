@@ -16,7 +16,8 @@ def calibration_pictures(config: Config, lr_shape: tuple, path, count: int):
     """LR pictures of a run: its training pictures to calibrate with, its test pictures to compare on.
 
     Args:
-        config: the run's. lr_shape: (height, width). path: where its pictures lie, if not where the config says.
+        config: the run's. lr_shape: (height, width).
+        path: where its pictures lie; None, where the config says.
         count: how many to calibrate with, at most.
 
     Returns:
@@ -32,13 +33,13 @@ def calibration_pictures(config: Config, lr_shape: tuple, path, count: int):
     except ConfigError as error:
         # Named by the option of this command; the run's config may come from another machine.
         raise ConfigError(
-            "representative_path: for int8, the run's training pictures, which are not where its config.yaml says; "
-            f"give the place. Received: {path or 'nothing'} ({error})"
+            "representative_path: for int8, the folder of the run's pictures, if they are not where its "
+            f"config.yaml says. Received: {path or 'nothing'} ({error})"
         ) from error
 
 
 def comparison_pictures(config: Config, lr_shape: tuple) -> np.ndarray:
-    """Embedded faces, which every installation has, and the hardest of other pictures: noise, black and white.
+    """Embedded faces, which every installation has, and hard pictures: noise, black and white.
 
     Returns:
         uint8 `[N, h, w, 3]`.

@@ -2,8 +2,9 @@
 
 Writes a LiteRT file for one LR size, uint8 pictures in and out, with the signatures hallucinate(lr, z) and
 reconstruct(lr) (models that give one answer a picture: reconstruct), and a description beside it
-(model.tflite.json). Before it gets its name, the file is run with LiteRT and its answers are compared with the
-trained model's. none and float16: at most 2 grey levels apart anywhere; dynamic and int8: 38 dB PSNR at least.
+(model.tflite.json). Before it gets its name, the file is run with LiteRT and its answers are compared with
+the trained model's. none and float16: at most 2 grey levels apart anywhere; dynamic and int8: 38 dB PSNR at
+least.
 
 Needs LiteRT: pip install -e '.[mobile]'
 """
@@ -60,8 +61,8 @@ def build_parser() -> Parser:
         type=Optional[str],
         default=None,
         metavar="DIR",
-        help="int8: where the run's pictures (data.path) lie here, if not where its config.yaml says. Training "
-        "pictures give the ranges of the integers, test pictures are compared on.",
+        help="int8: where the run's pictures (data.path) lie here, if not where its config.yaml says. "
+        "Training pictures give the ranges of the integers, test pictures are compared on.",
     )
     add(
         "--representative_pictures",
@@ -165,9 +166,8 @@ def _run(prog, run, path, lr_shape, settings):
         return 1
     for line in report(description):
         print(line)
-    print(
-        f"LiteRT file: {path} ({description['bytes'] / 1e6:.2f} MB); described in {description_path(path).name}"
-    )
+    size = description["bytes"] / 1e6
+    print(f"LiteRT file: {path} ({size:.2f} MB); described in {description_path(path).name}")
     return 0
 
 
