@@ -1,6 +1,6 @@
 """What a LiteRT file computes with: its operations, those that GPUs leave to the CPU, and its borders.
 
-The conditions are those of LiteRT's GPU delegate (`gpu_compatibility.cc` of TensorFlow). They are here because
+The conditions are those of LiteRT's GPU delegate (`gpu_compatibility.cc` of TensorFlow). They are here since
 `tf.lite.experimental.Analyzer` of TensorFlow 2.21 finds every file compatible, whatever is in it.
 """
 

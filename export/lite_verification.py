@@ -101,8 +101,8 @@ def check_limits(signature: str, found: Differences, quantize: str) -> None:
         # Written so that NaN is refused too.
         if not largest <= LARGEST_DIFFERENCE:
             raise WrongFile(
-                f"{signature} differs by up to {found.max:.2f} grey levels from the Python model, its gradient "
-                f"by {found.gradient_max:.2f}; allowed: {LARGEST_DIFFERENCE:g}"
+                f"{signature} differs by up to {found.max:.2f} grey levels from the Python model, its "
+                f"gradient by {found.gradient_max:.2f}; allowed: {LARGEST_DIFFERENCE:g}"
             )
     elif found.psnr is not None and not found.psnr >= SMALLEST_PSNR:
         raise WrongFile(
