@@ -417,7 +417,7 @@ def test_weights_that_are_none_are_refused(command, run_dir, tmp_path):
     assert result.status == 2 and "weights that fit" in result.err.splitlines()[-1]
     (tmp_path / "file").touch()
     result = command("--run", run_dir, "--output", tmp_path / "file" / "a.tflite")
-    assert refuses(result, "output: a file that can be written")
+    assert refuses(result, "output: a folder that can be written")
 
 
 def test_nothing_is_overwritten_unasked(command, run_dir, tmp_path):
