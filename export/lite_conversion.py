@@ -28,20 +28,26 @@ def converted(generator, signatures: dict, quantize: str, representative=None) -
     """
     if (quantize == "int8") != (representative is not None):
         raise ValueError(f"int8 alone needs representative inputs. Received: quantize={quantize!r}.")
-    with tempfile.TemporaryDirectory() as folder, _without_chatter():
-        # A converter that reads Keras' functions themselves leaves the weights out without a word.
-        write_saved_model(folder, generator, signatures)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
+    with converter_of(generator, signatures) as converter:
         if quantize != "none":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if quantize == "float16":
             converter.target_spec.supported_types = [tf.float16]
         if quantize == "int8":
-            return with_quantized_borders(_in_integers(converter, representative))
+            return with_quantized_borders(in_integers(converter, representative))
         return with_quantized_borders(converter.convert())
 
 
-def _in_integers(converter, representative):
+@contextmanager
+def converter_of(generator, signatures: dict):
+    """Gives a `tf.lite.TFLiteConverter` of some graphs, for as long as the block lasts."""
+    with tempfile.TemporaryDirectory() as folder, _without_chatter():
+        # A converter that reads Keras' functions themselves leaves the weights out without a word.
+        write_saved_model(folder, generator, signatures)
+        yield tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
+
+
+def in_integers(converter, representative):
     """The network in 8-bit integers, weights by channel; pictures between its blocks stay float32.
 
     With those in 8 bits too, a picture is added up from a dozen roundings, and the division that keeps it
