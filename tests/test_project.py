@@ -22,12 +22,19 @@ LAYERS = [
 ]
 # Rooms of the folder `export`, which may import from any row of the package too.
 EXPORT_LAYERS = [
-    ["saved_model", "client"],
-    ["archive", "served_pictures"],
-    ["verification", "model_card"],
-    ["warmup", "serving_graph"],
-    ["encoded_pictures", "grpc_server", "rest_server", "retries"],
-    ["input_checks", "version_folder", "predict_messages", "server_errors", "in_flight"],
+    ["saved_model", "client", "tflite", "benchmark"],
+    ["archive", "served_pictures", "lite_file", "benchmark_runs"],
+    ["verification", "model_card", "lite_conversion", "lite_verification"],
+    ["warmup", "serving_graph", "lite_graph", "lite_pictures"],
+    ["encoded_pictures", "keras_archive", "lite_operators", "grpc_server", "rest_server", "retries"],
+    [
+        "input_checks",
+        "version_folder",
+        "predict_messages",
+        "server_errors",
+        "in_flight",
+        "stopwatch",
+    ],
 ]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
