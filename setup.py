@@ -10,6 +10,7 @@ VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "tf_gradsr/__init__.py").read_text(encoding="utf-8")
 ).group(1)
 SERVING = ["tensorflow-serving-api>=2.18"]
+MOBILE = ["ai-edge-litert>=1.4"]
 
 setup(
     name="tf-gradsr",
@@ -44,6 +45,8 @@ setup(
         "lpips": ["torch", "lpips==0.1.4"],
         # Only to export for TF-Serving: its official protos, in step with TensorFlow's version.
         "serving": SERVING,
-        "test": ["pytest>=8", "pytest-xdist", "ruff==0.17.6", "scikit-image", *SERVING],
+        # Only to export for phones and browsers: LiteRT, which runs what was written.
+        "mobile": MOBILE,
+        "test": ["pytest>=8", "pytest-xdist", "ruff==0.17.6", "scikit-image", *SERVING, *MOBILE],
     },
 )

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import keras
-
 from export.input_checks import Limits
+from export.keras_archive import write_saved_model
 from export.model_card import CARD_FILE, model_card, write_model_card
 from export.serving_graph import ServingGraph
 from export.verification import verify
@@ -48,17 +47,3 @@ def export(
         card = model_card(run, hallucinator, consistency, limits, signatures, differences)
         write_model_card(partial / CARD_FILE, card)
     return differences
-
-
-def write_saved_model(path: Path, generator, signatures: dict) -> None:
-    """Writes a SavedModel; the first signature is `serving_default` too.
-
-    Args:
-        path: its folder. generator: the network whose weights it holds.
-        signatures: as `ServingGraph.signatures` gives them.
-    """
-    archive = keras.export.ExportArchive()
-    archive.track(generator)
-    for name, (function, specs) in signatures.items():
-        archive.add_endpoint(name, function, input_signature=specs)
-    archive.write_out(str(path), verbose=False)

@@ -37,6 +37,20 @@ def model_card(
         signatures: as `ServingGraph.signatures` gives them.
         check: as `verify` gives it.
     """
+    return {
+        **model_facts(run, hallucinator, consistency),
+        "signatures": signature_texts(signatures),
+        "limits": {
+            "num_samples": limits.max_samples,
+            "lr_side": limits.max_side,
+            "lr_pixels_times_samples": limits.max_pixels,
+        },
+        "largest_difference_to_python_in_grey_levels": check,
+    }
+
+
+def model_facts(run: RunFolder, hallucinator: Hallucinator, consistency: str) -> dict:
+    """What does not depend on the kind of file: the model, its run, data, figures and versions."""
     config = hallucinator.config
     summary = json.loads(run.summary.read_text(encoding="utf-8")) if run.summary.is_file() else None
     return {
@@ -48,16 +62,6 @@ def model_card(
         "stochastic": hallucinator.stochastic,
         "lr_shape": list(config.lr_shape),
         "consistency": consistency,
-        "signatures": {
-            name: {spec.name: f"{spec.dtype.name} {_shape(spec)}" for spec in specs}
-            for name, (_, specs) in signatures.items()
-        },
-        "limits": {
-            "num_samples": limits.max_samples,
-            "lr_side": limits.max_side,
-            "lr_pixels_times_samples": limits.max_pixels,
-        },
-        "largest_difference_to_python_in_grey_levels": check,
         "data": {"source": config.data.source, "downscale": config.data.downscale},
         # Of the run's summary.json: the test pictures' means; null, if training has not ended.
         "metrics": summary,
@@ -69,6 +73,14 @@ def model_card(
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
+    }
+
+
+def signature_texts(signatures: dict) -> dict:
+    """{signature: {input: "uint8 [?, ?, ?, 3]"}}"""
+    return {
+        name: {spec.name: f"{spec.dtype.name} {_shape(spec)}" for spec in specs}
+        for name, (_, specs) in signatures.items()
     }
 
 

@@ -22,11 +22,11 @@ LAYERS = [
 ]
 # Rooms of the folder `export`, which may import from any row of the package too.
 EXPORT_LAYERS = [
-    ["saved_model"],
-    ["archive"],
-    ["verification", "model_card"],
-    ["warmup", "serving_graph"],
-    ["encoded_pictures"],
+    ["saved_model", "tflite"],
+    ["archive", "lite_file"],
+    ["verification", "model_card", "lite_conversion", "lite_verification"],
+    ["warmup", "serving_graph", "lite_graph", "lite_pictures"],
+    ["encoded_pictures", "keras_archive", "lite_operators"],
     ["input_checks", "version_folder"],
 ]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -53,9 +53,11 @@ def image_gradient(images, channels=None):
     """
     if channels == 1:
         images = tf.reduce_mean(images, axis=-1, keepdims=True)
-    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="SYMMETRIC")
-    g_x = padded[:, 1:-1, 2:, :] - padded[:, 1:-1, :-2, :]
-    g_y = padded[:, 2:, 1:-1, :] - padded[:, :-2, 1:-1, :]
+    # Slices stand in for symmetric padding, which mobile delegates do not take.
+    left, right = images[:, :, :1, :], images[:, :, -1:, :]
+    g_x = tf.concat([images[:, :, 1:, :], right], 2) - tf.concat([left, images[:, :, :-1, :]], 2)
+    top, bottom = images[:, :1, :, :], images[:, -1:, :, :]
+    g_y = tf.concat([images[:, 1:, :, :], bottom], 1) - tf.concat([top, images[:, :-1, :, :]], 1)
     # The root's offset is subtracted again, so that a flat picture has gradient exactly 0.
     return tf.sqrt(tf.square(g_x) + tf.square(g_y) + _FLAT) - _FLAT**0.5
 

@@ -129,5 +129,5 @@ class Generator(keras.Model):
 
 def _tile_over(z, lr):
     """z at every LR pixel: `[B, m]`, `[B, h, w, 3]` -> `[B, h, w, m]`."""
-    ones = tf.ones_like(lr[..., :1])
-    return ones * z[:, tf.newaxis, tf.newaxis, :]
+    shape = tf.shape(lr)
+    return tf.tile(z[:, tf.newaxis, tf.newaxis, :], [1, shape[1], shape[2], 1])

@@ -1,0 +1,150 @@
+"""What a LiteRT file computes with: its operations, those that GPUs leave to the CPU, and its borders.
+
+The conditions are those of LiteRT's GPU delegate (`gpu_compatibility.cc` of TensorFlow). They are here because
+`tf.lite.experimental.Analyzer` of TensorFlow 2.21 finds every file compatible, whatever is in it.
+"""
+
+from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
+
+_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+_FLOAT = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
+# Taken by the GPU delegate, under the conditions of `_fits`.
+_ON_GPU = set(
+    [
+        "ABS",
+        "ADD",
+        "AVERAGE_POOL_2D",
+        "CAST",
+        "CONCATENATION",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "DEPTH_TO_SPACE",
+        "DEQUANTIZE",
+        "DIV",
+        "FULLY_CONNECTED",
+        "LEAKY_RELU",
+        "MAXIMUM",
+        "MEAN",
+        "MINIMUM",
+        "MIRROR_PAD",
+        "MUL",
+        "NEG",
+        "PAD",
+        "PRELU",
+        "QUANTIZE",
+        "RELU",
+        "RESHAPE",
+        "RESIZE_BILINEAR",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "SLICE",
+        "SPLIT",
+        "SQRT",
+        "SQUARE",
+        "SQUARED_DIFFERENCE",
+        "STRIDED_SLICE",
+        "SUB",
+        "SUM",
+        "TANH",
+        "TILE",
+        "TRANSPOSE",
+    ]
+)
+
+
+def operations(model: bytes) -> set:
+    """Names of all operations in a LiteRT file, such as "CONV_2D"; TensorFlow's own begin with "Flex"."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    return {_name(model, operator) for graph in model.subgraphs for operator in graph.operators}
+
+
+def left_to_cpu(model: bytes) -> set:
+    """Names of the operations that LiteRT's GPU delegate does not take."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    return {
+        _name(model, operator)
+        for graph in model.subgraphs
+        for operator in graph.operators
+        if not _fits(_name(model, operator), operator, graph.tensors)
+    }
+
+
+def with_quantized_borders(model: bytes) -> bytes:
+    """The same file, its uint8 pictures read by DEQUANTIZE and written by QUANTIZE, which run on GPUs.
+
+    The converter writes CAST, and ROUND before it, which GPU delegates leave to the CPU. QUANTIZE with scale
+    1 rounds to the nearest level itself.
+    """
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    for graph in model.subgraphs:
+        kept = []
+        for operator in graph.operators:
+            if _name(model, operator) == "CAST":
+                _replace_cast(model, graph, operator, kept)
+            kept.append(operator)
+        graph.operators = kept
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _replace_cast(model, graph, operator, before):
+    """Turns a CAST from or to uint8 into (DE)QUANTIZE; takes the ROUND in front of it out of `before`."""
+    source, target = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
+    if source.type == schema.TensorType.UINT8 and target.type == schema.TensorType.FLOAT32:
+        picture, name = source, "DEQUANTIZE"
+    elif source.type == schema.TensorType.FLOAT32 and target.type == schema.TensorType.UINT8:
+        picture, name = target, "QUANTIZE"
+        rounding = next((o for o in before if operator.inputs[0] in o.outputs), None)
+        if rounding is not None and _name(model, rounding) == "ROUND":
+            before.remove(rounding)
+            operator.inputs = rounding.inputs
+    else:
+        return
+    picture.quantization = schema.QuantizationParametersT(scale=[1.0], zeroPoint=[0])
+    options = {"DEQUANTIZE": schema.DequantizeOptionsT, "QUANTIZE": schema.QuantizeOptionsT}[name]
+    operator.opcodeIndex = _code_index(model, name)
+    operator.builtinOptions = options()
+    operator.builtinOptionsType = getattr(schema.BuiltinOptions, options.__name__.removesuffix("T"))
+
+
+def _code_index(model, name):
+    """Index of an operation in the file's list, which it is added to if needed."""
+    code = getattr(schema.BuiltinOperator, name)
+    for index, known in enumerate(model.operatorCodes):
+        if known.builtinCode == code:
+            return index
+    model.operatorCodes.append(schema.OperatorCodeT(deprecatedBuiltinCode=code, builtinCode=code, version=1))
+    return len(model.operatorCodes) - 1
+
+
+def _name(model, operator):
+    code = model.operatorCodes[operator.opcodeIndex]
+    if code.customCode:
+        return code.customCode.decode()
+    return _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+
+
+def _fits(name, operator, tensors):
+    """Whether the GPU delegate takes an operation with these options and types."""
+    if name not in _ON_GPU:
+        return False
+    inputs = [tensors[i] for i in operator.inputs if i >= 0]
+    options = operator.builtinOptions
+    if name == "CAST":
+        return all(t.type in _FLOAT for t in (inputs[0], tensors[operator.outputs[0]]))
+    if name == "DEQUANTIZE":
+        return inputs[0].type != schema.TensorType.INT16
+    if name == "MIRROR_PAD":
+        return options.mode == schema.MirrorPadMode.REFLECT
+    if name == "STRIDED_SLICE":
+        masks = options.ellipsisMask or options.newAxisMask or options.shrinkAxisMask
+        return not masks and len(inputs[0].shape) in (3, 4)
+    if name == "SLICE":
+        return len(inputs[0].shape) in (3, 4)
+    if name == "MUL":
+        return _one_covers_the_other(inputs[0].shape, inputs[1].shape)
+    return True
+
+
+def _one_covers_the_other(a, b):
+    """Whether no shape is smaller in one dimension and larger in another."""
+    return len(a) != len(b) or not (any(x < y for x, y in zip(a, b)) and any(x > y for x, y in zip(a, b)))
