@@ -41,6 +41,7 @@ const cropper = new Cropper(
 const grid = new SampleGrid(
   { list: $('samples'), slots: [...document.querySelectorAll('[name=slot]')] },
   (pair, slot) => {
+    if (!page.session) return;
     page.session.pair = pair;
     $('morph').value = slot;
     slidersMoved();
@@ -60,6 +61,7 @@ function say(words) {
 function complain(error) {
   $('error').textContent = error.message;
   $('error').hidden = false;
+  $('error').scrollIntoView({ block: 'nearest' });
 }
 
 function clearComplaint() {
@@ -160,7 +162,8 @@ function saveSheet() {
 }
 
 function identity() {
-  return ['name', 'weights', 'version'].map((key) => page.model[key]).filter(Boolean).join(', ');
+  const { name, weights, version } = page.model;
+  return `${name}, weights ${weights}, version ${version}`;
 }
 
 // ---------------------------------------------------------------- start
@@ -172,9 +175,14 @@ function listen() {
     // The same file again is a change too.
     target.value = '';
   });
-  document.addEventListener('dragover', (event) => event.preventDefault());
+  document.addEventListener('dragover', (event) => {
+    event.preventDefault();
+    $('stage').classList.add('dropping');
+  });
+  document.addEventListener('dragleave', () => $('stage').classList.remove('dropping'));
   document.addEventListener('drop', (event) => {
     event.preventDefault();
+    $('stage').classList.remove('dropping');
     files(event.dataTransfer.files);
   });
   document.addEventListener('paste', (event) => files(event.clipboardData.files));
@@ -228,7 +236,7 @@ async function readModel(folder) {
   const response = await fetch(`${folder}gradsr.json`).catch(() => null);
   if (!response?.ok) throw new Error('gradsr.json is missing beside this page: build it again.');
   const model = await response.json();
-  return { ...model, lr: { height: model.lr_size[0], width: model.lr_size[1] } };
+  return { ...model, lr: { height: model.lr_shape[0], width: model.lr_shape[1] } };
 }
 
 function showSizes({ lr, scale }) {
@@ -274,13 +282,13 @@ async function start() {
   showSizes(page.model);
   showFaces(folder);
   listen();
-  $('about').textContent = `Model: ${identity()}.`;
+  grid.resize(COUNT);
+  $('about').textContent = `Model: ${identity()}. It runs with LiteRT.js (Apache-2.0).`;
   if (page.model.faces.length) await useFace(folder + page.model.faces[0], 'Sample face 1');
   const stochastic = await loadModel(folder);
   say('Choose a photo.');
   for (const element of document.querySelectorAll('[data-samples]')) element.hidden = !stochastic;
   if (stochastic) {
-    grid.resize(COUNT);
     listenToSamples();
     page.session.sample({ seed: page.seed, temperature: 1, count: COUNT });
   }
