@@ -5,7 +5,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PACKAGES = HERE / "node_modules"
-# Of LiteRT.js's four variants those that the page asks for: plain, for browsers without relaxed SIMD, threads.
+# LiteRT.js's variants that the page asks for: plain, for browsers without relaxed SIMD, with threads.
 VARIANTS = ("litert_wasm_internal", "litert_wasm_compat_internal", "litert_wasm_threaded_internal")
 
 

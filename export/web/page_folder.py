@@ -10,7 +10,7 @@ from tf_gradsr.data.faces import open_faces
 from tf_gradsr.gallery.writing import folder_when_complete, prepare_output
 
 STATIC = ("index.html", "style.css", "icon.svg")
-# Numbers of embedded test faces of different ages and looks, none with odd artefacts; the page opens the first.
+# Numbers of embedded test faces of different ages and looks, without odd artefacts; the first is opened.
 FACES = (31, 14, 82, 3, 67, 55)
 # Digits of the weights' digest that pictures name, as in `Hallucinator.identity`.
 DIGEST = len("sha256:") + 16

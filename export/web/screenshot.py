@@ -7,16 +7,16 @@ Needs Chromium (CHROMIUM names it, if not the PATH) and Playwright's package: pi
 """
 
 import importlib.util
+import io
 import sys
-import threading
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Optional
 
 from jsonargparse.typing import PositiveInt
+from PIL import Image
 
 from export.web.browser import find_chromium, launched
-from export.web.serve import DIST, PageHandler, page_server
+from export.web.serve import DIST, PageHandler, PlainHandler, serving
 from tf_gradsr.config import ConfigError
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser
 from tf_gradsr.files import replaced_when_complete
@@ -31,7 +31,13 @@ def build_parser() -> Parser:
     parser = Parser(prog="export.web.screenshot", description=__doc__)
     add = parser.add_argument
     add("--folder", type=str, default=str(DIST), metavar="DIR", help="A page of export.web.build.")
-    add("--output", type=Optional[str], default=None, metavar="FILE.png", help="The picture, if one is wanted.")
+    add(
+        "--output",
+        type=Optional[str],
+        default=None,
+        metavar="FILE.png",
+        help="The picture, if one is wanted.",
+    )
     add("--width", type=PositiveInt, default=1200, help="Of the window, in CSS pixels.")
     add("--height", type=PositiveInt, default=800, help="Of the window; the picture shows the whole page.")
     add("--colours", type=Literal["light", "dark"], default="light", help="What the system prefers.")
@@ -74,34 +80,11 @@ def _run(prog, settings):
                     page = _opened(browser, url, settings)
                     print(f"{headers}: {page.inner_text('#status')}")
                     if settings.output and handler is PageHandler:
-                        with replaced_when_complete(settings.output) as path:
-                            page.screenshot(path=path, full_page=True)
+                        _save(page.screenshot(full_page=True), settings.output)
     except (Error, OSError) as error:
         print(f"{prog}: error: {str(error).splitlines()[0]}", file=sys.stderr)
         return 1
     return 0
-
-
-class PlainHandler(PageHandler):
-    """As most static servers: no headers of isolation."""
-
-    def send_header(self, keyword, value):
-        if not keyword.startswith("Cross-Origin"):
-            super().send_header(keyword, value)
-
-
-@contextmanager
-def serving(folder, handler=PageHandler):
-    """Gives the URL of a server of a folder, on this machine."""
-    server = page_server(folder, handler=handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://localhost:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _opened(browser, url, settings):
@@ -119,6 +102,12 @@ def _opened(browser, url, settings):
     done.wait_for(timeout=MILLISECONDS)
     page.evaluate("document.activeElement.blur()")
     return page
+
+
+def _save(png, output):
+    """Writes a picture with a palette of its own, a third of the size."""
+    with replaced_when_complete(output) as path:
+        Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ Any static web server does as well. This one also sends the two headers that let
 """
 
 import sys
+import threading
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -66,9 +68,31 @@ class PageHandler(SimpleHTTPRequestHandler):
         """Keeps the terminal quiet."""
 
 
+class PlainHandler(PageHandler):
+    """As most static servers answer: without the headers that isolate."""
+
+    def send_header(self, keyword, value):
+        if not keyword.startswith("Cross-Origin"):
+            super().send_header(keyword, value)
+
+
 def page_server(folder, host: str = "127.0.0.1", port: int = 0, handler=PageHandler) -> ThreadingHTTPServer:
     """A server of a folder, not yet serving; its port is `server_port`."""
     return ThreadingHTTPServer((host, port), partial(handler, directory=str(folder)))
+
+
+@contextmanager
+def serving(folder, handler=PageHandler):
+    """Serves a folder while the block runs; gives its URL, which ends in /."""
+    server = page_server(folder, handler=handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://localhost:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def main(argv=None) -> int:
