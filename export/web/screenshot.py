@@ -1,7 +1,7 @@
 """A picture of a built page, and how fast it is: python -m export.web.screenshot --output docs/web.png
 
-Opens the page in Chromium without a window, waits for the samples, and prints what the page says of them: once
-as most static servers send it, on one thread, once with the headers that allow threads.
+Opens the page in Chromium without a window, waits for the samples, and prints what the page says of them:
+once as most static servers send it, on one thread, once with the headers that allow threads.
 
 Needs Chromium (CHROMIUM names it, if not the PATH) and Playwright's package: pip install playwright
 """
