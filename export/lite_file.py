@@ -25,7 +25,7 @@ def export(
     lr_shape=None,
     consistency: str = "exact",
     representative_path=None,
-    representative_pictures: int = 200,
+    representative_pictures: int = 100,
     progress=lambda words: None,
 ) -> dict:
     """Writes the LiteRT file of a run and its description, `description_path`; both or neither.

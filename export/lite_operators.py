@@ -69,6 +69,19 @@ def left_to_cpu(model: bytes) -> set:
     }
 
 
+def picture_tensors(model: bytes) -> list:
+    """Names of what operations between pictures put out: 3 channels or 1, and not by a convolution."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    found = set()
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            tensor = graph.tensors[operator.outputs[0]]
+            shape = _shape(tensor)
+            if len(shape) == 4 and shape[-1] in (1, 3) and _name(model, operator) != "CONV_2D":
+                found.add(tensor.name.decode())
+    return sorted(found)
+
+
 def with_quantized_borders(model: bytes) -> bytes:
     """The same file, its uint8 pictures read by DEQUANTIZE and written by QUANTIZE, which run on GPUs.
 
@@ -137,12 +150,17 @@ def _fits(name, operator, tensors):
         return options.mode == schema.MirrorPadMode.REFLECT
     if name == "STRIDED_SLICE":
         masks = options.ellipsisMask or options.newAxisMask or options.shrinkAxisMask
-        return not masks and len(inputs[0].shape) in (3, 4)
+        return not masks and len(_shape(inputs[0])) in (3, 4)
     if name == "SLICE":
-        return len(inputs[0].shape) in (3, 4)
+        return len(_shape(inputs[0])) in (3, 4)
     if name == "MUL":
-        return _one_covers_the_other(inputs[0].shape, inputs[1].shape)
+        return _one_covers_the_other(*(_shape(tensor) for tensor in inputs))
     return True
+
+
+def _shape(tensor):
+    # A scalar's is left out of the file.
+    return [] if tensor.shape is None else list(tensor.shape)
 
 
 def _one_covers_the_other(a, b):

@@ -90,7 +90,7 @@ def compared(runner, signature: str, hallucinator: Hallucinator, consistency: st
         steps.append(np.abs(answer["image"].astype(np.float64) - right["image"]))
         gradient_steps.append(np.abs(answer["gradient"] - right["gradient"]).max() / ops.LEVEL)
     square = float(np.mean(np.square(steps)))
-    psnr = 10 * np.log10(255**2 / square) if square else None
+    psnr = float(10 * np.log10(255**2 / square)) if square else None
     return Differences(float(np.mean(steps)), float(np.max(steps)), psnr, float(np.max(gradient_steps)))
 
 

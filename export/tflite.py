@@ -67,7 +67,7 @@ def build_parser() -> Parser:
     add(
         "--representative_pictures",
         type=PositiveInt,
-        default=200,
+        default=100,
         help="int8: how many training pictures give the ranges, at most.",
     )
     add("--overwrite", action="store_true", help="Replace a file that is there already.")
