@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import urllib.request
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import numpy as np
@@ -80,7 +81,13 @@ def browser():
     pytest.importorskip("playwright", reason="Playwright's package is not installed")
     if not find_chromium():
         pytest.skip("no Chromium: none on the PATH, none in CHROMIUM")
-    with launched(["--use-fake-device-for-media-stream"]) as browser:
+    from playwright.sync_api import Error
+
+    with ExitStack() as stack:
+        try:
+            browser = stack.enter_context(launched(["--use-fake-device-for-media-stream"]))
+        except Error as error:
+            pytest.skip(f"{find_chromium()} does not start: {error}")
         yield browser
 
 
