@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# The run that `make web` shows, and the page that it builds.
+# The run that `make web` shows, as which kind of LiteRT file, and the page that it builds.
 RUN ?= checkpoints/faces_8x_reconstruction
+QUANTIZE ?= none
 PAGE := export/web/dist
 
 .PHONY: train test install web web-page web-screenshot browser clean
@@ -36,7 +37,7 @@ web: web-page
 	$(BIN)/python -m export.web.serve --folder $(PAGE)
 
 web-page: $(VENV)/.installed-mobile
-	$(BIN)/python -m export.tflite --run $(RUN) --output build/web/model.tflite --overwrite
+	$(BIN)/python -m export.tflite --run $(RUN) --quantize $(QUANTIZE) --output build/web/model.tflite --overwrite
 	$(BIN)/python -m export.web.build --model build/web/model.tflite --output $(PAGE) --overwrite
 
 web-screenshot: $(VENV)/.installed-test browser web-page

@@ -24,6 +24,9 @@ from tf_gradsr.files import replaced_when_complete
 # Runs of which the last one is shown: the first ones compile.
 RUNS = 4
 MILLISECONDS = 120_000
+FADE = 500
+# Bytes; a document's picture should not be slow to load.
+LARGEST_FILE = 400_000
 
 
 def build_parser() -> Parser:
@@ -101,13 +104,19 @@ def _opened(browser, url, settings):
         page.keyboard.press("Enter")
     done.wait_for(timeout=MILLISECONDS)
     page.evaluate("document.activeElement.blur()")
+    # The last picture fades in.
+    page.wait_for_timeout(FADE)
     return page
 
 
 def _save(png, output):
-    """Writes a picture with a palette of its own, a third of the size."""
+    """Writes a picture with a palette of its own, half the size; dithered, unless that makes it too large."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    palette = picture.quantize(256, kmeans=2)
     with replaced_when_complete(output) as path:
-        Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(path, optimize=True)
+        picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+        if path.stat().st_size > LARGEST_FILE:
+            palette.save(path, optimize=True)
 
 
 if __name__ == "__main__":

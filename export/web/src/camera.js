@@ -18,6 +18,7 @@ export class Camera {
   constructor({ dialog, video, shutter }, taken) {
     this.dialog = dialog;
     this.video = video;
+    this.shutter = shutter;
     dialog.addEventListener('close', () => this.#stop());
     shutter.addEventListener('click', async () => {
       const photo = await this.#frame();
@@ -37,8 +38,11 @@ export class Camera {
       throw new Error(REFUSED[error.name] ?? `The camera did not start: ${error.message}`);
     }
     this.video.srcObject = this.#stream;
+    this.shutter.disabled = true;
     this.dialog.showModal();
-    await this.video.play();
+    // It fails only where the dialog is closed before the first frame.
+    await this.video.play().catch(() => {});
+    this.shutter.disabled = !this.video.videoWidth;
   }
 
   #frame() {

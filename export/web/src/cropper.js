@@ -38,7 +38,7 @@ export class Cropper {
   /**
    * Shows a photo with the largest crop in its middle.
    *
-   * @param {ImageBitmap} photo no smaller than `unit`
+   * @param {ImageData} photo no smaller than `unit`
    * @param {{width: number, height: number}} unit the model's input
    */
   show(photo, unit) {
@@ -47,7 +47,7 @@ export class Cropper {
     this.most = Math.floor(Math.min(photo.width / unit.width, photo.height / unit.height));
     this.canvas.width = photo.width;
     this.canvas.height = photo.height;
-    this.canvas.getContext('2d').drawImage(photo, 0, 0);
+    this.canvas.getContext('2d').putImageData(photo, 0, 0);
     this.stage.style.aspectRatio = `${photo.width} / ${photo.height}`;
     this.stage.style.maxWidth = `${(HIGHEST_STAGE * photo.width) / photo.height}px`;
     this.zoom.max = this.most;

@@ -4,7 +4,7 @@ import { paint, paintRamp, save } from './canvas.js';
 import { Cropper } from './cropper.js';
 import { Engine } from './engine.js';
 import { randomSeed } from './noise.js';
-import { cut, readPhoto } from './photo.js';
+import { readPhoto } from './photo.js';
 import { bicubic, downscale } from './pixels.js';
 import { SampleGrid } from './sample_grid.js';
 import { Session } from './session.js';
@@ -24,7 +24,10 @@ const page = {
   model: null,
   /** @type {Session | null} null until the model has been loaded */
   session: null,
+  /** @type {ImageData | null} */
   photo: null,
+  /** @type {Blob | null} the file chosen last, which may still be read */
+  chosen: null,
   lr: null,
   seed: FIRST_SEED,
   rest: 0,
@@ -71,8 +74,11 @@ function clearComplaint() {
 // ---------------------------------------------------------------- the photo
 
 async function usePhoto(file, name) {
+  page.chosen = file;
   try {
     const photo = await readPhoto(file, name, page.model.lr);
+    // Another one has been chosen meanwhile.
+    if (page.chosen !== file) return;
     clearComplaint();
     page.photo = photo;
     $('empty').hidden = true;
@@ -85,7 +91,7 @@ async function usePhoto(file, name) {
 
 function cropMoved() {
   const { rect } = cropper;
-  page.lr = downscale(cut(page.photo, rect), rect.factor);
+  page.lr = downscale(page.photo, rect.factor, rect);
   paint($('lr'), page.lr);
   paint($('bicubic'), bicubic(page.lr, page.model.scale));
   if (!page.session) return;
@@ -186,9 +192,12 @@ function listen() {
     files(event.dataTransfer.files);
   });
   document.addEventListener('paste', (event) => files(event.clipboardData.files));
-  $('use-camera').addEventListener('click', () => {
+  $('use-camera').addEventListener('click', async ({ target }) => {
     clearComplaint();
-    camera.open().catch(complain);
+    // Not twice while the browser asks for leave.
+    target.disabled = true;
+    await camera.open().catch(complain);
+    target.disabled = false;
   });
 }
 

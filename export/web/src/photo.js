@@ -1,15 +1,15 @@
-/** Photos as they come: decoded, checked, and cut to the crop. */
+/** Photos as they come: decoded, checked, as pixels. */
 
 // More than this helps nobody, and phones have no canvases for it.
 const MOST_PIXELS = 12e6;
 
 /**
- * Decodes a picture, upright (EXIF) and in sRGB.
+ * Decodes a picture: upright (EXIF), in sRGB, over white where it is transparent. Very large ones are made smaller.
  *
  * @param {Blob} file
  * @param {string} name for messages
  * @param {{width: number, height: number}} least the smallest size that the model takes
- * @returns {Promise<ImageBitmap>}
+ * @returns {Promise<ImageData>} opaque
  * @throws {Error} whose message is for people
  */
 export async function readPhoto(file, name, least) {
@@ -22,27 +22,22 @@ export async function readPhoto(file, name, least) {
       `${name} is too small: ${width}×${height} pixels. The model needs at least ${least.width}×${least.height}.`,
     );
   }
-  const share = Math.sqrt(MOST_PIXELS / (width * height));
-  if (share >= 1) return photo;
-  return createImageBitmap(photo, {
-    resizeWidth: Math.max(Math.floor(width * share), least.width),
-    resizeHeight: Math.max(Math.floor(height * share), least.height),
-    resizeQuality: 'high',
-  });
+  const share = Math.min(Math.sqrt(MOST_PIXELS / (width * height)), 1);
+  const pixels = pixelsOf(
+    photo,
+    Math.max(Math.floor(width * share), least.width),
+    Math.max(Math.floor(height * share), least.height),
+  );
+  photo.close();
+  return pixels;
 }
 
-/**
- * A piece of a photo, pixel for pixel, over white where the photo is transparent.
- *
- * @param {CanvasImageSource} photo
- * @param {{x: number, y: number, width: number, height: number}} rect whole numbers, inside the photo
- * @returns {ImageData}
- */
-export function cut(photo, { x, y, width, height }) {
+function pixelsOf(photo, width, height) {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext('2d', { willReadFrequently: true });
   context.fillStyle = 'white';
   context.fillRect(0, 0, width, height);
-  context.drawImage(photo, x, y, width, height, 0, 0, width, height);
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(photo, 0, 0, width, height);
   return context.getImageData(0, 0, width, height);
 }

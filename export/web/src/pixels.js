@@ -17,25 +17,43 @@ const AS_FLOAT = Float32Array.from({ length: 256 }, (_, level) => Math.fround(le
  * Sums in float32 and in TensorFlow's order: means that lie in the middle of two levels are common
  * (one in 64 at a factor of 8), and only so do they fall on the same side as there.
  *
- * @param {{width: number, height: number, data: ArrayLike<number>}} image RGBA, opaque; sides are multiples of factor
+ * @param {{width: number, height: number, data: ArrayLike<number>}} image RGBA, opaque
  * @param {number} factor whole, >= 1
+ * @param {{x: number, y: number, width: number, height: number}} rect the piece of it, in whole numbers; sides are
+ *     multiples of factor
  * @returns {Picture}
  */
-export function downscale(image, factor) {
-  const width = image.width / factor;
-  const height = image.height / factor;
-  const sums = new Float32Array(width * height * 3);
-  for (let y = 0, from = 0; y < image.height; y++) {
-    const row = Math.floor(y / factor) * width * 3;
-    for (let x = 0; x < image.width; x++, from += 4) {
-      const to = row + Math.floor(x / factor) * 3;
-      sums[to] += AS_FLOAT[image.data[from]];
-      sums[to + 1] += AS_FLOAT[image.data[from + 1]];
-      sums[to + 2] += AS_FLOAT[image.data[from + 2]];
+export function downscale(image, factor, rect = { x: 0, y: 0, ...sizeOf(image) }) {
+  const width = rect.width / factor;
+  const height = rect.height / factor;
+  const rgb = new Uint8Array(width * height * 3);
+  for (let y = 0, to = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, to += 3) {
+      const start = (rect.y + y * factor) * image.width + rect.x + x * factor;
+      rgb.set(blockMean(image, start, factor), to);
     }
   }
-  const rgb = Uint8Array.from(sums, (sum) => toLevel(Math.fround(sum / (factor * factor))));
   return { width, height, rgb };
+}
+
+/** The mean level of each colour over the block whose first pixel is number `start`. */
+function blockMean({ data, width }, start, factor) {
+  let red = 0;
+  let green = 0;
+  let blue = 0;
+  for (let row = 0; row < factor; row++) {
+    const end = (start + row * width + factor) * 4;
+    for (let at = end - factor * 4; at < end; at += 4) {
+      red = Math.fround(red + AS_FLOAT[data[at]]);
+      green = Math.fround(green + AS_FLOAT[data[at + 1]]);
+      blue = Math.fround(blue + AS_FLOAT[data[at + 2]]);
+    }
+  }
+  return [red, green, blue].map((sum) => toLevel(Math.fround(sum / (factor * factor))));
+}
+
+function sizeOf({ width, height }) {
+  return { width, height };
 }
 
 function toLevel(value) {
