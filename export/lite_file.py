@@ -12,6 +12,7 @@ from export.lite_verification import verify
 from export.model_card import model_facts, signature_texts
 from tf_gradsr.config import ConfigError
 from tf_gradsr.files import replaced_when_complete
+from tf_gradsr.gallery.writing import prepare_output
 from tf_gradsr.inference import Hallucinator, noise_vector
 from tf_gradsr.run_folder import RunFolder
 
@@ -47,6 +48,7 @@ def export(
         ConfigError: the run's weights or pictures cannot be used, or the file cannot be written.
         WrongFile: what was converted does not agree with the Python model, or a phone lacks its operations.
     """
+    prepare_output(path.parent)
     progress("loading the weights")
     hallucinator = Hallucinator.load(run.path)
     config = hallucinator.config
@@ -127,7 +129,6 @@ def description_path(path) -> Path:
 
 def _write(path, model, description):
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with replaced_when_complete(path) as file, replaced_when_complete(description_path(path)) as text:
             file.write_bytes(model)
             text.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")

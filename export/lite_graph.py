@@ -6,7 +6,7 @@ from tf_gradsr.inference import Hallucinator
 
 
 class LiteGraph:
-    """Signatures of a trained generator for one LR size; the shapes are fixed, so that their arithmetic folds away.
+    """Signatures of a trained generator for one LR size, so that all arithmetic of shapes folds away.
 
     Args:
         hallucinator: the model, whose `forward` these graphs share.

@@ -1,6 +1,6 @@
 """What a LiteRT file computes with: its operations, those that GPUs leave to the CPU, and its borders.
 
-The conditions are those of LiteRT's GPU delegate (`gpu_compatibility.cc` of TensorFlow). They are here because
+The conditions are those of LiteRT's GPU delegate (`gpu_compatibility.cc` of TensorFlow). They are here since
 `tf.lite.experimental.Analyzer` of TensorFlow 2.21 finds every file compatible, whatever is in it.
 """
 
@@ -96,6 +96,7 @@ def with_quantized_borders(model: bytes) -> bytes:
                 _replace_cast(model, graph, operator, kept)
             kept.append(operator)
         graph.operators = kept
+    _drop_unused_codes(model)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
@@ -117,6 +118,15 @@ def _replace_cast(model, graph, operator, before):
     operator.opcodeIndex = _code_index(model, name)
     operator.builtinOptions = options()
     operator.builtinOptionsType = getattr(schema.BuiltinOptions, options.__name__.removesuffix("T"))
+
+
+def _drop_unused_codes(model):
+    """Takes what no operation refers to any more out of the file's list, which says what a program needs."""
+    operators = [operator for graph in model.subgraphs for operator in graph.operators]
+    used = sorted({operator.opcodeIndex for operator in operators})
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
+    for operator in operators:
+        operator.opcodeIndex = used.index(operator.opcodeIndex)
 
 
 def _code_index(model, name):

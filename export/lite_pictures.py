@@ -26,7 +26,10 @@ def calibration_pictures(config: Config, lr_shape: tuple, path, count: int):
     Raises:
         ConfigError: there are no such pictures.
     """
-    data = replace(config.data, path=path or config.data.path, lr_size=list(lr_shape))
+    data = replace(config.data, lr_size=list(lr_shape))
+    if path:
+        source = "folder" if data.source == "faces" else data.source
+        data = replace(data, source=source, path=path)
     config = replace(config, data=data)
     try:
         return lr_pictures(config, "train", count), lr_pictures(config, "test", COMPARED)
@@ -57,6 +60,6 @@ def comparison_pictures(config: Config, lr_shape: tuple) -> np.ndarray:
 
 def lr_pictures(config: Config, split: str, count: int) -> np.ndarray:
     """The first LR pictures of a split, uint8 `[N, h, w, 3]`, N <= count."""
-    limited = replace(config, data=replace(config.data, limit=count))
+    limited = replace(config, data=replace(config.data, limit=min(count, config.data.limit or count)))
     batches = stream_batches(stream_pictures(limited, split), limited, count)
     return np.concatenate([lr for _, _, lr in batches])

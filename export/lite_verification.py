@@ -1,11 +1,14 @@
 """Runs a LiteRT file as programs on a phone do, and compares its answers with the Python model's."""
 
+import io
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from export.lite_operators import operations
+from export.lite_operators import left_to_cpu, operations
 from tf_gradsr import ops
 from tf_gradsr.inference import Hallucinator
 
@@ -15,6 +18,7 @@ LARGEST_DIFFERENCE = 2.0
 SMALLEST_PSNR = 38.0
 EXACT_KINDS = ("none", "float16")
 SEED = 0
+_STATEFUL = {"READ_VARIABLE", "VAR_HANDLE", "ASSIGN_VARIABLE", "CALL_ONCE"}
 
 
 class WrongFile(RuntimeError):
@@ -32,7 +36,7 @@ class Differences:
     psnr: float | None
     """dB; None where all pictures are equal."""
     gradient_max: float
-    """Largest difference of image gradients, grey levels."""
+    """Largest difference of image gradients, grey levels; see `compared`."""
 
 
 def verify(model: bytes, hallucinator: Hallucinator, consistency: str, quantize: str, lr) -> dict:
@@ -49,7 +53,7 @@ def verify(model: bytes, hallucinator: Hallucinator, consistency: str, quantize:
     Raises:
         WrongFile: too far from the model, or an operation that is none of LiteRT's own or keeps state.
     """
-    check_operations(model)
+    check_operations(model, gpu=hallucinator.stochastic)
     interpreter = Interpreter(model_content=model)
     differences = {}
     for signature in interpreter.get_signature_list():
@@ -59,13 +63,34 @@ def verify(model: bytes, hallucinator: Hallucinator, consistency: str, quantize:
     return {signature: asdict(difference) for signature, difference in differences.items()}
 
 
-def check_operations(model: bytes) -> None:
-    """Raises `WrongFile` for an operation outside LiteRT's own, or one that keeps weights as variables."""
+def check_operations(model: bytes, gpu: bool) -> None:
+    """Checks that a phone can run a file.
+
+    Args:
+        model: the file's bytes.
+        gpu: whether its GPU must be able to, too; baselines may have operations that it leaves to the CPU.
+
+    Raises:
+        WrongFile: an operation that is none of LiteRT's own, keeps weights as variables, or is not for GPUs.
+    """
     names = operations(model)
-    foreign = sorted(n for n in names if n.startswith("Flex") or n.startswith("CUSTOM") or not n.isupper())
-    foreign += sorted(names & {"READ_VARIABLE", "VAR_HANDLE", "ASSIGN_VARIABLE", "CALL_ONCE"})
+    # LiteRT's own names are in capitals; TensorFlow's begin with "Flex".
+    foreign = {name for name in names if not name.isupper()} | (names & _STATEFUL)
     if foreign:
-        raise WrongFile(f"operations that a phone lacks: {', '.join(foreign)}")
+        raise WrongFile(f"operations that a phone lacks: {', '.join(sorted(foreign))}")
+    left = left_to_cpu(model)
+    if gpu and left:
+        raise WrongFile(f"operations that a phone's GPU lacks: {', '.join(sorted(left))}")
+    if gpu and not analyzer_finds_it_fit_for_gpus(model):
+        raise WrongFile("TensorFlow's analyzer finds operations that a phone's GPU lacks")
+
+
+def analyzer_finds_it_fit_for_gpus(model: bytes) -> bool:
+    """What `tf.lite.experimental.Analyzer` says; that of TensorFlow 2.21 says yes to everything."""
+    said = io.StringIO()
+    with redirect_stdout(said):
+        tf.lite.experimental.Analyzer.analyze(model_content=model, gpu_compatibility=True)
+    return "looks compatible with GPU delegate" in said.getvalue()
 
 
 def compared(runner, signature: str, hallucinator: Hallucinator, consistency: str, lr) -> Differences:
@@ -82,13 +107,16 @@ def compared(runner, signature: str, hallucinator: Hallucinator, consistency: st
         z = np.random.default_rng(SEED).normal(size=z.shape).astype(np.float32)
     images, gradients = hallucinator.generate(lr, z, consistency)
     steps, gradient_steps = [], []
+    # A picture's own image gradients are at most 2 sqrt(2); those of untrained weights can be far larger, and
+    # then differences count in proportion.
+    gradient_level = ops.LEVEL * max(1.0, float(gradients.max()) / 8**0.5)
     for i in range(len(lr)):
         inputs = {"lr": lr[i : i + 1], "z": z[i : i + 1]}
         answer = runner(**{name: inputs[name] for name in runner.get_input_details()})
         right = {"image": images[i : i + 1], "gradient": gradients[i : i + 1]}
         _check_outputs(signature, answer, right)
         steps.append(np.abs(answer["image"].astype(np.float64) - right["image"]))
-        gradient_steps.append(np.abs(answer["gradient"] - right["gradient"]).max() / ops.LEVEL)
+        gradient_steps.append(np.abs(answer["gradient"] - right["gradient"]).max() / gradient_level)
     square = float(np.mean(np.square(steps)))
     psnr = float(10 * np.log10(255**2 / square)) if square else None
     return Differences(float(np.mean(steps)), float(np.max(steps)), psnr, float(np.max(gradient_steps)))
@@ -101,9 +129,11 @@ def check_limits(signature: str, found: Differences, quantize: str) -> None:
         # Written so that NaN is refused too.
         if not largest <= LARGEST_DIFFERENCE:
             raise WrongFile(
-                f"{signature} differs by up to {found.max:.2f} grey levels from the Python model, its gradient "
-                f"by {found.gradient_max:.2f}; allowed: {LARGEST_DIFFERENCE:g}"
+                f"{signature} differs by up to {found.max:.2f} grey levels from the Python model, its "
+                f"gradient by {found.gradient_max:.2f}; allowed: {LARGEST_DIFFERENCE:g}"
             )
+    elif not np.isfinite(found.gradient_max):
+        raise WrongFile(f"{signature} gives image gradients that are no numbers")
     elif found.psnr is not None and not found.psnr >= SMALLEST_PSNR:
         raise WrongFile(
             f"{signature} has {found.psnr:.1f} dB PSNR to the Python model; needed: {SMALLEST_PSNR:g}"

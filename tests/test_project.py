@@ -22,12 +22,12 @@ LAYERS = [
 ]
 # Rooms of the folder `export`, which may import from any row of the package too.
 EXPORT_LAYERS = [
-    ["saved_model", "tflite"],
-    ["archive", "lite_file"],
+    ["saved_model", "tflite", "benchmark"],
+    ["archive", "lite_file", "benchmark_runs"],
     ["verification", "model_card", "lite_conversion", "lite_verification"],
     ["warmup", "serving_graph", "lite_graph", "lite_pictures"],
     ["encoded_pictures", "keras_archive", "lite_operators"],
-    ["input_checks", "version_folder"],
+    ["input_checks", "version_folder", "stopwatch"],
 ]
 # Rooms of the folder `export/web`, which import from it and from the package.
 WEB_LAYERS = [

@@ -1,0 +1,145 @@
+"""Exported models timed side by side: the table, the turns, what cannot be run."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from export import archive, benchmark, benchmark_runs, lite_file
+from export.input_checks import Limits
+from tf_gradsr.run_folder import RunFolder
+
+pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("benchmark")
+
+
+@pytest.fixture(scope="module")
+def run(folder, write_run):
+    return RunFolder(write_run(folder / "run", folder / "nowhere"))
+
+
+@pytest.fixture(scope="module")
+def lite(folder, run):
+    lite_file.export(run, folder / "small.tflite")
+    return folder / "small.tflite"
+
+
+@pytest.fixture(scope="module")
+def saved_model(folder, run):
+    path = folder / "models" / "faces" / "1"
+    path.parent.mkdir(parents=True)
+    archive.export(run, path, "exact", Limits())
+    return path
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs the command in this process; returns status, stdout, stderr."""
+
+    def run(*arguments):
+        try:
+            status = benchmark.main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            status = stop.code
+        return SimpleNamespace(status=status, **capsys.readouterr()._asdict())
+
+    return run
+
+
+def test_one_table_for_all_kinds(command, lite, saved_model):
+    result = command(saved_model, lite, "--runs", 3, "--threads", 1)
+    assert result.status == 0
+    header, *rows, last = [re.split(r"\s{2,}", line.strip()) for line in result.out.splitlines()]
+    assert header == ["model", "LR", "MB", "ms, 1 thread", "memory MB", "of it runtime"]
+    assert [row[0] for row in rows] == ["faces/1 (SavedModel)", "small.tflite"]
+    # The LR size of the model card and of the file.
+    assert [row[1] for row in rows] == ["8x8", "8x8"]
+    parts = [saved_model / "saved_model.pb", *(saved_model / "variables").iterdir()]
+    assert rows[0][2] == f"{sum(part.stat().st_size for part in parts) / 1e6:.2f}"
+    assert rows[1][2] == f"{lite.stat().st_size / 1e6:.2f}"
+    (time_1, memory_1, runtime_1), (time_2, memory_2, runtime_2) = [list(map(float, r[3:])) for r in rows]
+    assert time_1 > 0 and time_2 > 0
+    assert memory_1 >= runtime_1 > 100, "TensorFlow takes hundreds of megabytes"
+    assert memory_1 > memory_2 >= runtime_2 > 0
+    assert "medians of 3 runs" in last[0]
+
+
+def test_models_take_turns(monkeypatch):
+    """Every model has exactly the runs that count; those that warm up do not."""
+    turns = []
+
+    class Stopwatch:
+        def __init__(self, model, threads):
+            self.key = (model, threads)
+            self.loaded = {"signature": "reconstruct", "lr_shape": [8, 8]}
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def run(self, count):
+            turns.append((*self.key, count))
+            # The first of each turn is slow; the others 1, 2, 3, ... seconds.
+            return {"seconds": [100.0, *range(1, count)], "memory": 7.0, "runtime": 4.0}
+
+    monkeypatch.setattr(benchmark_runs, "_Stopwatch", Stopwatch)
+    found = benchmark_runs.measure(["a", "b"], [1, 2], 8)
+    keys = [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
+    assert list(found) == keys
+    warm_up, counted = turns[:4], turns[4:]
+    assert [turn[:2] for turn in counted] == keys * 3
+    assert [turn[2] for turn in counted] == [6] * 4 + [4] * 4 + [0] * 4
+    assert all(count > 0 for *_, count in warm_up)
+    # 1 to 5 and 1 to 3.
+    assert all(one.seconds == 2.5 and one.memory == 7.0 and one.runtime == 4.0 for one in found.values())
+
+
+def refuses(result, text):
+    return result.status == 2 and text in result.err.splitlines()[-1] and not result.out
+
+
+def test_what_cannot_be_run_is_named(command, lite, tmp_path):
+    assert refuses(command(tmp_path), "model: a folder with saved_model.pb")
+    assert refuses(command(lite, tmp_path / "none.tflite"), "none.tflite")
+    assert refuses(command(), "arguments are required: model")
+    assert refuses(command(lite, "--runs", 0), "runs: a whole number")
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(lite.read_bytes()[:1000])
+    result = command(lite, broken)
+    assert refuses(result, "model: a SavedModel or LiteRT file") and str(broken) in result.err
+    assert not psutil.Process().children(), "processes are left"
+
+
+def test_without_litert_it_says_what_to_install(command, lite, monkeypatch):
+    monkeypatch.setattr(benchmark.importlib.util, "find_spec", lambda name: None)
+    assert refuses(command(lite), "ai-edge-litert")
+
+
+def test_interrupted_leaves_no_process(lite):
+    program = [sys.executable, "-m", "export.benchmark", str(lite), "--runs", "1000000", "--threads", "1"]
+    process = subprocess.Popen(program, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not (children := psutil.Process(process.pid).children()):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        os.kill(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130 and errors.splitlines()[-1] == "Interrupted."
+    assert not psutil.wait_procs(children, timeout=10)[1]
