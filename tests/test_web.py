@@ -87,7 +87,7 @@ def browser():
         try:
             browser = stack.enter_context(launched(["--use-fake-device-for-media-stream"]))
         except Error as error:
-            pytest.skip(f"{find_chromium()} does not start: {error}")
+            pytest.skip(f"{find_chromium()} does not start: {str(error).splitlines()[0]}")
         yield browser
 
 

@@ -76,9 +76,17 @@ class PlainHandler(PageHandler):
             super().send_header(keyword, value)
 
 
-def page_server(folder, host: str = "127.0.0.1", port: int = 0, handler=PageHandler) -> ThreadingHTTPServer:
+class PageServer(ThreadingHTTPServer):
+    """Says nothing of visitors who leave before all has been sent."""
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def page_server(folder, host: str = "127.0.0.1", port: int = 0, handler=PageHandler) -> PageServer:
     """A server of a folder, not yet serving; its port is `server_port`."""
-    return ThreadingHTTPServer((host, port), partial(handler, directory=str(folder)))
+    return PageServer((host, port), partial(handler, directory=str(folder)))
 
 
 @contextmanager
