@@ -60,8 +60,7 @@ test: $(VENV)/.installed-test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 # Two at a time: much of a test's time is tracing, which uses one core.
-# The page's tests share a build and a browser: one of the two runs them all.
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2
 
 clean:
 	rm -rf $(VENV) build *.egg-info $(PAGE) export/web/node_modules

@@ -1,5 +1,6 @@
 """The page of export/web in Chromium: its pictures beside the Python model's, its controls, its messages."""
 
+import fcntl
 import io
 import json
 import os
@@ -23,8 +24,6 @@ from tf_gradsr.gallery.heat_map import RAMP, colour, rounded_top
 from tf_gradsr.gallery.walk import slerp
 from tf_gradsr.inference import Hallucinator, mean_and_stddev, noise_vector
 
-# One build and one browser: all of this file in one worker.
-pytestmark = pytest.mark.xdist_group("web")
 HEIGHT, WIDTH, SCALE, Z_SIZE = 8, 12, 4, 3
 COUNT = 12
 # Grey levels of 255.
@@ -45,10 +44,13 @@ def npm():
     """Skips where the page's packages cannot be fetched."""
     if not shutil.which("npm"):
         pytest.skip("no npm on the PATH")
-    try:
-        bundling.install()
-    except bundling.BundlingError as error:
-        pytest.skip(f"npm could not fetch the page's packages: {error}")
+    # Of several test processes only one fetches.
+    with (bundling.HERE / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            bundling.install()
+        except bundling.BundlingError as error:
+            pytest.skip(f"npm could not fetch the page's packages: {error}")
 
 
 @pytest.fixture(scope="module")
