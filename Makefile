@@ -1,9 +1,14 @@
-# Two commands: `make train` and `make test`. Both make .venv first. PYTHON may name another interpreter (3.10-3.13).
+# `make train`, `make test`, `make web`. All make .venv first. PYTHON may name another interpreter (3.10-3.13).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: train test install clean
+# The run that `make web` shows, as which kind of LiteRT file, and the page that it builds.
+RUN ?= checkpoints/faces_8x_reconstruction
+QUANTIZE ?= none
+PAGE := export/web/dist
+
+.PHONY: train test install web web-page web-screenshot browser clean
 
 $(VENV)/.installed: setup.py pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v <= (3, 13) and f"Python 3.10 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
@@ -17,17 +22,45 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@
 
+$(VENV)/.installed-mobile: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[mobile]'
+	touch $@
+
 install: $(VENV)/.installed
 
 # Trains on the embedded faces; run again after an interruption, it goes on.
 train: $(VENV)/.installed
 	$(BIN)/python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/quickstart
 
-test: $(VENV)/.installed-test
+# The page, at http://localhost:8000. Needs npm.
+web: web-page
+	$(BIN)/python -m export.web.serve --folder $(PAGE)
+
+web-page: $(VENV)/.installed-mobile
+	$(BIN)/python -m export.tflite --run $(RUN) --quantize $(QUANTIZE) --output build/web/model.tflite --overwrite
+	$(BIN)/python -m export.web.build --model build/web/model.tflite --output $(PAGE) --overwrite
+
+web-screenshot: $(VENV)/.installed-test browser web-page
+	$(BIN)/python -m export.web.screenshot --folder $(PAGE) --output docs/web.png
+
+# Optional: tests/test_web.py drives Chromium and is skipped without it. Debian's package is installed where that
+# can be done quietly, as root.
+browser:
+	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
+	  if [ -n "$$name" ] && command -v "$$name" > /dev/null; then exit 0; fi; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && grep -qs '^ID=debian' /etc/os-release; then \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  timeout 120 apt-get update -qq > /dev/null 2>&1; \
+	  timeout 600 apt-get install -qq --yes --no-install-recommends chromium > /dev/null 2>&1; \
+	fi; \
+	command -v chromium > /dev/null || echo "No Chromium here: the tests of the page will be skipped."
+
+test: $(VENV)/.installed-test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 # Two at a time: much of a test's time is tracing, which uses one core.
 	$(BIN)/python -m pytest --numprocesses 2
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build *.egg-info $(PAGE) export/web/node_modules

@@ -47,6 +47,14 @@ setup(
         "serving": SERVING,
         # Only to export for phones and browsers: LiteRT, which runs what was written.
         "mobile": MOBILE,
-        "test": ["pytest>=8", "pytest-xdist", "ruff==0.17.6", "scikit-image", *SERVING, *MOBILE],
+        "test": [
+            "pytest>=8",
+            "pytest-xdist",
+            "ruff==0.17.6",
+            "scikit-image",
+            "playwright",
+            *SERVING,
+            *MOBILE,
+        ],
     },
 )

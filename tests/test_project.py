@@ -36,6 +36,12 @@ EXPORT_LAYERS = [
         "stopwatch",
     ],
 ]
+# Rooms of the folder `export/web`, which import from it and from the package.
+WEB_LAYERS = [
+    ["build", "screenshot"],
+    ["page_folder", "serve", "browser"],
+    ["bundling"],
+]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -45,7 +51,7 @@ def rooms_imported(path, package="tf_gradsr"):
         if isinstance(node, ast.ImportFrom) and node.module == package:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{package}."):
-            yield node.module.split(".")[1]
+            yield node.module.removeprefix(f"{package}.").split(".")[0]
         elif isinstance(node, ast.Import):
             names = (alias.name.split(".") for alias in node.names)
             yield from (name[-1] for name in names if name[0] == package)
@@ -71,6 +77,15 @@ def test_imports_of_export_run_down_its_layers():
     assert {path.stem for path in files} == {"__init__", *row}
     for path in files:
         for imported in rooms_imported(path, "export"):
+            assert row[imported] > row[path.stem], f"{path} imports {imported}"
+
+
+def test_imports_of_the_page_run_down_its_layers():
+    row = {room: number for number, rooms in enumerate(WEB_LAYERS) for room in rooms}
+    files = sorted((ROOT / "export" / "web").glob("*.py"))
+    assert {path.stem for path in files} == {"__init__", *row}
+    for path in files:
+        for imported in rooms_imported(path, "export.web"):
             assert row[imported] > row[path.stem], f"{path} imports {imported}"
 
 

@@ -1,0 +1,37 @@
+/** One task at a time, the most urgent first. */
+export class TaskQueue {
+  #names;
+  #tasks = new Map();
+  #running = false;
+
+  /** @param {string[]} names of tasks, the most urgent first */
+  constructor(names) {
+    this.#names = names;
+  }
+
+  /**
+   * Puts a task in, which takes the place of the one of that name, even if that has begun.
+   *
+   * @param {string} name
+   * @param {(() => Promise<() => void>)[]} steps work, which gives what to do with its result; left undone if
+   *     the task has lost its place meanwhile
+   */
+  put(name, steps) {
+    this.#tasks.set(name, { steps: [...steps] });
+    this.#run();
+  }
+
+  async #run() {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      for (let name; (name = this.#names.find((one) => this.#tasks.get(one)?.steps.length)); ) {
+        const task = this.#tasks.get(name);
+        const finish = await task.steps.shift()();
+        if (this.#tasks.get(name) === task) finish();
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+}
