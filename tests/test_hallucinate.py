@@ -263,7 +263,7 @@ def every_kind(tmp_path, face, rng):
 def test_pictures_of_every_kind(command, every_kind, tmp_path):
     result = command("--num_samples", 2, inputs=["kinds"])
     assert result.status == 0, result.err
-    lines = {line.split(": ")[0].rsplit("/", 1)[-1]: line for line in result.out.splitlines()[:-1]}
+    lines = {line.split(": ")[0].rsplit("/", 1)[-1]: line for line in result.out.splitlines()[:-2]}
     assert set(lines) == set(every_kind)
     for file, (rgb, alpha) in every_kind.items():
         made = tmp_path / "out" / lines[file].rsplit("/", 2)[-2]
@@ -312,8 +312,43 @@ def test_same_stems_do_not_collide(command, face, tmp_path):
     save(face, tmp_path / "face.png")
     save(face[::-1], tmp_path / "face.bmp")
     assert command("--num_samples", 0, inputs=["face.png", "face.bmp"]).status == 0
-    assert names_in(tmp_path / "out") == ["face", "face_2"]
+    assert names_in(tmp_path / "out") == ["face", "face_2", "overview.png"]
     np.testing.assert_array_equal(pixels(tmp_path / "out/face_2/lr.png"), face[::-1])
+
+
+def test_several_inputs_share_an_overview(command, rng, tmp_path):
+    sizes = {"wide.png": (24, 40), "square.png": (32, 32)}
+    for name, size in sizes.items():
+        save(rng.integers(0, 256, (*size, 3), np.uint8), tmp_path / name)
+    done = command("--num_samples", 2, "--downscale", inputs=sizes)
+    assert done.status == 0 and str(tmp_path / "out/overview.png") in done.out
+    overview = pixels(tmp_path / "out/overview.png")
+    # Of 128 pixels each: LR, bicubic, reconstruction, two samples, uncertainty, truth; a line of titles.
+    assert overview.shape == (18 + 4 + 2 * (128 + 4), 4 + 7 * (128 + 4), 3)
+    second = overview[4 + 18 + 128 + 4 :][:128]
+    lr = np.asarray(pixels(tmp_path / "out/square/lr.png").repeat(16, 0).repeat(16, 1))
+    np.testing.assert_array_equal(second[:, 4:132], lr)
+    truth = pixels(tmp_path / "square.png").repeat(4, 0).repeat(4, 1)
+    np.testing.assert_array_equal(second[:, -132:-4], truth)
+    # A wide picture keeps its shape, between white margins.
+    first = overview[4 + 18 :][:128, 4:132]
+    assert (first[:20] == 255).all() and (first[-20:] == 255).all() and (first[64] != 255).any()
+
+    again = command("--num_samples", 2, "--downscale", inputs=sizes, output="out")
+    assert again.status == 2 and "--overwrite" in again.err
+    assert command("--num_samples", 0, "--overwrite", inputs=sizes).status == 0
+
+
+def test_an_overview_that_is_not_ours_is_kept(command, face, tmp_path):
+    for name in ("a.png", "b.png"):
+        save(face, tmp_path / name)
+    (tmp_path / "out").mkdir()
+    save(face, tmp_path / "out/overview.png")
+    done = command("--overwrite", inputs=("a.png", "b.png"))
+    assert done.status == 2 and "overview.png" in done.err
+    np.testing.assert_array_equal(pixels(tmp_path / "out/overview.png"), face)
+    # One input has no overview, so nothing is in its way.
+    assert command("--num_samples", 2, inputs=("a.png",)).status == 0
 
 
 def test_too_small_to_downscale(command, face, tmp_path):

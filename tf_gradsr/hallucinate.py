@@ -10,6 +10,7 @@ Writes for each input a folder named after it:
   uncertainty.png           their standard deviation, with its scale in grey levels
   gradient_reconstruction.png, gradient_00.png ...    image gradients, as the model puts them out
   sheet.png                 all side by side
+and, of several inputs, overview.png with a row for each of the first 16.
 Inputs: png, jpeg, webp, bmp, tiff, gif (the first picture), of any size; grey, palette, CMYK, 16 bits (read
 as 8), EXIF orientation; alpha is upscaled and kept.
 
@@ -34,14 +35,23 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt, restricted_number_t
 
 from tf_gradsr.config import ConfigError, Seed, check_consistency, reason_of
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, load_config
+from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
-from tf_gradsr.gallery.writing import check_free, prepare_output
+from tf_gradsr.gallery.writing import (
+    SOFTWARE,
+    check_free,
+    check_free_picture,
+    prepare_output,
+    save_png,
+)
 from tf_gradsr.run_folder import RunFolder
 
 # Far above, z overflows.
 Temperature = restricted_number_type(
     "Temperature", float, [(">=", 0), ("<=", 100)], docstring="float restricted to be ≥0 and ≤100"
 )
+# One picture of several inputs.
+OVERVIEW = "overview.png"
 HONESTY = "Invented by a neural network: no evidence of anybody's identity."
 
 
@@ -115,6 +125,8 @@ def main(argv=None) -> int:
         files = find_inputs(settings.input)
         names = folder_names(files)
         check_free(settings.output, names, settings.overwrite, files)
+        if len(files) > 1:
+            check_free_picture(settings.output / OVERVIEW, settings.overwrite)
         prepare_output(settings.output)
         return _run(settings, files, names)
     except ConfigError as error:
@@ -173,6 +185,11 @@ def _run(settings, files, names):
             f"{len(failed)} of {len(files)} files failed: {', '.join(map(str, failed))}",
             file=sys.stderr,
         )
+    if len(results.overview.rows) > 1:
+        path = settings.output / OVERVIEW
+        with replaced_when_complete(path) as partial:
+            save_png(partial, results.overview.draw(), metadata={"Software": SOFTWARE})
+        print(f"Overview: {path}")
     if len(failed) < len(files):
         print(HONESTY)
     return 1 if failed else 0

@@ -12,6 +12,7 @@ from tf_gradsr import metrics, ops
 from tf_gradsr.config import SSIM_WINDOW
 from tf_gradsr.gallery.grid import cell_size, gradient_picture, resize_to_cell, titled_cells
 from tf_gradsr.gallery.heat_map import colour, heat_map, rounded_top
+from tf_gradsr.gallery.overview import SAMPLES_IN_ROW, Overview, fitted
 from tf_gradsr.gallery.reading import (
     Picture,
     UnreadablePicture,
@@ -21,9 +22,8 @@ from tf_gradsr.gallery.reading import (
 )
 from tf_gradsr.gallery.spread import RunningSpread
 from tf_gradsr.gallery.walk import closed_walk
-from tf_gradsr.gallery.writing import folder_when_complete, save_png, save_walk
+from tf_gradsr.gallery.writing import SOFTWARE, folder_when_complete, save_png, save_walk
 
-SOFTWARE = "tf_gradsr.hallucinate"
 # On the sheet; further ones are written, but not shown.
 SAMPLES_SHOWN = 24
 # Memory for an HR pixel at the worst moment: sums over samples (48), a picture with gradient (15), floats.
@@ -81,10 +81,14 @@ class ResultFolders:
         settings: the command line's settings, by its names: `output`, `num_samples`, `seed`, `temperature`,
             `consistency`, `downscale`, `lr_size`, `interpolate`, `interpolate_format`.
         progress: called with a few words on what is being made.
+
+    Attributes:
+        overview: the `Overview` of what has been made.
     """
 
     def __init__(self, hallucinator, settings, progress=lambda words: None):
         self.hallucinator = hallucinator
+        self.overview = Overview()
         self.settings = settings
         self.progress = progress
         self.z = np.zeros((0, hallucinator.z_size), np.float32)
@@ -105,7 +109,10 @@ class ResultFolders:
             )
         self._check_size(picture)
         with folder_when_complete(self.settings.output, name) as folder:
-            return _Making(self, folder, picture, truth).make()
+            making = _Making(self, folder, picture, truth)
+            report = making.make()
+        self.overview.add(making.row, making.stddev)
+        return report
 
     def generate(self, lr, z) -> tuple:
         """One picture, by itself so that its bytes do not depend on what else is made.
@@ -151,6 +158,8 @@ class _Making:
     picture: Picture
     truth: Optional[Picture]
     cells: list = field(default_factory=list)
+    row: dict = field(default_factory=dict)
+    stddev: Optional[np.ndarray] = None
 
     def make(self):
         """Writes every file; returns the `Report`."""
@@ -162,8 +171,8 @@ class _Making:
             f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}", 0.0, notes=self.picture.notes
         )
         self._save("lr", lr, self.picture.alpha)
-        self._show(f"LR {lr.shape[1]}x{lr.shape[0]}", lr)
-        self._show("bicubic", metrics.bicubic(ops.to_float(lr[np.newaxis]), scale)[0].numpy())
+        self._show(f"LR {lr.shape[1]}x{lr.shape[0]}", lr, "LR")
+        self._show("bicubic", metrics.bicubic(ops.to_float(lr[np.newaxis]), scale)[0].numpy(), "bicubic")
         reconstruction = self._reconstruct()
         if len(self.results.z):
             self._sample((height, width, 3))
@@ -183,7 +192,7 @@ class _Making:
         about = self._about()
         self._save("reconstruction", image, self.alpha, about)
         self._save("gradient_reconstruction", gradient_picture(gradient[np.newaxis])[0].numpy(), None, about)
-        self._show("reconstruction", image)
+        self._show("reconstruction", image, "reconstruction")
         self.report.lr_psnr = self._lr_psnr(image)
         return image
 
@@ -198,7 +207,8 @@ class _Making:
                 f"gradient_{index:02d}", gradient_picture(gradient[np.newaxis])[0].numpy(), None, about
             )
             if index < SAMPLES_SHOWN:
-                self._show(f"sample {index:02d}", image)
+                title = f"sample {index:02d}"
+                self._show(title, image, title if index < SAMPLES_IN_ROW else None)
             spread.add(image)
             lr_psnrs.append(self._lr_psnr(image))
         self.report.worst_lr_psnr = min(lr_psnrs)
@@ -214,6 +224,7 @@ class _Making:
         self._save("uncertainty", heat_map(stddev, "grey levels"), None, about)
         top = rounded_top(stddev)
         self._show(f"uncertainty 0-{top:g}", colour(stddev, top))
+        self.stddev = fitted(stddev)
 
     def _walk(self):
         frames = self.results.settings.interpolate
@@ -229,7 +240,7 @@ class _Making:
     def _compare(self, reconstruction):
         truth = self.truth.rgb
         self._save("truth", truth, self.truth.alpha)
-        self._show("truth", truth)
+        self._show("truth", truth, "truth")
         self.report.psnr = float(metrics.psnr(reconstruction[np.newaxis], truth[np.newaxis])[0])
         if min(truth.shape[:2]) >= SSIM_WINDOW:
             self.report.ssim = float(metrics.ssim(reconstruction[np.newaxis], truth[np.newaxis])[0])
@@ -239,9 +250,11 @@ class _Making:
         pair = image[np.newaxis], self.picture.rgb[np.newaxis]
         return float(metrics.lr_psnr(*pair, config.model.scale, config.data.downscale)[0])
 
-    def _show(self, title, picture):
-        """Keeps a picture, at the size of a cell, for the sheet."""
+    def _show(self, title, picture, column=None):
+        """Keeps a picture, small, for the sheet and, if it has a column there, the overview."""
         self.cells.append((title, resize_to_cell(picture, self.cell)))
+        if column:
+            self.row[column] = fitted(picture)
 
     def _save(self, name, rgb, alpha, about=None):
         colours = None if name == "sheet" else self.picture.icc_profile

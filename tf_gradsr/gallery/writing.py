@@ -13,6 +13,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from tf_gradsr.config import ConfigError
 
+# In the metadata of what is written, so that nothing else is overwritten.
+SOFTWARE = "tf_gradsr.hallucinate"
 # What a folder of results may hold; one that holds anything else is never replaced.
 OWN_FILES = re.compile(
     r"(lr|truth|mean|uncertainty|sheet|(gradient_)?reconstruction|(gradient|sample)_\d+)\.png|walk\.(webp|gif)"
@@ -52,6 +54,35 @@ def check_free(output, names, overwrite: bool, inputs=()) -> None:
                 f"overwrite: would replace {folder}, which the input {read} lies in. "
                 f"Choose another --output. Received: {output}"
             )
+
+
+def check_free_picture(path, overwrite: bool) -> None:
+    """Checks that one picture right in the folder of results may be written.
+
+    Args:
+        path: of the PNG. overwrite: whether it may be replaced.
+
+    Raises:
+        ConfigError: it is there, and not to be replaced, or not by this command.
+    """
+    path = Path(path)
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise ConfigError(
+            f"output: {path} is there already; give --overwrite to replace it, or another folder. "
+            f"Received: {path.parent}"
+        )
+    try:
+        with Image.open(path) as picture:
+            is_ours = picture.info.get("Software") == SOFTWARE and not path.is_symlink()
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        raise ConfigError(
+            f"overwrite: replaces only what this command wrote; {path} is not from it. "
+            f"Choose another --output. Received: {path.parent}"
+        )
 
 
 def prepare_output(output) -> None:
