@@ -1,14 +1,14 @@
-# `make train`, `make test`, `make web`. All make .venv first. PYTHON may name another interpreter (3.10-3.13).
+# `make demo`, `make train`, `make test`, `make web`. All make .venv first. PYTHON may name another interpreter (3.10-3.13).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
 # The run that `make web` shows, as which kind of LiteRT file, and the page that it builds.
-RUN ?= checkpoints/faces_8x_reconstruction
+RUN ?= tf_gradsr/pretrained/faces_8x
 QUANTIZE ?= none
 PAGE := export/web/dist
 
-.PHONY: train test install web web-page web-screenshot browser clean
+.PHONY: demo train test install web web-page web-screenshot browser clean
 
 $(VENV)/.installed: setup.py pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v <= (3, 13) and f"Python 3.10 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
@@ -27,6 +27,11 @@ $(VENV)/.installed-mobile: $(VENV)/.installed
 	touch $@
 
 install: $(VENV)/.installed
+
+# Four embedded test faces, made small, and what the model that comes with the package makes of them.
+demo: $(VENV)/.installed
+	$(BIN)/python -m tf_gradsr.data.write_faces --count 4 --output demo/faces
+	$(BIN)/python -m tf_gradsr.hallucinate --input demo/faces --downscale --num_samples 4 --output demo/results --overwrite
 
 # Trains on the embedded faces; run again after an interruption, it goes on.
 train: $(VENV)/.installed

@@ -20,7 +20,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["tf_gradsr", "tf_gradsr.*"]),
-    package_data={"tf_gradsr.data": ["faces128/*/*"]},
+    package_data={"tf_gradsr": ["pretrained/*/*"], "tf_gradsr.data": ["faces128/*/*"]},
     python_requires=">=3.10,<3.14",
     install_requires=[
         "tensorflow>=2.18",

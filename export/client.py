@@ -24,7 +24,7 @@ from typing import Literal, Optional
 
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt, restricted_number_type
 
-from tf_gradsr.config import ConfigError, Seed, reason_of
+from tf_gradsr.config import ConfigError, Seed, Temperature, reason_of
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import check_free, prepare_output
@@ -36,9 +36,6 @@ Port = restricted_number_type(
 )
 InFlight = restricted_number_type(
     "InFlight", int, [(">=", 1), ("<=", 64)], docstring="int restricted to be ≥1 and ≤64"
-)
-Temperature = restricted_number_type(
-    "Temperature", float, [(">=", 0), ("<=", 100)], docstring="float restricted to be ≥0 and ≤100"
 )
 
 

@@ -33,7 +33,8 @@ def build_parser() -> Parser:
         "--run",
         type=str,
         metavar="DIR",
-        help="Folder of a training run, with config.yaml and generator.weights.h5.",
+        help="Folder of a training run, with config.yaml and generator.weights.h5; left out, the face model "
+        "that comes with the package, 16x16 -> 128x128.",
     )
     add("--output", type=str, metavar=f"FILE{ENDING}", help="The file; its folder is made if needed.")
     add(

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import socket
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tf_gradsr.config import Config, DataConfig
-from tf_gradsr.data import load_pictures
+from tf_gradsr.data import load_pictures, write_faces
 from tf_gradsr.data.faces import FOLDER
 
 
@@ -53,3 +54,29 @@ def test_small_enough_to_ship_and_free_of_local_paths():
             text = path.read_text()
             assert not any(start in text for start in ('"/', "file:", ":\\"))
             assert "__main__" not in text
+
+
+def test_faces_can_be_had_as_files(no_network, tmp_path, capsys):
+    assert write_faces.main(["--count", "3", "--output", str(tmp_path / "faces")]) == 0
+    assert "3 faces" in capsys.readouterr().out
+    files = sorted((tmp_path / "faces").iterdir())
+    assert [path.name for path in files] == ["00000.jpg", "00001.jpg", "00002.jpg"]
+    pictures = load_pictures(Config(data=DataConfig(source="faces", limit=3)), "test", progress=False)
+    for path, picture in zip(files, pictures.array):
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), picture)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "output: .* Received: nothing"),
+        (["--output", "{folder}/a", "--count", "257"], "count: at most 256 of test. Received: 257"),
+        (["--output", "{folder}/file/a"], "output: a folder that can be written"),
+    ],
+)
+def test_what_cannot_be_written_is_said(tmp_path, capsys, arguments, said):
+    (tmp_path / "file").write_text("")
+    arguments = [argument.format(folder=tmp_path) for argument in arguments]
+    assert write_faces.main(arguments) == 2
+    assert re.search(said, capsys.readouterr().err)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

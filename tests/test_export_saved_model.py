@@ -389,7 +389,8 @@ def refuses(result, text):
 
 def test_bad_settings_are_one_line(command, run_dir, folder, write_run, tmp_path):
     output = tmp_path / "faces" / "1"
-    assert refuses(command("--output", output), "run: the folder of a training run")
+    nowhere = command("--run", tmp_path / "nowhere", "--output", output)
+    assert refuses(nowhere, "run: the folder of a training run")
     assert refuses(command("--run", tmp_path, "--output", output), "with config.yaml")
     assert refuses(command("--run", run_dir), "output: the folder of one version")
     assert refuses(command("--run", run_dir, "--output", tmp_path / "faces" / "latest"), "whole number")

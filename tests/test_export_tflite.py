@@ -393,7 +393,8 @@ def test_integers_too_coarse_for_a_model_are_refused(command, wild_dir, pictures
 
 def test_bad_settings_are_one_line(command, run_dir, wild_dir, folder, write_run, tmp_path):
     output = tmp_path / "a.tflite"
-    assert refuses(command("--output", output), "run: the folder of a training run")
+    nowhere = command("--run", tmp_path / "nowhere", "--output", output)
+    assert refuses(nowhere, "run: the folder of a training run")
     assert refuses(command("--run", tmp_path, "--output", output), "with config.yaml")
     assert refuses(command("--run", run_dir), "output: a file that ends with .tflite")
     assert refuses(command("--run", run_dir, "--output", tmp_path / "model"), "ends with .tflite")

@@ -1,5 +1,7 @@
 """The Hallucinator: uint8 in, uint8 out, exact after rounding, the same in tiles and in batches."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -252,13 +254,22 @@ def test_a_loaded_run_gives_the_same_pictures(hallucinator, lr, tmp_path):
 
 
 def test_what_is_missing_is_said(hallucinator, tmp_path):
-    with pytest.raises(ConfigError, match=r"run: .*no weights come with.* Received: nothing"):
-        Hallucinator.load()
     with pytest.raises(ConfigError, match=r"run: .*config.yaml. Received: .*nowhere"):
         Hallucinator.load(tmp_path / "nowhere")
     run = save_run(hallucinator(), tmp_path / "run")
     (run / "generator.weights.h5").unlink()
     with pytest.raises(ConfigError, match=r"run: a run with generator.weights.h5"):
+        Hallucinator.load(run)
+
+
+def test_weights_are_held_to_their_checksum(hallucinator, tmp_path):
+    run = save_run(hallucinator(), tmp_path / "run")
+    weights, checksum = run / "generator.weights.h5", run / "generator.weights.sha256"
+    checksum.write_text(f"{hashlib.sha256(weights.read_bytes()).hexdigest()}  {weights.name}\n")
+    assert Hallucinator.load(run).z_size == 4
+    # Weights that fit, but others.
+    hallucinator().generator.save_weights(weights)
+    with pytest.raises(ConfigError, match=r"run: weights as generator.weights.sha256 says.* install .*again"):
         Hallucinator.load(run)
 
 

@@ -23,6 +23,10 @@ from jsonargparse.typing import (
 Seed = restricted_number_type(
     "Seed", int, [(">=", 0), ("<", 2**31)], docstring="int restricted to be ≥0 and <2147483648"
 )
+# Far above, z overflows.
+Temperature = restricted_number_type(
+    "Temperature", float, [(">=", 0), ("<=", 100)], docstring="float restricted to be ≥0 and ≤100"
+)
 Momentum = restricted_number_type(
     "Momentum", float, [(">=", 0), ("<", 1)], docstring="float restricted to be ≥0 and <1"
 )

@@ -1,6 +1,6 @@
 """Make plausible large pictures of small ones.
 
-python -m tf_gradsr.hallucinate --input face.png --output out --run runs/first
+python -m tf_gradsr.hallucinate --input face.png --output out
 
 Writes for each input a folder named after it:
   lr.png                    what the model saw
@@ -31,9 +31,9 @@ import sys
 from pathlib import Path
 from typing import Literal, Optional
 
-from jsonargparse.typing import NonNegativeInt, PositiveInt, restricted_number_type
+from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-from tf_gradsr.config import ConfigError, Seed, check_consistency, reason_of
+from tf_gradsr.config import ConfigError, Seed, Temperature, check_consistency, reason_of
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, load_config
 from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
@@ -46,10 +46,6 @@ from tf_gradsr.gallery.writing import (
 )
 from tf_gradsr.run_folder import RunFolder
 
-# Far above, z overflows.
-Temperature = restricted_number_type(
-    "Temperature", float, [(">=", 0), ("<=", 100)], docstring="float restricted to be ≥0 and ≤100"
-)
 # One picture of several inputs.
 OVERVIEW = "overview.png"
 HONESTY = "Invented by a neural network: no evidence of anybody's identity."
@@ -66,7 +62,12 @@ def build_parser() -> Parser:
         help="Pictures: files, folders (the pictures right in them), globs ('faces/**/*.png').",
     )
     add("--output", type=str, help="Folder of the results, made if needed; one folder in it for each input.")
-    add("--run", type=str, help="Folder of a training run, with config.yaml and generator.weights.h5.")
+    add(
+        "--run",
+        type=str,
+        help="Folder of a training run, with config.yaml and generator.weights.h5; left out, the face model "
+        "that comes with the package, 16x16 -> 128x128.",
+    )
     add(
         "--num_samples",
         type=NonNegativeInt,

@@ -1,5 +1,6 @@
 """The folder of one training run: what lies where, and writing it so that a kill leaves no half file."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -23,13 +24,16 @@ RESUMABLE = {
     "data.cache_dir",
 }
 
+# The weights that come with the package, 16x16 -> 128x128 faces.
+PRETRAINED = Path(__file__).parent / "pretrained" / "faces_8x"
+
 
 class RunFolder:
     """Paths of a run, made on demand.
 
     Layout: `config.yaml`, `metrics.jsonl`, `events/` (TensorBoard), `samples/step_*.png`, `checkpoints/`,
     `generator.weights.h5` (the averaged generator), `summary.json`, and, if pictures were left out,
-    `unreadable.txt`.
+    `unreadable.txt`. The package's own has `generator.weights.sha256` too.
     """
 
     def __init__(self, path):
@@ -41,6 +45,7 @@ class RunFolder:
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
         self.weights = self.path / "generator.weights.h5"
+        self.checksum = self.path / "generator.weights.sha256"
         self.summary = self.path / "summary.json"
 
     @classmethod
@@ -51,21 +56,29 @@ class RunFolder:
             run_dir: its path; None, the weights that come with the package.
 
         Raises:
-            ConfigError: there are no such weights.
+            ConfigError: there are no such weights, or they are not what their checksum says.
         """
-        if run_dir is None:
-            raise ConfigError(
-                "run: the folder of a training run; no weights come with this version. Received: nothing. "
-                "Train one: python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/first"
-            )
-        folder = cls(run_dir)
+        folder = cls(PRETRAINED if run_dir is None else run_dir)
         if not folder.config.is_file():
-            raise ConfigError(f"run: the folder of a training run, with config.yaml. Received: {run_dir}")
+            raise ConfigError(f"run: the folder of a training run, with config.yaml. Received: {folder.path}")
         if not folder.weights.is_file():
             raise ConfigError(
-                f"run: a run with {folder.weights.name}, written with each checkpoint. Received: {run_dir}"
+                f"run: a run with {folder.weights.name}, written with each checkpoint. "
+                f"Received: {folder.path}"
             )
+        folder._check_sum()
         return folder
+
+    def _check_sum(self):
+        if not self.checksum.is_file():
+            return
+        expected = self.checksum.read_text(encoding="utf-8").split()[0]
+        found = hashlib.sha256(self.weights.read_bytes()).hexdigest()
+        if found != expected:
+            raise ConfigError(
+                f"run: weights as {self.checksum.name} says, {expected[:16]}...; damaged, or others: install "
+                f"the package again. Received: {self.weights} ({found[:16]}...)"
+            )
 
     def prepare(self, config: Config) -> None:
         """Makes the folder and writes config.yaml.

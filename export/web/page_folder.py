@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from export.web import bundling
-from tf_gradsr.config import Config, ConfigError
-from tf_gradsr.data.faces import open_faces
+from tf_gradsr.config import ConfigError
+from tf_gradsr.data.faces import encoded_faces
 from tf_gradsr.gallery.writing import folder_when_complete, prepare_output
 
 STATIC = ("index.html", "style.css", "icon.svg")
@@ -77,10 +77,8 @@ def page_facts(description) -> dict:
 def write_faces(folder) -> list:
     """Writes a few of the embedded test faces, as they are, below a folder; their names, relative to it."""
     (folder / "faces").mkdir()
-    source = open_faces(Config(), "test")
-    elements = list(source.elements.take(max(FACES) + 1).as_numpy_iterator())
+    faces = encoded_faces("test", FACES)
     names = [f"faces/{number:03d}.jpg" for number in FACES]
     for number, name in zip(FACES, names):
-        with source.open(elements[number]) as file:
-            (folder / name).write_bytes(file.read())
+        (folder / name).write_bytes(faces[number])
     return names

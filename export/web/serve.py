@@ -18,7 +18,9 @@ from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser
 
 DIST = Path(__file__).parent / "dist"
 PORT = 8000
-Port = restricted_number_type("Port", int, [(">=", 0), ("<", 65536)], docstring="whole number in [0, 65535]")
+PortOrAny = restricted_number_type(
+    "PortOrAny", int, [(">=", 0), ("<=", 65535)], docstring="int restricted to be ≥0 and ≤65535"
+)
 
 
 def build_parser() -> Parser:
@@ -26,7 +28,7 @@ def build_parser() -> Parser:
     parser = Parser(prog="export.web.serve", description=__doc__)
     add = parser.add_argument
     add("--folder", type=str, default=str(DIST), metavar="DIR", help="A page of export.web.build.")
-    add("--port", type=Port, default=PORT, help="0: any that is free.")
+    add("--port", type=PortOrAny, default=PORT, help="0: any that is free.")
     add(
         "--host",
         type=str,

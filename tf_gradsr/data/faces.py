@@ -19,3 +19,15 @@ def open_faces(config: Config, split: str) -> Source:
         `Source`.
     """
     return source_of_prepared(FOLDER, split)
+
+
+def encoded_faces(split: str, numbers) -> dict:
+    """Embedded faces as they are in the package: {number: bytes of a JPEG file}.
+
+    Args:
+        split: "train", "validation" or "test". numbers: which of them, each below the split's size.
+    """
+    source = open_faces(Config(), split)
+    elements = enumerate(source.elements.take(max(numbers) + 1).as_numpy_iterator())
+    wanted = set(numbers)
+    return {number: source.open(element).read() for number, element in elements if number in wanted}
