@@ -42,7 +42,8 @@ web: web-page
 	$(BIN)/python -m export.web.serve --folder $(PAGE)
 
 web-page: $(VENV)/.installed-mobile
-	$(BIN)/python -m export.tflite --run $(RUN) --quantize $(QUANTIZE) --output build/web/model.tflite --overwrite
+	$(BIN)/python -m export.tflite --run $(RUN) --quantize $(QUANTIZE) --output build/web/model.tflite --overwrite \
+	  $(if $(filter int8,$(QUANTIZE)),--representative_path embedded)
 	$(BIN)/python -m export.web.build --model build/web/model.tflite --output $(PAGE) --overwrite
 
 web-screenshot: $(VENV)/.installed-test browser web-page

@@ -127,6 +127,8 @@ def _check(settings):
     if not settings.output:
         raise ConfigError("output: the folder of the results, for example --output out. Received: nothing")
     settings.output = Path(settings.output).expanduser()
+    # An IPv6 address as URLs write it.
+    settings.host = settings.host.removeprefix("[").removesuffix("]") if settings.host else settings.host
     for name in ("host", "model"):
         value = getattr(settings, name)
         if not value or any(c in "/ \t\n?#" for c in value):

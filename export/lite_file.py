@@ -7,6 +7,7 @@ from pathlib import Path
 from export.lite_conversion import converted
 from export.lite_graph import LiteGraph
 from export.lite_operators import left_to_cpu, operations
+from export.lite_paths import description_path
 from export.lite_pictures import calibration_pictures, comparison_pictures
 from export.lite_verification import verify
 from export.model_card import model_facts, signature_texts
@@ -120,11 +121,6 @@ def representative_inputs(signatures: dict, lr, z_size: int):
                 yield signature, one
 
     return inputs
-
-
-def description_path(path) -> Path:
-    """Where the description of a LiteRT file lies: model.tflite -> model.tflite.json."""
-    return Path(f"{path}.json")
 
 
 def _write(path, model, description):

@@ -10,6 +10,7 @@ from tf_gradsr.data import stream_batches, stream_pictures
 # Pictures that a file is compared on.
 COMPARED = 16
 SEED = 0
+EMBEDDED = "embedded"
 
 
 def calibration_pictures(config: Config, lr_shape: tuple, path, count: int):
@@ -17,7 +18,7 @@ def calibration_pictures(config: Config, lr_shape: tuple, path, count: int):
 
     Args:
         config: the run's. lr_shape: (height, width).
-        path: where its pictures lie; None, where the config says.
+        path: where its pictures lie; None, where the config says; "embedded", the package's own faces.
         count: how many to calibrate with, at most.
 
     Returns:
@@ -27,7 +28,9 @@ def calibration_pictures(config: Config, lr_shape: tuple, path, count: int):
         ConfigError: there are no such pictures.
     """
     data = replace(config.data, lr_size=list(lr_shape))
-    if path:
+    if path == EMBEDDED:
+        data = replace(data, source="faces", path=None)
+    elif path:
         source = "folder" if data.source == "faces" else data.source
         data = replace(data, source=source, path=path)
     config = replace(config, data=data)
@@ -37,7 +40,7 @@ def calibration_pictures(config: Config, lr_shape: tuple, path, count: int):
         # Named by the option of this command; the run's config may come from another machine.
         raise ConfigError(
             "representative_path: for int8, the folder of the run's pictures, if they are not where its "
-            f"config.yaml says. Received: {path or 'nothing'} ({error})"
+            f"config.yaml says, or the word {EMBEDDED}. Received: {path or 'nothing'} ({error})"
         ) from error
 
 

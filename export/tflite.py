@@ -13,16 +13,14 @@ import importlib.util
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import List, Literal, Optional, Union
 
 from jsonargparse.typing import PositiveInt
 
+from export.lite_paths import ENDING, check_output, description_path
 from tf_gradsr.config import ConfigError, check_consistency, reason_of
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, load_config
 from tf_gradsr.run_folder import RunFolder
-
-ENDING = ".tflite"
 
 
 def build_parser() -> Parser:
@@ -62,7 +60,8 @@ def build_parser() -> Parser:
         type=Optional[str],
         default=None,
         metavar="DIR",
-        help="int8: where the run's pictures (data.path) lie here, if not where its config.yaml says. "
+        help="int8: where the run's pictures (data.path) lie here, if not where its config.yaml says; "
+        "embedded: the faces in the package, of the kind that its own model was trained on. "
         "Training pictures give the ranges of the integers, test pictures are compared on.",
     )
     add(
@@ -92,25 +91,6 @@ def main(argv=None) -> int:
     except KeyboardInterrupt:
         print("Interrupted. Nothing was written.", file=sys.stderr)
         return 130
-
-
-def check_output(output: Optional[str], overwrite: bool) -> Path:
-    """The file to write.
-
-    Raises:
-        ConfigError: none given, another ending, or it is there and may not be replaced.
-    """
-    if not output or not output.endswith(ENDING) or Path(output).name == ENDING:
-        raise ConfigError(f"output: a file that ends with {ENDING}. Received: {output or 'nothing'}")
-    path = Path(output).expanduser().absolute()
-    if path.is_dir():
-        raise ConfigError(f"output: a file, not a folder. Received: {output}")
-    if path.exists() and not overwrite:
-        raise ConfigError(
-            f"output: {path} is there already; give --overwrite to replace it, or another name. "
-            f"Received: {output}"
-        )
-    return path
 
 
 def check_lr_size(size) -> Optional[tuple]:
@@ -145,7 +125,7 @@ def _run(prog, run, path, lr_shape, settings):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
-    from export.lite_file import description_path, export
+    from export.lite_file import export
     from export.lite_verification import WrongFile
 
     tf.get_logger().setLevel("ERROR")

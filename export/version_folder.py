@@ -9,7 +9,7 @@ from tf_gradsr.config import ConfigError
 # What a version's folder may hold; one that holds anything else is never replaced.
 OWN_FILES = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"}
 # TF-Serving's versions are 64-bit.
-_VERSION = re.compile(r"\d{1,18}")
+_VERSION = re.compile(r"[0-9]{1,18}")
 
 
 def check_version_folder(output: Optional[str], overwrite: bool) -> Path:

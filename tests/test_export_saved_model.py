@@ -389,6 +389,8 @@ def refuses(result, text):
 
 def test_bad_settings_are_one_line(command, run_dir, folder, write_run, tmp_path):
     output = tmp_path / "faces" / "1"
+    # A digit to Python, not to TF-Serving.
+    assert refuses(command("--run", run_dir, "--output", tmp_path / "\uff11"), "named by its version")
     nowhere = command("--run", tmp_path / "nowhere", "--output", output)
     assert refuses(nowhere, "run: the folder of a training run")
     assert refuses(command("--run", tmp_path, "--output", output), "with config.yaml")

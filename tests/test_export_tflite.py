@@ -428,6 +428,9 @@ def test_nothing_is_overwritten_unasked(command, run_dir, tmp_path):
     assert output.read_bytes() == b"mine"
     assert command("--run", run_dir, "--output", output, "--overwrite").status == 0
     assert output.read_bytes()[4:8] == b"TFL3"
+    # Nor is what lies where the description would go.
+    output.unlink()
+    assert refuses(command("--run", run_dir, "--output", output), "a.tflite.json is there already")
 
 
 def test_without_litert_it_says_what_to_install(command, run_dir, tmp_path, monkeypatch):

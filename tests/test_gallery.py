@@ -184,6 +184,14 @@ def test_same_stems_get_names_of_their_own():
     assert len({name.casefold() for name in names}) == len(files)
 
 
+def test_names_of_dots_stay_in_their_folder():
+    assert folder_names([Path("..png"), Path("x/...png"), Path("picture.png")]) == [
+        "picture",
+        "picture_2",
+        "picture_3",
+    ]
+
+
 # ---------------------------------------------------------------- reading
 
 

@@ -34,6 +34,7 @@ EXPORT_LAYERS = [
         "server_errors",
         "in_flight",
         "stopwatch",
+        "lite_paths",
     ],
 ]
 # Rooms of the folder `export/web`, which import from it and from the package.

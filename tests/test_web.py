@@ -566,6 +566,14 @@ def test_saving(open_page, tmp_path):
             Image.open(tmp_path / "saved.png").convert("RGB")
         )
 
+    # What is no longer shown is not saved under the new settings' name.
+    page.evaluate("document.getElementById('seed').value = 5")
+    locked = "document.getElementById('again').click(), document.getElementById('save-sheet').disabled"
+    assert page.evaluate(f"() => ({locked})")
+    page.fill("#seed", "0")
+    page.press("#seed", "Enter")
+    settled(page, "#between", samples_of(page)[0])
+
     name, picture = saved("#save")
     assert name == "gradsr_seed0_samples1to2_at0.00_strength1.00_temperature1.00.png"
     np.testing.assert_array_equal(picture, pixels(page, "#between"))

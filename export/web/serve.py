@@ -63,6 +63,13 @@ class PageHandler(SimpleHTTPRequestHandler):
         self.send_header("Cache-Control", "no-cache")
         super().end_headers()
 
+    def send_head(self):
+        try:
+            return super().send_head()
+        except ValueError:  # a null byte in the path
+            self.send_error(404)
+            return None
+
     def list_directory(self, path):
         self.send_error(404)
 

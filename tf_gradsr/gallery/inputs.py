@@ -39,12 +39,14 @@ def folder_names(files) -> list:
     Names differ in more than upper and lower case, which some file systems do not tell apart.
     """
     names, taken = [], set()
-    reserved = {file.stem.casefold() for file in files}
-    for file in files:
-        name, count = file.stem, 1
+    # Dots alone would lead out of the folder.
+    stems = [file.stem if file.stem.strip(".") else "picture" for file in files]
+    reserved = {stem.casefold() for stem in stems}
+    for stem in stems:
+        name, count = stem, 1
         while name.casefold() in taken or (count > 1 and name.casefold() in reserved):
             count += 1
-            name = f"{file.stem}_{count}"
+            name = f"{stem}_{count}"
         taken.add(name.casefold())
         names.append(name)
     return names

@@ -96,8 +96,10 @@ function cropMoved() {
   paint($('bicubic'), bicubic(page.lr, page.model.scale));
   if (!page.session) return;
   page.session.setInput(page.lr);
-  grid.fade();
-  afterRest(() => page.session.resample());
+  if (!page.session.samples.length) return;
+  outdate();
+  // As the sliders' wait does, which this one replaces.
+  afterRest(sample);
 }
 
 function afterRest(act) {
@@ -107,8 +109,14 @@ function afterRest(act) {
 
 // ---------------------------------------------------------------- samples
 
-function sample() {
+/** What is shown is no longer what the settings say: not to be saved under their name. */
+function outdate() {
   grid.fade();
+  for (const id of ['save', 'save-sheet']) $(id).disabled = true;
+}
+
+function sample() {
+  outdate();
   page.session.sample({ seed: page.seed, temperature: Number($('temperature').value), count: COUNT });
 }
 
@@ -139,6 +147,7 @@ function complete({ milliseconds, inconsistency }) {
   paint($('uncertainty'), heatMap(values, page.lr.width * page.model.scale, top));
   $('half').textContent = top / 2;
   $('top').textContent = top;
+  for (const id of ['save', 'save-sheet']) $(id).disabled = false;
   const threads = page.model.threads > 1 ? `${page.model.threads} threads` : 'one thread';
   const levels = inconsistency === 0 ? 'exactly' : `within ${inconsistency} of 255 levels`;
   say(`${COUNT} samples, ${milliseconds.toFixed(0)} ms each on ${threads}. Each downscales to the input ${levels}.`);

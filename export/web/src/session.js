@@ -57,11 +57,10 @@ export class Session {
     const z = (number) => scaled(noiseVector(seed, number, this.model.z_size), temperature);
     this.samples = Array.from({ length: count }, (_, number) => ({ z: z(number), picture: null }));
     this.between();
-    this.resample();
+    this.#makeSamples();
   }
 
-  /** Makes the samples' pictures, of the input as it is now. */
-  resample() {
+  #makeSamples() {
     if (!this.lr) return;
     const times = [];
     this.#queue.put(
