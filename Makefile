@@ -46,8 +46,9 @@ web-page: $(VENV)/.installed-mobile
 	  $(if $(filter int8,$(QUANTIZE)),--representative_path embedded)
 	$(BIN)/python -m export.web.build --model build/web/model.tflite --output $(PAGE) --overwrite
 
-web-screenshot: $(VENV)/.installed-test browser web-page
-	$(BIN)/python -m export.web.screenshot --folder $(PAGE) --output docs/web.png
+# The README's picture of the page, by the test that opens it with the package's model.
+web-screenshot: $(VENV)/.installed-test browser
+	WEB_SCREENSHOT=docs/web.png $(BIN)/python -m pytest --quiet --capture no --numprocesses 0 tests/test_web_screenshot.py
 
 # Optional: tests/test_web.py drives Chromium and is skipped without it. Debian's package is installed where that
 # can be done quietly, as root.

@@ -1,6 +1,8 @@
 """TensorFlow settings for all tests, and the tiny pictures and models that they share."""
 
+import fcntl
 import os
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -10,6 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from export.web import bundling
 from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
 from tf_gradsr.config_parser import save_config
 from tf_gradsr.models import GradSR
@@ -139,3 +142,17 @@ def quick_evaluation(tmp_path_factory):
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         patch.setattr("tf_gradsr.evaluation.contestants.SECONDS", 0)
         yield
+
+
+@pytest.fixture(scope="session")
+def npm():
+    """The packages of the page for browsers; skips where they cannot be fetched."""
+    if not shutil.which("npm"):
+        pytest.skip("no npm on the PATH")
+    # Of several test processes only one fetches.
+    with (bundling.HERE / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            bundling.install()
+        except bundling.BundlingError as error:
+            pytest.skip(f"npm could not fetch the page's packages: {error}")

@@ -1,6 +1,5 @@
 """The page of export/web in Chromium: its pictures beside the Python model's, its controls, its messages."""
 
-import fcntl
 import io
 import json
 import os
@@ -37,20 +36,6 @@ SLOW = 30 * SECONDS
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("web")
-
-
-@pytest.fixture(scope="module")
-def npm():
-    """Skips where the page's packages cannot be fetched."""
-    if not shutil.which("npm"):
-        pytest.skip("no npm on the PATH")
-    # Of several test processes only one fetches.
-    with (bundling.HERE / "package-lock.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            bundling.install()
-        except bundling.BundlingError as error:
-            pytest.skip(f"npm could not fetch the page's packages: {error}")
 
 
 @pytest.fixture(scope="module")

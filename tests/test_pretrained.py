@@ -1,0 +1,73 @@
+"""The face model that comes with the package: its files, and that it does what its summary says."""
+
+import hashlib
+import json
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio
+
+from tf_gradsr import Hallucinator, metrics, ops
+from tf_gradsr.config import Config, ConfigError, DataConfig
+from tf_gradsr.data import load_pictures
+from tf_gradsr.run_folder import PRETRAINED, RunFolder
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return json.loads((PRETRAINED / "summary.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def hallucinator():
+    return Hallucinator.load()
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """All embedded test faces, uint8: LR by block means, and the truth."""
+    faces = load_pictures(Config(data=DataConfig(source="faces")), "test", progress=False).array
+    blocks = faces.reshape(len(faces), 16, 8, 16, 8, 3).mean((2, 4))
+    return np.uint8(np.round(blocks)), faces
+
+
+def test_the_files_are_small_plain_and_as_their_checksum_says(hallucinator):
+    weights = PRETRAINED / "generator.weights.h5"
+    digest, name = (PRETRAINED / "generator.weights.sha256").read_text().split()
+    assert name == weights.name and hashlib.sha256(weights.read_bytes()).hexdigest() == digest
+    assert weights.stat().st_size <= 6_000_000
+    assert hallucinator.generator.count_params() <= 1_500_000
+    assert hallucinator.scale == 8 and hallucinator.stochastic
+    kinds = set()
+    with h5py.File(weights) as file:
+        file.visititems(lambda _, item: kinds.add(str(getattr(item, "dtype", "group"))))
+    assert kinds == {"group", "float32"}
+
+
+def test_damaged_weights_are_refused(tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(PRETRAINED, run)
+    assert RunFolder.trained(run).path == run
+    damaged = bytearray((run / "generator.weights.h5").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (run / "generator.weights.h5").write_bytes(damaged)
+    with pytest.raises(ConfigError, match=r"run: weights as generator.weights.sha256 says"):
+        Hallucinator.load(run)
+
+
+def test_reconstructions_are_as_good_as_shipped(hallucinator, pairs, shipped):
+    lr, truth = pairs
+    images = np.concatenate([hallucinator.reconstruct(part).image for part in np.split(lr, 8)])
+    bicubic = metrics.bicubic(ops.to_float(lr), 8).numpy()
+    ours, theirs = (np.mean(list(map(peak_signal_noise_ratio, truth, made))) for made in (images, bicubic))
+    assert ours - theirs >= shipped["model"]["psnr"] - shipped["bicubic"]["psnr"] - 0.2
+    blocks = images.reshape(len(images), 16, 8, 16, 8, 3).mean((2, 4))
+    assert np.abs(blocks - lr).max() <= 0.5 + 1e-6
+
+
+def test_samples_differ_as_much_as_shipped(hallucinator, pairs, shipped):
+    images = hallucinator.sample(pairs[0][:96], num_samples=4, seed=1).images
+    spread = images.std(axis=1, ddof=1).mean()
+    assert spread == pytest.approx(shipped["model"]["sample_std"], rel=0.2)

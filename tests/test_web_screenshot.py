@@ -1,0 +1,37 @@
+"""The page with the model that comes with the package; the README's picture of it comes from here.
+
+WEB_SCREENSHOT=docs/web.png python -m pytest -s tests/test_web_screenshot.py    # or make web-screenshot
+"""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export import tflite
+from export.web import build, screenshot
+from export.web.browser import find_chromium
+
+
+def test_the_page_with_the_shipped_model(npm, tmp_path, capsys):
+    pytest.importorskip("playwright", reason="Playwright's package is not installed")
+    if not find_chromium():
+        pytest.skip("no Chromium: none on the PATH, none in CHROMIUM")
+    model, page, picture = tmp_path / "model.tflite", tmp_path / "page", tmp_path / "web.png"
+    assert tflite.main(["--output", str(model)]) == 0
+    assert build.main(["--model", str(model), "--output", str(page)]) == 0
+    capsys.readouterr()
+    assert screenshot.main(["--folder", str(page), "--output", str(picture)]) == 0
+    said = capsys.readouterr().out
+    # As a plain server sends it, and with threads; what is shown of it downscales to the input.
+    assert said.count("12 samples, ") == 2 and said.count("Each downscales to the input exactly.") == 2
+    pixels = np.asarray(Image.open(picture).convert("RGB"))
+    assert pixels.shape[1] == 1200 and picture.stat().st_size <= 400_000
+    # Faces, not a blank page: many colours.
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 100
+    if kept := os.environ.get("WEB_SCREENSHOT"):
+        shutil.copy(picture, kept)
+        with capsys.disabled():
+            print(f"\n{said}Picture: {kept}")
