@@ -70,4 +70,4 @@ test: $(VENV)/.installed-test browser
 	$(BIN)/python -m pytest --numprocesses 2
 
 clean:
-	rm -rf $(VENV) build *.egg-info $(PAGE) export/web/node_modules
+	rm -rf $(VENV) build demo *.egg-info $(PAGE) export/web/node_modules
