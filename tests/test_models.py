@@ -8,7 +8,7 @@ from references import conv
 from skimage.transform import resize
 
 from tf_gradsr import losses, metrics, ops
-from tf_gradsr.config import Config, ConfigError, LossConfig, widths_for_scale
+from tf_gradsr.config import Config, ConfigError, LossConfig, check_config, widths_for_scale
 from tf_gradsr.models import Discriminator, Generator, build_discriminators, build_generator
 from tf_gradsr.models.blocks import DownBlock, Modulation, ResidualBlock, UpBlock, convolution
 from tf_gradsr.models.perceptual import LAYERS, VGGFeatures
@@ -375,6 +375,23 @@ def test_vgg_is_frozen_and_its_loss_reaches_the_generator(vgg_file, tiny_model, 
     assert largest_change(before[1], values(model.perceptual)) == 0
 
 
+def test_random_vgg_features_are_the_same_each_time_and_keep_their_size(rng):
+    images = tf.constant(rng.uniform(-1, 1, (2, 32, 32, 3)), tf.float32)
+    one, other = VGGFeatures("random")(images), VGGFeatures("random")(images)
+    for feature, same in zip(one, other):
+        np.testing.assert_array_equal(feature, same)
+        # He et al. 2015: layers keep the mean square; Keras' own start halves it at each of the ten.
+        assert 0.5 < np.mean(feature**2) / np.mean(images**2) < 5.0
+    kernels = [v.numpy().ravel()[:64] for v in VGGFeatures("random").weights if v.name == "kernel"]
+    assert len(kernels) == 10
+    assert len({kernel.tobytes() for kernel in kernels}) == 10
+
+
+def test_discriminator_features_need_a_pixel_loss():
+    with pytest.raises(ConfigError, match=r"loss\.pixel: above 0 when loss\.perceptual is discriminator"):
+        check_config(Config(loss=LossConfig(perceptual="discriminator")))
+
+
 def test_missing_vgg_weights_are_refused_by_name(tiny_model, tmp_path):
     loss = {"perceptual": "vgg16", "vgg_weights": str(tmp_path / "none.h5")}
     with pytest.raises(ConfigError, match=r"loss\.vgg_weights: .*loss\.perceptual to none.*none\.h5"):
@@ -436,6 +453,15 @@ def squared_slopes(d, inputs):
     return sum(tf.reduce_sum(slope**2) for slope in tape.gradient(score, inputs)) / len(inputs[0])
 
 
+def inner_features(d_i, inputs):
+    """What D_I has made of pictures after each of its scales, and before the condition enters."""
+    features, found = None, []
+    for k in reversed(range(len(inputs) - 1)):
+        features = d_i.down_blocks[k](inputs[k], features)
+        found.append(features)
+    return [*found, keras.Sequential(d_i.residual_blocks)(features)]
+
+
 def reference_step(model, batch, loss, rate, features):
     """One step of plain SGD from the paper's text: both D, then G, every pass on its own."""
     g, d_i, d_g = model.generator, model.image_discriminator, model.gradient_discriminator
@@ -492,7 +518,10 @@ def reference_step(model, batch, loss, rate, features):
         def mean_error(fake, real):
             return sum(tf.reduce_mean(tf.abs(f - r)) for f, r in zip(fake, real)) / len(fake)
 
-        perceptual = mean_error(features(i0[-1]), features(tf.constant(images[-1])))
+        if loss.perceptual == "discriminator":
+            perceptual = mean_error(inner_features(d_i, condition(i0)), inner_features(d_i, real_i))
+        else:
+            perceptual = mean_error(features(i0[-1]), features(tf.constant(images[-1])))
         objective = loss.gamma * (perceptual + mean_error(g0, gradients)) + loss.pixel * mean_error(
             i0, images
         )
@@ -520,6 +549,8 @@ OURS = {"beta": 0.0, "adversarial": "relativistic", "r2": 500.0}
         (3, "exact", PAPER, 1, False, "pictures"),
         (3, "learned", {**OURS, "r1_interval": 3}, 1, True, "pictures"),
         (1, "learned", PAPER, 1, False, "details"),
+        (3, "learned", {**OURS, "perceptual": "discriminator"}, 2, False, "details"),
+        (3, "exact", {**PAPER, "perceptual": "discriminator"}, 1, True, "pictures"),
     ],
 )
 def test_train_step_is_the_papers(
@@ -538,7 +569,8 @@ def test_train_step_is_the_papers(
             discriminator_input=seen,
             g_optimizer=keras.optimizers.SGD(0.02), d_optimizer=keras.optimizers.SGD(0.02),
         )  # fmt: skip
-        model.perceptual, model.levels = features, levels
+        model.perceptual = None if "perceptual" in loss else features
+        model.levels = levels
         for seed, network in enumerate(networks(model)):
             randomize(network, np.random.default_rng(seed), gain=1.5)
         return model

@@ -121,10 +121,10 @@ class LossConfig:
     """Weight of the mean absolute error of the reconstruction at every scale (not in the paper: 0). esrgan: eta (1e-2); srgan: of the mean squared error (0)."""
     coupling: NonNegativeFloat = 0.0
     """gradsr: weight of the mean absolute difference between a hallucination's own image gradient and the one G puts out (not in the paper: 0)."""
-    perceptual: Literal["vgg16", "vgg19", "none"] = "vgg16"
-    """Features of the perceptual loss: of VGG-16 (gradsr, eq. 6) or VGG-19 (srgan, esrgan) trained on ImageNet, or none."""
+    perceptual: Literal["vgg16", "vgg19", "discriminator", "none"] = "vgg16"
+    """Features of the perceptual loss: of VGG-16 (gradsr, eq. 6) or VGG-19 (srgan, esrgan); gradsr: of D_I as it learns (Larsen et al. 2016); or none."""
     vgg_weights: str = "imagenet"
-    """imagenet: Keras downloads them. Or the path of a Keras weights file (.h5) of the network that loss.perceptual names."""
+    """imagenet: Keras downloads them. random: none are needed (Liu et al. 2021). Or the path of a Keras weights file (.h5) of the network that loss.perceptual names."""
     adversarial: Literal["logistic", "relativistic"] = "logistic"
     """gradsr. logistic: the paper. relativistic: D compares a fake with the truth of the same LR picture (Huang et al. 2024, R3GAN)."""
     r1: NonNegativeFloat = 10.0
@@ -262,10 +262,10 @@ def check_config(config: Config) -> Config:
         )
     _check_model_name(config)
     _check_growth(config)
-    if config.loss.perceptual == "none" and config.loss.pixel == 0:
+    if config.loss.perceptual in ("none", "discriminator") and config.loss.pixel == 0:
         raise ConfigError(
-            "loss.pixel: above 0 when loss.perceptual is none, or nothing ties the picture to the truth. "
-            "Received: 0"
+            f"loss.pixel: above 0 when loss.perceptual is {config.loss.perceptual}, or nothing ties the "
+            "picture to the truth from the start. Received: 0"
         )
     if config.model.consistency == "exact" and config.data.downscale != "area":
         raise ConfigError(
@@ -303,9 +303,11 @@ SMALLEST_VGG19_SIDE = 16
 def _check_model_name(config):
     """Checks that the settings are ones that the model named has."""
     name, network = config.model.name, config.loss.perceptual
-    own = "vgg16" if name == "gradsr" else "vgg19"
-    if network not in (own, "none"):
-        raise ConfigError(f"loss.perceptual: {own} or none with model.name {name}. Received: {network}")
+    own = ["vgg16", "discriminator"] if name == "gradsr" else ["vgg19"]
+    if network not in (*own, "none"):
+        raise ConfigError(
+            f"loss.perceptual: {', '.join(own)} or none with model.name {name}. Received: {network}"
+        )
     if name == "gradsr":
         return
     for setting, value in GRADSR_ONLY.items():
@@ -351,7 +353,7 @@ def check_paths(config: Config) -> Config:
         ConfigError: names the setting and the missing path.
     """
     named = {"data.path": config.data.path}
-    if config.loss.perceptual != "none" and config.loss.vgg_weights != "imagenet":
+    if config.loss.perceptual.startswith("vgg") and config.loss.vgg_weights not in ("imagenet", "random"):
         named["loss.vgg_weights"] = config.loss.vgg_weights
     named["train.initial_weights"] = config.train.initial_weights
     for name, path in named.items():

@@ -54,18 +54,35 @@ class Discriminator(keras.Model):
         self.conv_out.build(inner)
         self.built = True
 
-    def call(self, inputs):
+    def features(self, inputs):
+        """What the network sees on its way to its output, for a perceptual loss (Larsen et al. 2016).
+
+        Args:
+            inputs: as of a call.
+
+        Returns:
+            List of float32 `[B, 2^k h, 2^k w, C_k]`, after each DownBlock, fine to coarse, and after the last
+            residual block.
+
+        Raises:
+            ValueError: more pictures than scales, or none.
+        """
         pyramid = inputs[:-1] if self.condition_channels else inputs
         if not 1 <= len(pyramid) <= len(self.down_blocks):
             raise ValueError(
                 f"A discriminator of {len(self.down_blocks)} scales takes 1 to as many pictures. "
                 f"Received: {len(pyramid)}."
             )
-        features = None
+        seen, features = [], None
         for image, block in zip(reversed(pyramid), reversed(self.down_blocks[: len(pyramid)])):
             features = block(image, features)
+            seen.append(features)
         for block in self.residual_blocks:
             features = block(features)
+        return [*seen, features]
+
+    def call(self, inputs):
+        features = self.features(inputs)[-1]
         if self.condition_channels:
             features = tf.concat([features, inputs[-1]], axis=-1)
         return self.conv_out(leaky_relu(self.conv_joint(features)))

@@ -107,6 +107,8 @@ class GradSR(SuperResolver):
             }
             # G: reconstruction, eq. (10)
             terms = self._reconstruction_terms(*reconstruction, *real)
+            if weights.perceptual == "discriminator":
+                terms["perceptual"] = self._discriminator_distance(reconstruction, real, lr)
             loss = self._weighted_reconstruction(terms)
             if weights.beta:
                 loss += weights.beta * tf.add_n(adversarial["reconstruction"])
@@ -230,6 +232,14 @@ class GradSR(SuperResolver):
                 self.perceptual(images[-1]), self.perceptual(real_images[-1])
             )
         return terms
+
+    def _discriminator_distance(self, reconstruction, real, lr):
+        """Eq. (6) with D_I's features (Larsen et al. 2016), which learn along; D gets no gradient of it."""
+        fake_features = self.image_discriminator.features(self._d_inputs(*self._grown(reconstruction), lr)[0])
+        real_features = self.image_discriminator.features(
+            self._d_inputs(*self._grown(real), lr, is_real=True)[0]
+        )
+        return losses.perceptual_loss(fake_features, real_features)
 
     def _weighted_reconstruction(self, terms):
         weights = self.loss_config

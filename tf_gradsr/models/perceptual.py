@@ -9,11 +9,12 @@ NETWORKS = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19
 
 
 class VGGFeatures(keras.Model):
-    """Frozen features of VGG-16 or VGG-19 (Simonyan and Zisserman 2015), trained on ImageNet.
+    """Frozen features of VGG-16 or VGG-19 (Simonyan and Zisserman 2015), trained on ImageNet or not at all.
 
     Args:
-        weights: "imagenet", downloaded by Keras, or the path of a Keras weights file of the network without
-            its top.
+        weights: "imagenet", downloaded by Keras; "random", the same random numbers each time, whose features
+            compare structure too (Liu et al. 2021, "Generic Perceptual Loss for Modeling Structured Output
+            Dependencies"); or the path of a Keras weights file of the network without its top.
         layers: names of convolutions of the network.
         network: "vgg16" or "vgg19".
         activated: bool; False takes the last layer's features before its ReLU.
@@ -33,12 +34,14 @@ class VGGFeatures(keras.Model):
         super().__init__(**kwargs)
         try:
             vgg = NETWORKS[network](include_top=False, weights=None if weights != "imagenet" else weights)
-            if weights != "imagenet":
+            if weights == "random":
+                _randomise(vgg)
+            elif weights != "imagenet":
                 vgg.load_weights(weights, skip_mismatch=False)
         except Exception as error:  # Keras raises bare Exception for a failed download
             title = network.upper().replace("VGG", "VGG-")
             raise ConfigError(
-                "loss.vgg_weights: imagenet (needs the network once) or the path of a Keras "
+                "loss.vgg_weights: imagenet (needs the network once), random, or the path of a Keras "
                 f"{title} .h5 file; or set loss.perceptual to none and loss.pixel above 0. "
                 f"Received: {weights} ({reason_of(error)})"
             ) from error
@@ -55,3 +58,14 @@ class VGGFeatures(keras.Model):
         # VGG-16 and VGG-19 were trained on the same colours, so either's preprocessing is the other's.
         features = self.features(keras.applications.vgg16.preprocess_input((images + 1.0) * 127.5))
         return [feature / self.unit for feature in keras.tree.flatten(features)]
+
+
+def _randomise(vgg):
+    """He et al.'s random kernels (2015), which keep the features' size from layer to layer.
+
+    The seeds are fixed: a resumed run has the same loss.
+    """
+    for index, layer in enumerate(layer for layer in vgg.layers if layer.weights):
+        kernel, bias = layer.weights
+        kernel.assign(keras.initializers.HeNormal(seed=index)(kernel.shape))
+        bias.assign(keras.ops.zeros(bias.shape))

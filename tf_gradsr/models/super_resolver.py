@@ -53,7 +53,8 @@ class SuperResolver(keras.Model):
         """
         super().compile(optimizer=None, jit_compile=False, **kwargs)
         self.loss_config = loss
-        self.perceptual = None if loss.perceptual == "none" else self.perceptual_features(loss)
+        uses_vgg = loss.perceptual.startswith("vgg")
+        self.perceptual = self.perceptual_features(loss) if uses_vgg else None
         self.ema_decay = ema_decay
         self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
         # Under MirroredStrategy variables made inside the traced step fail.
