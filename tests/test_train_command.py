@@ -72,6 +72,12 @@ def status_of(arguments):
         (["--train.grow", "[[2]]"], "train.grow", "a list of [scale, steps]"),
         (["--train.grow", "[[2, 0]]"], "train.grow", ">0"),
         (["--train.initial_weights", "no.h5"], "train.initial_weights", "an existing path. Received: no.h5"),
+        (["--train.initial_run", "no"], "train.initial_run", "an existing path. Received: no"),
+        (
+            ["--train.initial_weights", "a.h5", "--train.initial_run", "b"],
+            "train.initial_run",
+            "one of two",
+        ),
         (["--config", "no_such_file.yaml"], "config", "no_such_file.yaml"),
     ],
 )

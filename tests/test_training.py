@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -344,6 +345,46 @@ def test_a_run_starts_from_the_weights_that_it_is_given_but_resumes_from_its_own
         ConfigError, match=r"train\.initial_weights: .*same model settings.*generator\.weights"
     ):
         train(config, tmp_path / "other", progress=False)
+
+
+def test_a_run_starts_from_the_networks_of_another(finished_run, tmp_path):
+    folder, _ = finished_run
+    config = tiny_config(steps=1)
+    config.train.initial_run, config.loss.r1, config.train.seed = str(folder.path), 77.0, 5
+    config.optimizer.ema_half_life = 1e9
+    config.optimizer.g_learning_rate = config.optimizer.d_learning_rate = 1e-9
+    train(config, tmp_path / "run", progress=False)
+    theirs, ours, untrained = GradSR(config), GradSR(config), GradSR(config)
+    for model, path in ((theirs, folder.path), (ours, tmp_path / "run")):
+        model.compile(config.loss, keras.optimizers.Adam(), keras.optimizers.Adam())
+        Checkpoints(path / "checkpoints", model, 0).read_networks()
+    for name in ("generator", "ema_generator", "image_discriminator", "gradient_discriminator"):
+        given, own, random = (
+            np.concatenate([w.ravel() for w in getattr(model, name).get_weights()])
+            for model in (theirs, ours, untrained)
+        )
+        np.testing.assert_allclose(given, own, atol=1e-6)
+        assert np.abs(given - random).max() > 1e-3
+
+
+@pytest.mark.parametrize("spoilt", ["checkpoint", "settings", "nothing there", "state"])
+def test_a_run_to_start_from_is_refused_by_name(finished_run, tmp_path, spoilt):
+    other = tmp_path / "other"
+    shutil.copytree(finished_run[0].path, other)
+    config = tiny_config(steps=1)
+    config.train.initial_run = str(other)
+    if spoilt == "checkpoint":
+        shutil.rmtree(other / "checkpoints")
+    elif spoilt == "settings":
+        config.model.discriminator_blocks = 3
+    elif spoilt == "state":
+        for path in (other / "checkpoints").glob("step_*/state.data*"):
+            path.write_bytes(path.read_bytes()[:100])
+    else:
+        shutil.rmtree(other)
+    said = {"settings": r"model\.discriminator_blocks differs", "checkpoint": "holds no checkpoint"}
+    with pytest.raises(ConfigError, match=rf"train\.initial_run: .*other \(.*{said.get(spoilt, '')}"):
+        train(config, tmp_path / "run", progress=False)
 
 
 def test_discriminators_grow_through_the_scales(tmp_path):

@@ -167,6 +167,8 @@ class TrainConfig:
     """gradsr: [[2, 1000], [4, 2000]] shows D hallucinations of scale 2 for 1,000 steps after the reconstruction ones, of scale 4 for 2,000, then full size (not in the paper; LAG)."""
     initial_weights: Optional[str] = None
     """A generator.weights.h5 that G starts from, of a run with the same model settings (not in the paper)."""
+    initial_run: Optional[str] = None
+    """The folder of a run with the same model settings, from whose newest checkpoint G, its average and the discriminators start; the optimizers start afresh (not in the paper)."""
     batch_size: PositiveInt = 8
     """Pictures in a step, over all devices together (paper 4.1: 8)."""
     seed: Seed = 0
@@ -262,6 +264,11 @@ def check_config(config: Config) -> Config:
         )
     _check_model_name(config)
     _check_growth(config)
+    if config.train.initial_weights and config.train.initial_run:
+        raise ConfigError(
+            "train.initial_run: null beside train.initial_weights; networks start from one of two. "
+            f"Received: {config.train.initial_run}"
+        )
     if config.loss.perceptual in ("none", "discriminator") and config.loss.pixel == 0:
         raise ConfigError(
             f"loss.pixel: above 0 when loss.perceptual is {config.loss.perceptual}, or nothing ties the "
@@ -356,6 +363,7 @@ def check_paths(config: Config) -> Config:
     if config.loss.perceptual.startswith("vgg") and config.loss.vgg_weights not in ("imagenet", "random"):
         named["loss.vgg_weights"] = config.loss.vgg_weights
     named["train.initial_weights"] = config.train.initial_weights
+    named["train.initial_run"] = config.train.initial_run
     for name, path in named.items():
         if path and not Path(path).expanduser().exists():
             raise ConfigError(f"{name}: an existing path. Received: {path}")

@@ -19,6 +19,7 @@ RESUMABLE = {
     "train.keep_checkpoints",
     "train.summary_pictures",
     "train.initial_weights",
+    "train.initial_run",
     "data.path",
     "data.cache",
     "data.cache_dir",
@@ -104,14 +105,27 @@ class RunFolder:
         """
         if not self.config.exists() or not any(self.checkpoints.glob("step_*")):
             return
-        before, now = _flat(load_config(self.config).as_dict()), _flat(config.as_dict())
-        changed = [name for name in now if before[name] != now[name] and name not in RESUMABLE]
+        changed = [name for name in self.differing_settings(config) if name not in RESUMABLE]
         if changed:
             name = changed[0]
+            before, now = (_flat(c.as_dict())[name] for c in (load_config(self.config), config))
             raise ConfigError(
-                f"{name}: a run is resumed with its own settings, {before[name]} here; "
-                f"choose another run_dir for a new run. Received: {now[name]}"
+                f"{name}: a run is resumed with its own settings, {before} here; "
+                f"choose another run_dir for a new run. Received: {now}"
             )
+
+    def differing_settings(self, config: Config, section: str = "") -> list:
+        """Names, such as `model.blocks`, of the settings in which this run's config differs from another.
+
+        Args:
+            config: the other one.
+            section: only of this section, if given.
+
+        Raises:
+            ConfigError: this run's config cannot be read.
+        """
+        own, other = _flat(load_config(self.config).as_dict()), _flat(config.as_dict())
+        return [name for name in other if own[name] != other[name] and name.startswith(section)]
 
     def forget_metrics_after(self, step: int) -> None:
         """Drops the lines of metrics.jsonl beyond a checkpoint's step: the resumed run writes them again."""

@@ -1,5 +1,6 @@
 """Checkpoints that a kill cannot break: each is written under a temporary name, then renamed."""
 
+import contextlib
 import json
 import logging
 import os
@@ -42,10 +43,11 @@ class Checkpoints:
         self.keep = keep
         # Lists of variables: given a Keras 3 network, Checkpoint leaves out layers that it holds in lists.
         # Of networks, `variables` holds batch normalisation's moving statistics too.
-        parts = model.trained_parts()
-        self.tracked = tf.train.Checkpoint(
-            **{name: [variable.value for variable in part.variables] for name, part in parts.items()}
-        )
+        self.parts = {
+            name: [variable.value for variable in part.variables]
+            for name, part in model.trained_parts().items()
+        }
+        self.tracked = tf.train.Checkpoint(**self.parts)
 
     def steps(self) -> list:
         """Steps of the complete checkpoints, oldest first."""
@@ -63,14 +65,9 @@ class Checkpoints:
             return 0
         step = self.steps()[-1]
         folder = self._path(step)
-        try:
+        with _readable(folder):
             state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             self.tracked.read(str(folder / "state")).assert_consumed()
-        except (OSError, ValueError, IndexError, AssertionError, tf.errors.OpError) as error:
-            raise CheckpointError(
-                f"Checkpoint {folder} cannot be read ({reason_of(error)}). "
-                "Delete that folder to go on from an older one."
-            ) from error
         if (state["step"], self.model.step) != (step, step):
             raise CheckpointError(
                 f"Checkpoint {folder} says step {state['step']}, its weights {self.model.step}."
@@ -78,6 +75,22 @@ class Checkpoints:
         if state["tensorflow"] != tf.__version__:
             log.warning("Checkpoint of TensorFlow %s: not resumed bit for bit", state["tensorflow"])
         return step
+
+    def read_networks(self) -> None:
+        """Takes the networks from the newest checkpoint, not the optimizers: for the start of another run.
+
+        Raises:
+            CheckpointError: there is no checkpoint, or it does not fit the model or cannot be read.
+        """
+        if not self.steps():
+            raise CheckpointError(f"{self.folder} holds no checkpoint.")
+        folder = self._path(self.steps()[-1])
+        networks = {
+            name: variables for name, variables in self.parts.items() if not name.endswith("_optimizer")
+        }
+        with _readable(folder):
+            status = tf.train.Checkpoint(**networks).read(str(folder / "state"))
+            status.assert_existing_objects_matched().expect_partial()
 
     def save(self) -> Path:
         """Writes the model's state under its step, then drops the oldest ones; returns the folder."""
@@ -111,6 +124,18 @@ class Checkpoints:
 
     def _path(self, step):
         return self.folder / f"step_{step:08d}"
+
+
+@contextlib.contextmanager
+def _readable(folder):
+    """Turns whatever a broken or foreign checkpoint raises into `CheckpointError`."""
+    try:
+        yield
+    except (OSError, ValueError, IndexError, AssertionError, tf.errors.OpError) as error:
+        raise CheckpointError(
+            f"Checkpoint {folder} cannot be read ({reason_of(error)}). "
+            "Delete that folder to go on from an older one."
+        ) from error
 
 
 def _flush_to_disk(folder):

@@ -3,7 +3,6 @@
 import contextlib
 import math
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -11,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_gradsr import metrics, ops
-from tf_gradsr.config import Config, ConfigError, reason_of
+from tf_gradsr.config import Config, ConfigError
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
 from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
@@ -25,6 +24,7 @@ from tf_gradsr.training.callbacks import (
     Validation,
 )
 from tf_gradsr.training.checkpoints import Checkpoints
+from tf_gradsr.training.first_state import start_from_other_run
 
 SHEET_ROWS = 4
 SHEET_SAMPLES = 3
@@ -79,8 +79,8 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict
         folder.checkpoints, model, config.train.seed, config.train.keep_checkpoints, folder.weights
     )
     step = checkpoints.restore_latest()
-    if step == 0 and config.train.initial_weights:
-        load_initial_weights(model, config.train.initial_weights)
+    if step == 0:
+        start_from_other_run(model, config)
     folder.forget_metrics_after(step)
     if step:
         print(f"Going on from step {step} of {folder.path}", file=sys.stderr)
@@ -178,23 +178,6 @@ def _phases(config):
         phases.append(Phase(False, int(math.log2(scale)), phases[-1].end + steps))
     phases.append(Phase(False, full, config.train.steps))
     return [phase._replace(end=min(phase.end, config.train.steps)) for phase in phases]
-
-
-def load_initial_weights(model, path):
-    """Starts the generator, and its average, from a weights file.
-
-    Raises:
-        ConfigError: the file does not fit.
-    """
-    try:
-        for network in (model.generator, model.ema_generator):
-            network.load_weights(Path(path).expanduser())
-    # The file's reader raises whatever it trips over.
-    except Exception as error:
-        raise ConfigError(
-            f"train.initial_weights: a generator.weights.h5 of a run with the same model settings. "
-            f"Received: {path} ({reason_of(error)})"
-        ) from error
 
 
 def summarize(model, pictures, config: Config) -> dict:
