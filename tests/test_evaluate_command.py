@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,7 +21,7 @@ from tf_gradsr.evaluation.settings import pictures_config
 
 pytestmark = pytest.mark.usefixtures("quick_evaluation")
 ZS = ("z = 0", "z != 0")
-FILES = ["figure.png", "results.csv", "results.json", "results.md"]
+FILES = ["figure.png", "results.csv", "results.json", "results.md", "samples.png"]
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +66,24 @@ def without_speed(document):
 # ---------------------------------------------------------------- files
 
 
-def test_the_folder_holds_the_four_files(written):
+def test_the_folder_holds_every_file(written):
     assert sorted(path.name for path in written.iterdir()) == FILES
     # truth, bicubic, and z = 0 and z != 0 of two models with two kinds of consistency.
     width, height = Image.open(written / "figure.png").size
     assert width > 10 * 128 and 2 * 128 < height < 3 * 128
+
+
+def test_samples_are_the_first_ones_of_the_first_model(written):
+    samples, figure = (np.asarray(Image.open(written / name)) for name in ("samples.png", "figure.png"))
+    gap, title = 4, 18
+    # Four pictures, two across, and a line of text below.
+    assert samples.shape[0] == 3 * gap + 2 * 128 + title
+    for number in (0, 1):
+        cell = samples[gap : gap + 128, gap + number * 132 :][:, :128]
+        strip = figure[gap + title + number * 132 :][:128]
+        found = [x for x in range(strip.shape[1] - 127) if np.array_equal(strip[:, x : x + 128], cell)]
+        # Columns: truth, bicubic, then z = 0 and z != 0 of first, exact.
+        assert [round((x - gap) / (figure.shape[1] - gap) * 10) for x in found] == [3]
 
 
 def test_json_says_what_was_measured(written, folder):

@@ -20,6 +20,7 @@ from tf_gradsr.data import (
 from tf_gradsr.evaluation.bootstrap import BootstrapMean, poisson_weights
 from tf_gradsr.evaluation.evaluator import evaluate
 from tf_gradsr.evaluation.measures import Measures
+from tf_gradsr.evaluation.results_folder import write_results
 from tf_gradsr.evaluation.settings import Evaluation, read_runs
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.metrics.lpips_weights import save_weights, weight_shapes
@@ -266,12 +267,17 @@ def test_results_do_not_depend_on_the_batch_size(results, run):
 def test_a_model_with_one_answer_has_one_row(run, tmp_path, write_run, material):
     truth, lr = material
     baseline = write_run(tmp_path / "srgan", run.parent / "pictures", name="srgan")
-    rows = evaluate(evaluation_of(baseline), progress=False).rows
+    results = evaluate(evaluation_of(baseline), progress=False)
+    rows = results.rows
     assert [row.title for row in rows] == ["bicubic", "srgan, exact"]
     images = Hallucinator.load(baseline).reconstruct(lr).image
     assert_figures(rows[1], numpy_quality(images, truth, lr))
     # Its gradient is computed from its picture, not put out by the generator.
     assert rows[1].figures["own_gradient_error"] is rows[1].figures["sample_std"] is None
+    # It has no samples, and those of an earlier evaluation must not pass for its own.
+    (tmp_path / "samples.png").write_text("old")
+    write_results(tmp_path, results, evaluation_of(baseline), "as typed")
+    assert (tmp_path / "figure.png").exists() and not (tmp_path / "samples.png").exists()
 
 
 def test_lpips_and_its_diversity_with_weights(run, material, rng, monkeypatch, tmp_path):

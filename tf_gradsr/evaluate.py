@@ -1,8 +1,9 @@
 """Measure trained models side by side: python -m tf_gradsr.evaluate --run runs/first --output results/first
 
 Prints one table of quality, consistency, diversity and cost with 95 % intervals, and writes it to the output
-folder as results.json, results.csv and results.md, with the first pictures as figure.png. Bicubic upscaling
-is always measured beside the models. The same command gives the same figures, but for speeds.
+folder as results.json, results.csv and results.md, with the first pictures as figure.png and samples of the
+first 64, none chosen, as samples.png. Bicubic upscaling is always measured beside the models. The same
+command gives the same figures, but for speeds.
 """
 
 import os

@@ -23,6 +23,8 @@ from tf_gradsr.evaluation.settings import Evaluation
 
 # AlexNet's column always stands in the table, VGG-16's where its weights are there.
 NETWORKS = ("alex", "vgg")
+# On the sheet of samples.
+SAMPLES_SHOWN = 64
 
 
 @dataclass
@@ -64,6 +66,8 @@ class Results:
     """Versions and device."""
     figure: Dict[str, np.ndarray]
     """Column title to uint8 `[B, H, W, 3]`: the first pictures."""
+    samples: Dict[str, np.ndarray]
+    """Title of each row of samples to uint8 `[B, H, W, 3]`: the first samples of the first pictures."""
 
 
 def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
@@ -85,7 +89,8 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
     measures = Measures(evaluation.config.model.scale, evaluation.config.data.downscale, lpips)
     trackers = [Tracker(c, measures) for c in load_contestants(evaluation)]
     pictures = stream_pictures(evaluation.config, evaluation.split)
-    sheet, first_lr, count = Sheet(evaluation.figure_pictures), None, 0
+    sheet, samples = Sheet(evaluation.figure_pictures), Sheet(SAMPLES_SHOWN)
+    first_lr, count = None, 0
     # Without a terminal (a log file), an update every ten seconds is enough.
     interval = 0.2 if sys.stderr.isatty() else 10.0
     with tqdm(
@@ -95,8 +100,10 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
             weights = poisson_weights(evaluation.seed, numbers)
             sheet.add("truth", hr)
             for tracker in trackers:
-                for title, images in tracker.update(numbers, hr, lr, weights).items():
-                    sheet.add(title, images)
+                for row, images in tracker.update(numbers, hr, lr, weights):
+                    sheet.add(row.title, images)
+                    if row.z == Z_RANDOM:
+                        samples.add(row.title, images)
             first_lr = lr if first_lr is None else first_lr
             count += len(hr)
             bar.update(len(hr))
@@ -104,7 +111,9 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
         bar.update(bar.total - bar.n)
         bar.set_description("Timing")
         rows = [row for tracker in trackers for row in tracker.rows(first_lr)]
-    return Results(rows, count, pictures.skipped, absent, notes, environment(), sheet.columns)
+    return Results(
+        rows, count, pictures.skipped, absent, notes, environment(), sheet.columns, samples.columns
+    )
 
 
 def load_lpips(hr_shape) -> tuple:
@@ -154,7 +163,7 @@ class Tracker:
         kinds = (Z_ZERO, Z_RANDOM) if contestant.stochastic else (None,)
         self._means = {z: {} for z in kinds}
 
-    def update(self, numbers, truth, lr, weights) -> dict:
+    def update(self, numbers, truth, lr, weights) -> list:
         """Measures one batch.
 
         Args:
@@ -162,7 +171,7 @@ class Tracker:
             weights: `poisson_weights` of the numbers.
 
         Returns:
-            Dict of row title to uint8 `[B, H, W, 3]`: the reconstruction, and the first sample.
+            List of (`Row` without figures, uint8 `[B, H, W, 3]`): the reconstruction, and the first sample.
         """
         reconstruction = self.contestant.reconstruct(lr)
         shown = {None: reconstruction.images}
@@ -173,7 +182,7 @@ class Tracker:
             values, sample = self._measure_samples(numbers, truth, lr, reconstruction)
             self._add(Z_RANDOM, weights, values)
             shown = {Z_ZERO: reconstruction.images, Z_RANDOM: sample}
-        return {self._row(z).title: images for z, images in shown.items()}
+        return [(self._row(z), images) for z, images in shown.items()]
 
     def rows(self, lr) -> list:
         """The finished rows; measures the speed on the LR pictures given."""

@@ -1,9 +1,11 @@
-"""The picture that goes with the table, in the manner of the paper's Fig. 5."""
+"""The pictures that go with the table: a comparison in the manner of the paper's Fig. 5, and samples."""
+
+from typing import Optional
 
 import numpy as np
 
 from tf_gradsr.evaluation.evaluator import Results
-from tf_gradsr.gallery.grid import cell_size, picture_grid
+from tf_gradsr.gallery.grid import cell_size, picture_grid, square_grid
 
 # Pixels of a title's letter, about.
 LETTER = 7
@@ -33,6 +35,29 @@ def comparison(results: Results) -> np.ndarray:
             title += " "
         columns[title] = results.figure[row.title]
     return picture_grid(columns)
+
+
+def samples(results: Results, split: str) -> Optional[np.ndarray]:
+    """Draws the first sample of each of the first pictures, none chosen, by the first stochastic model.
+
+    Args:
+        results: from `evaluate`.
+        split: where the pictures are from, for the line below.
+
+    Returns:
+        uint8 `[height, width, 3]`, of the most consistent of the model's rows; None without such a model.
+    """
+    rows = [row for row in results.rows if row.title in results.samples]
+    # max keeps the first of equals.
+    rows = [row for row in rows if row.model == rows[0].model]
+    if not rows:
+        return None
+    row = max(rows, key=lambda row: row.consistency == "exact")
+    pictures = results.samples[row.title]
+    footer = (
+        f"{row.title}: the first sample of each of the first {len(pictures)} {split} pictures, none chosen"
+    )
+    return square_grid(pictures, footer)
 
 
 def label(row, shared, room):

@@ -7,14 +7,14 @@ from PIL import Image
 
 from tf_gradsr.config import ConfigError
 from tf_gradsr.evaluation import tables
-from tf_gradsr.evaluation.figure import comparison
+from tf_gradsr.evaluation.figure import comparison, samples
 from tf_gradsr.files import replaced_when_complete
-
-FILES = ("results.json", "results.csv", "results.md", "figure.png")
 
 
 def write_results(path: Path, results, evaluation, command: str) -> None:
-    """Writes `FILES`; each appears only when all are complete. Other files of the folder stay.
+    """Writes tables and pictures; each appears only when all are complete. Other files of the folder stay.
+
+    `samples.png` of an earlier evaluation goes where this one has no samples.
 
     Args:
         path: the folder, made if needed. results: `Results`. evaluation: what was asked.
@@ -28,14 +28,20 @@ def write_results(path: Path, results, evaluation, command: str) -> None:
         "results.csv": tables.comma_separated(results),
         "results.md": tables.markdown(results, evaluation, command),
     }
-    sheet = Image.fromarray(comparison(results))
+    pictures = {"figure.png": comparison(results), "samples.png": samples(results, evaluation.split)}
+    pictures = {name: Image.fromarray(picture) for name, picture in pictures.items() if picture is not None}
     try:
         path.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
-            partial = {name: stack.enter_context(replaced_when_complete(path / name)) for name in FILES}
+            partial = {
+                name: stack.enter_context(replaced_when_complete(path / name)) for name in (*texts, *pictures)
+            }
             for name, text in texts.items():
                 partial[name].write_text(text, encoding="utf-8")
-            sheet.save(partial["figure.png"])
+            for name, picture in pictures.items():
+                picture.save(partial[name])
+        if "samples.png" not in pictures:
+            (path / "samples.png").unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(
             f"output: a folder that can be written. Received: {path} ({error.strerror})"

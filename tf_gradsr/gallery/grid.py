@@ -86,9 +86,24 @@ def titled_cells(cells, footer: str = "") -> np.ndarray:
     return _draw([(titles[i : i + across], pictures[i : i + across]) for i in starts], footer)
 
 
+def square_grid(pictures, footer: str = "") -> np.ndarray:
+    """Draws pictures without titles in rows, about as many across as down.
+
+    Args:
+        pictures: uint8 `[B, H, W, 3]`, B >= 1. Small ones are enlarged.
+        footer: one line of text below.
+
+    Returns:
+        uint8 `[height, width, 3]`.
+    """
+    cells = [resize_to_cell(picture, shrink=False) for picture in pictures]
+    across = math.ceil(math.sqrt(len(cells)))
+    return _draw([(None, cells[i : i + across]) for i in range(0, len(cells), across)], footer)
+
+
 def _column_width(titles, pictures):
     font = font_of(_TITLE_SIZE)
-    return max(pictures[0].shape[1], *(math.ceil(font.getlength(title)) for title in titles))
+    return max([pictures[0].shape[1], *(math.ceil(font.getlength(title)) for title in titles)])
 
 
 def _draw(rows, footer=""):
