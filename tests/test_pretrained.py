@@ -3,16 +3,21 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from tf_gradsr import Hallucinator, metrics, ops
 from tf_gradsr.config import Config, ConfigError, DataConfig
+from tf_gradsr.config_parser import load_config
 from tf_gradsr.data import load_pictures
+from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import PRETRAINED, RunFolder
+from tf_gradsr.training.first_state import start_from_other_run
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +49,21 @@ def test_the_files_are_small_plain_and_as_their_checksum_says(hallucinator):
     with h5py.File(weights) as file:
         file.visititems(lambda _, item: kinds.add(str(getattr(item, "dtype", "group"))))
     assert kinds == {"group", "float32"}
+
+
+def test_the_checkpoint_to_go_on_from_holds_the_same_generator(hallucinator):
+    folder = Path(__file__).parent.parent / "checkpoints" / "faces_8x"
+    config = load_config(folder / "config.yaml")
+    config.train.initial_run, config.loss.perceptual = str(folder), "none"
+    model = build_model(config)
+    model.compile(config.loss, keras.optimizers.Adam(), keras.optimizers.Adam())
+    made = {name: network.get_weights() for name, network in model.discriminators.items()}
+    start_from_other_run(model, config)
+    for own, given in zip(model.ema_generator.get_weights(), hallucinator.generator.get_weights()):
+        np.testing.assert_array_equal(own, given)
+    for name, network in model.discriminators.items():
+        same = [np.array_equal(a, b) for a, b in zip(made[name], network.get_weights())]
+        assert sum(same) <= 1, "a relativistic loss leaves but the last bias as it was made"
 
 
 def test_damaged_weights_are_refused(tmp_path):
