@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -19,6 +20,9 @@ from tf_gradsr.models import GradSR
 from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
 
+# A shell starts background jobs deaf to Ctrl-C, and programs hand that on to what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Two logical CPU devices for the tests of replicas; must come before TensorFlow's first operation.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
