@@ -244,6 +244,7 @@ def test_intervals_hold_the_mean_and_costs_are_those_of_the_model(results, run):
             assert figure.low <= figure.mean <= figure.high
         assert row.cost["pictures_per_second"] > 0
     cost = by_title(results)["tiny, z = 0, exact"].cost
+    assert by_title(results)["bicubic"].cost["gflop"] == 0 < cost["gflop"]
     assert cost["parameters"] == sum(w.size for w in Hallucinator.load(run).generator.get_weights())
     assert cost["weights_megabytes"] == (run / "generator.weights.h5").stat().st_size / 1e6
 

@@ -1,9 +1,12 @@
 """What is measured: bicubic and trained models, each as rows of pictures for a batch of LR pictures."""
 
+import contextlib
+import functools
 import time
 from typing import Iterator, NamedTuple, Optional
 
 import numpy as np
+import tensorflow as tf
 
 from tf_gradsr import metrics, ops
 from tf_gradsr.data import evaluation_noise
@@ -39,9 +42,9 @@ class Bicubic:
         """What made the pictures, for results.json."""
         return {}
 
-    def size(self) -> dict:
+    def size(self, lr) -> dict:
         """Nothing is learned."""
-        return {"parameters": 0, "weights_megabytes": 0.0}
+        return {"gflop": 0.0, "parameters": 0, "weights_megabytes": 0.0}
 
 
 class Model:
@@ -78,9 +81,10 @@ class Model:
         """What made the pictures, for results.json."""
         return {"run": str(self._run.path), **self._hallucinator.identity}
 
-    def size(self) -> dict:
-        """Parameters of the generator, and megabytes of its weights file."""
+    def size(self, lr) -> dict:
+        """Work for one of the LR pictures (uint8 `[B, h, w, 3]`), parameters, size of the weights file."""
         return {
+            "gflop": gflop(self._hallucinator, lr.shape[1:], self.consistency),
             "parameters": self._hallucinator.generator.count_params(),
             "weights_megabytes": (self._run.path / "generator.weights.h5").stat().st_size / 1e6,
         }
@@ -112,3 +116,31 @@ def pictures_per_second(contestant, lr) -> float:
         contestant.reconstruct(lr)
         seconds.append(time.perf_counter() - start)
     return len(lr) / float(np.median(seconds))
+
+
+def gflop(hallucinator: Hallucinator, lr_shape, consistency: str) -> float:
+    """10^9 floating-point operations that one picture takes, by TensorFlow's profiler; a multiply-add is two.
+
+    Args:
+        lr_shape: (h, w, 3). consistency: "exact" or "none".
+    """
+    lr = tf.TensorSpec([1, *lr_shape], tf.uint8)
+    z = tf.TensorSpec([1, hallucinator.z_size], tf.float32)
+    forward = tf.function(functools.partial(hallucinator.forward, consistency=consistency))
+    graph = forward.get_concrete_function(lr, z).graph
+    counted = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    options = tf.compat.v1.profiler.ProfileOptionBuilder(counted).with_empty_output().build()
+    with silent_deprecations():
+        return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops / 1e9
+
+
+@contextlib.contextmanager
+def silent_deprecations():
+    """TensorFlow's profiler warns of its own parts."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -188,7 +188,7 @@ class Tracker:
         """The finished rows; measures the speed on the LR pictures given."""
         cost = {
             "pictures_per_second": pictures_per_second(self.contestant, lr),
-            **self.contestant.size(),
+            **self.contestant.size(lr),
         }
         finished = []
         for z, means in self._means.items():
