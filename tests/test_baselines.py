@@ -150,7 +150,7 @@ def test_the_small_generators_cost_what_their_configs_say(name, work, millions):
     assert 2 * multiply_adds / 1e9 == pytest.approx(work, abs=0.005)
     generator = build_generator(config)
     assert parameters(generator) == count == pytest.approx(millions * 1e6, abs=5e3)
-    # The profiler counts additions and activations too.
+    # The profiler counts biases, skips and PReLU too.
     profiled = gflop(Hallucinator(generator, config), (16, 16, 3), "none")
     assert 1 < profiled / (2 * multiply_adds / 1e9) < 1.02
     assert f"{work} GFLOP and {millions} M" in (CONFIGS / f"{name}_faces.yaml").read_text()

@@ -18,6 +18,7 @@ from tf_gradsr.data import (
     stream_pictures,
 )
 from tf_gradsr.evaluation.bootstrap import BootstrapMean, poisson_weights
+from tf_gradsr.evaluation.contestants import gflop
 from tf_gradsr.evaluation.evaluator import evaluate
 from tf_gradsr.evaluation.measures import Measures
 from tf_gradsr.evaluation.results_folder import write_results
@@ -247,6 +248,17 @@ def test_intervals_hold_the_mean_and_costs_are_those_of_the_model(results, run):
     assert by_title(results)["bicubic"].cost["gflop"] == 0 < cost["gflop"]
     assert cost["parameters"] == sum(w.size for w in Hallucinator.load(run).generator.get_weights())
     assert cost["weights_megabytes"] == (run / "generator.weights.h5").stat().st_size / 1e6
+
+
+def test_work_is_that_of_the_convolutions():
+    # The network of the package, by hand: multiply-adds are pixels times weights.
+    low = 16 * 16 * (27 * 64 + 9 * 64 * 64 + 24 * 9 * 64 * 64)  # LR, z, 12 blocks of two
+    # At each scale: up, gradient and picture together; both of them to colours.
+    up_2x = 32 * 32 * (9 * 64 * 64 + 9 * 64 * 128 + 64 * 6)
+    up_4x = 64 * 64 * (9 * 64 * 32 + 9 * 32 * 64 + 32 * 6)
+    up_8x = 128 * 128 * (9 * 32 * 16 + 9 * 16 * 32 + 16 * 6)
+    convolutions = 2e-9 * (low + up_2x + up_4x + up_8x)
+    assert 1 < gflop(Hallucinator.load(), (16, 16, 3), "none") / convolutions < 1.01
 
 
 def test_without_weights_lpips_says_so_and_how_to_get_them(results):

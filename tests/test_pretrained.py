@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import h5py
-import keras
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
@@ -54,9 +53,8 @@ def test_the_files_are_small_plain_and_as_their_checksum_says(hallucinator):
 def test_the_checkpoint_to_go_on_from_holds_the_same_generator(hallucinator):
     folder = Path(__file__).parent.parent / "checkpoints" / "faces_8x"
     config = load_config(folder / "config.yaml")
-    config.train.initial_run, config.loss.perceptual = str(folder), "none"
+    config.train.initial_run = str(folder)
     model = build_model(config)
-    model.compile(config.loss, keras.optimizers.Adam(), keras.optimizers.Adam())
     made = {name: network.get_weights() for name, network in model.discriminators.items()}
     start_from_other_run(model, config)
     for own, given in zip(model.ema_generator.get_weights(), hallucinator.generator.get_weights()):

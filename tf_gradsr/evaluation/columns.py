@@ -91,7 +91,14 @@ DIVERSITY = (
 
 COST = (
     Column("pictures_per_second", "speed", "pictures/s", 1, "higher", "generation alone, uint8 in and out"),
-    Column("gflop", "work", "GFLOP/picture", 2, "lower", "of one forward pass; a multiply-add is two FLOP"),
+    Column(
+        "gflop",
+        "work",
+        "GFLOP/picture",
+        2,
+        "lower",
+        "of one forward pass, but for resizing; a multiply-add is two FLOP",
+    ),
     Column("parameters", "parameters", "", 0, None, "of the generator"),
     Column("weights_megabytes", "weights file", "MB", 2, None, "generator.weights.h5, 10^6 bytes"),
 )
