@@ -209,6 +209,19 @@ def test_large_pictures_are_compared_with_the_truth(command, rng, tmp_path, lr_s
     assert printed == pytest.approx(ssim, abs=2e-3)
 
 
+def test_much_larger_pictures_than_the_model_knows_are_pointed_out(command, rng, tmp_path):
+    for side in (31, 32):
+        save(rng.integers(0, 256, (side, 40, 3), np.uint8), tmp_path / f"{side}.png")
+    result = command("--num_samples", 0, inputs=["31.png", "32.png"])
+    assert result.status == 0
+    small, large, *_ = result.out.splitlines()
+    assert "40x31 -> 160x124" in small and "that the model knows" not in small
+    assert "40x32 -> 160x128" in large and "larger than the 8x8 that the model knows" in large
+    assert "--downscale --lr_size 8" in large
+    result = command("--num_samples", 0, "--downscale", "--lr_size", 8, inputs=["32.png"], output="small")
+    assert result.status == 0 and "that the model knows" not in result.out
+
+
 # ---------------------------------------------------------------- what is read
 
 

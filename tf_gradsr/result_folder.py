@@ -30,6 +30,8 @@ SAMPLES_SHOWN = 24
 BYTES_A_PIXEL = 140
 # Memory for an HR pixel of one forward pass, at the default widths.
 BYTES_OF_FEATURES = 500
+# Times the LR size of training from which on the network finds little that it knows.
+MUCH_LARGER = 4
 # The longest side that an animation's format can hold.
 LONGEST_SIDE = {"webp": 16383, "gif": 65535}
 
@@ -128,6 +130,17 @@ class ResultFolders:
         )
         return images[0], gradients[0]
 
+    def size_notes(self, lr) -> tuple:
+        """What to say of an LR picture, uint8 `[h, w, 3]`, in which the model finds no face of its size."""
+        height, width = self.hallucinator.config.lr_shape
+        if lr.shape[0] < MUCH_LARGER * height or lr.shape[1] < MUCH_LARGER * width:
+            return ()
+        size = min(height, width)
+        return (
+            f"much larger than the {width}x{height} that the model knows, so it adds little: "
+            f"--downscale --lr_size {size} makes a small LR of it first",
+        )
+
     def _check_size(self, picture):
         """Refuses what would fill the memory, rather than be killed by the system half-way."""
         height, width = (side * self.hallucinator.scale for side in picture.rgb.shape[:2])
@@ -168,7 +181,9 @@ class _Making:
         self.cell = cell_size(height, width)
         self.alpha = None if self.picture.alpha is None else upscale_alpha(self.picture.alpha, scale)
         self.report = Report(
-            f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}", 0.0, notes=self.picture.notes
+            f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}",
+            0.0,
+            notes=(*self.picture.notes, *self.results.size_notes(lr)),
         )
         self._save("lr", lr, self.picture.alpha)
         self._show(f"LR {lr.shape[1]}x{lr.shape[0]}", lr, "LR")
