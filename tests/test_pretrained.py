@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from tf_gradsr import Hallucinator, metrics, ops
+from tf_gradsr import Hallucinator, metrics, ops, run_folder
 from tf_gradsr.config import Config, ConfigError, DataConfig
 from tf_gradsr.config_parser import load_config
 from tf_gradsr.data import load_pictures
@@ -73,6 +73,23 @@ def test_damaged_weights_are_refused(tmp_path):
     (run / "generator.weights.h5").write_bytes(damaged)
     with pytest.raises(ConfigError, match=r"run: weights as generator.weights.sha256 says"):
         Hallucinator.load(run)
+
+
+def test_the_packages_weights_are_refused_without_their_checksum(tmp_path, monkeypatch):
+    package = tmp_path / "package"
+    shutil.copytree(PRETRAINED, package)
+    monkeypatch.setattr(run_folder, "PRETRAINED", package)
+    assert RunFolder.trained(None).path == package
+    checksum = package / "generator.weights.sha256"
+    checksum.write_text("")
+    with pytest.raises(ConfigError, match=r"run: weights as generator.weights.sha256 says"):
+        RunFolder.trained(None)
+    checksum.unlink()
+    with pytest.raises(ConfigError, match=r"run: generator.weights.sha256 beside the package's weights"):
+        RunFolder.trained(None)
+    other = tmp_path / "runs"
+    shutil.copytree(package, other)
+    assert RunFolder.trained(other).path == other, "a run of one's own has no checksum"
 
 
 def test_reconstructions_are_as_good_as_shipped(hallucinator, pairs, shipped):

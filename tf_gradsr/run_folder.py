@@ -72,8 +72,13 @@ class RunFolder:
 
     def _check_sum(self):
         if not self.checksum.is_file():
+            if self.path.resolve() == PRETRAINED.resolve():
+                raise ConfigError(
+                    f"run: {self.checksum.name} beside the package's weights; install the package again. "
+                    f"Received: {self.path}, without it"
+                )
             return
-        expected = self.checksum.read_text(encoding="utf-8").split()[0]
+        expected = self.checksum.read_text(encoding="utf-8").partition(" ")[0]
         found = hashlib.sha256(self.weights.read_bytes()).hexdigest()
         if found != expected:
             raise ConfigError(
