@@ -1,6 +1,8 @@
 """Your own pictures: what counts as one, how it is decoded and cut, and how folders become splits."""
 
 import logging
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +48,14 @@ def test_finds_every_kind_in_nested_folders_sorted_by_name(tmp_path):
     assert pictures.array.dtype == np.uint8 and pictures.array.shape == (5, 8, 8, 3)
     # 4.WebP, a/5.bmp, b/2.JPG, b/deep/er/1.png, c/3.jpeg
     np.testing.assert_allclose(pictures.array[:, 4, 4, 0], [150, 200, 50, 0, 100], atol=3)
+
+
+def test_pipes_are_no_pictures_and_broken_links_are_counted(tmp_path):
+    save(tmp_path / "1.png")
+    os.mkfifo(tmp_path / "2.png")
+    (tmp_path / "3.png").symlink_to(tmp_path / "gone.png")
+    pictures = load(tmp_path, split="all", cache="memory")
+    assert len(pictures) == 1 and [Path(name).name for name, _ in pictures.skipped] == ["3.png"]
 
 
 @pytest.mark.parametrize(

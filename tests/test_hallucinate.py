@@ -376,7 +376,7 @@ def test_results_beyond_the_memory_are_refused(command, face, tmp_path, monkeypa
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1000))
     result = command()
     assert result.status == 1
-    assert "a result of 28x20 needs" in result.err and "--downscale" in result.err
+    assert "a result of 28x20 needs" in result.err and "--downscale --lr_size 8" in result.err
     assert names_in(tmp_path / "out") == []
 
 

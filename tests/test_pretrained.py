@@ -81,9 +81,10 @@ def test_the_packages_weights_are_refused_without_their_checksum(tmp_path, monke
     monkeypatch.setattr(run_folder, "PRETRAINED", package)
     assert RunFolder.trained(None).path == package
     checksum = package / "generator.weights.sha256"
-    checksum.write_text("")
-    with pytest.raises(ConfigError, match=r"run: weights as generator.weights.sha256 says"):
-        RunFolder.trained(None)
+    for content in (b"", b"\xff\xfe"):
+        checksum.write_bytes(content)
+        with pytest.raises(ConfigError, match=r"run: weights as generator.weights.sha256 says"):
+            RunFolder.trained(None)
     checksum.unlink()
     with pytest.raises(ConfigError, match=r"run: generator.weights.sha256 beside the package's weights"):
         RunFolder.trained(None)

@@ -158,7 +158,7 @@ class ResultFolders:
             raise TooLarge(
                 f"a result of {width}x{height} needs {needed / 1e9:.1f} GB of memory, "
                 f"{available / 1e9:.1f} GB are free; cut the picture, or, if it is a large one already, give "
-                "--downscale"
+                f"--downscale --lr_size {min(self.hallucinator.config.lr_shape)}"
             )
 
 

@@ -78,7 +78,7 @@ class RunFolder:
                     f"Received: {self.path}, without it"
                 )
             return
-        expected = self.checksum.read_text(encoding="utf-8").partition(" ")[0]
+        expected = self.checksum.read_text(encoding="utf-8", errors="replace").partition(" ")[0]
         found = hashlib.sha256(self.weights.read_bytes()).hexdigest()
         if found != expected:
             raise ConfigError(

@@ -77,7 +77,7 @@ def folder_of_split(folders, split):
 
 
 def pictures_below(root):
-    """Returns every picture file below a folder, hidden ones left out, sorted by path."""
+    """Returns every picture file below a folder, hidden ones and pipes left out, sorted by path."""
     files = []
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
@@ -86,7 +86,8 @@ def pictures_below(root):
             for name in names
             if name.lower().endswith(ENDINGS) and not name.startswith(".")
         ]
-    return sorted(files)
+    # A pipe would be waited for without end. A broken link stays: reading names it.
+    return sorted(path for path in files if path.is_file() or not path.exists())
 
 
 def hashed_split(files, root, split):
