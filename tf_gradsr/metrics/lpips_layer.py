@@ -103,7 +103,7 @@ class LPIPS(keras.layers.Layer):
     def _layer_maps(self, images, truth):
         """The weighted squared difference at each pixel of each compared layer, `[B, H_l, W_l, 1]`."""
         images, truth = tf.convert_to_tensor(images), tf.convert_to_tensor(truth)
-        self._check_pictures(images, truth)
+        images, truth = self._checked(images, truth)
         maps = []
         for number, (y, y0) in enumerate(zip(self._features(images), self._features(truth)), 1):
             linear = self._weights_by_name[f"linear{number}"]
@@ -126,7 +126,8 @@ class LPIPS(keras.layers.Layer):
                 features.append(x / (length + EPSILON))
         return features
 
-    def _check_pictures(self, images, truth):
+    def _checked(self, images, truth):
+        """The same pictures, once they are known to be ones that can be compared."""
         for name, pictures in (("images", images), ("truth", truth)):
             shape = pictures.shape
             received = f"Received: {name} {pictures.dtype.name} {shape}."
@@ -144,10 +145,16 @@ class LPIPS(keras.layers.Layer):
             raise ValueError(
                 f"LPIPS compares pictures of one shape. Received: images {images.shape}, truth {truth.shape}."
             )
-        if not (images.shape.is_fully_defined() and truth.shape.is_fully_defined()):
-            # Shapes that are known only when the compiled function runs.
-            shape = tf.shape(images)
-            tf.debugging.assert_equal(shape, tf.shape(truth), "LPIPS compares pictures of one shape.")
+        if images.shape.is_fully_defined() and truth.shape.is_fully_defined():
+            return images, truth
+        # Shapes that are known only when the compiled function runs.
+        shape = tf.shape(images)
+        checks = [
+            tf.debugging.assert_equal(shape, tf.shape(truth), "LPIPS compares pictures of one shape."),
             tf.debugging.assert_greater_equal(
                 tf.reduce_min(shape[1:3]), self.minimal_side, "LPIPS: the pictures are too small."
-            )
+            ),
+        ]
+        # Without it, layers that fail on such pictures may do so first.
+        with tf.control_dependencies(checks):
+            return tf.identity(images), tf.identity(truth)
