@@ -1,5 +1,6 @@
 """Your own pictures: what counts as one, how it is decoded and cut, and how folders become splits."""
 
+import errno
 import logging
 import os
 from pathlib import Path
@@ -158,6 +159,22 @@ def test_only_unreadable_pictures_are_an_error(tmp_path):
         ConfigError, match=r"^data\.path: .*Received: 2 files, none readable, the first a\.png"
     ):
         load(tmp_path)
+
+
+def test_folders_that_cannot_be_read_are_named(tmp_path, monkeypatch, caplog):
+    save(tmp_path / "open" / "1.png")
+    save(tmp_path / "shut" / "2.png")
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "shut":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    # Whoever runs this as root may read everything.
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert len(load(tmp_path, "train")) == 1
+    assert f"{tmp_path / 'shut'} cannot be read (Permission denied); its pictures are left out" in caplog.text
 
 
 def test_missing_and_empty_folders(tmp_path):

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tf_gradsr.config_parser import load_config
 from tf_gradsr.data import stream_batches
 from tf_gradsr.evaluation.columns import COST, DIVERSITY, MEASURED, QUALITY
 from tf_gradsr.evaluation.settings import pictures_config
+from tf_gradsr.registry import build_generator
 
 pytestmark = pytest.mark.usefixtures("quick_evaluation")
 ZS = ("z = 0", "z != 0")
@@ -129,10 +131,37 @@ def test_markdown_holds_the_table_and_the_command(written, folder, arguments):
     assert len(tables) == 2 * (2 + 9)
 
 
+@pytest.mark.parametrize("record", [None, "no JSON", "[]", '{"format": 1}', '{"format": 0, "rows": []}'])
+def test_files_of_others_are_never_replaced(arguments, tmp_path, capsys, record):
+    (tmp_path / "figure.png").write_text("mine")
+    if record is not None:
+        (tmp_path / "results.json").write_text(record)
+    assert status_of([*arguments, "--overwrite", "--output", tmp_path]) == 2
+    assert "overwrite: replaces only what this command wrote; " in capsys.readouterr().err
+    assert (tmp_path / "figure.png").read_text() == "mine"
+
+
+def test_weights_that_have_diverged_are_named(folder, tmp_path, capsys):
+    """Pictures that are numbers, and a gradient output that is none: only measuring tells."""
+    run = tmp_path / "broken"
+    shutil.copytree(folder / "first", run)
+    generator = build_generator(load_config(run / "config.yaml"))
+    generator.load_weights(run / "generator.weights.h5")
+    layer = generator.up_blocks[-1].to_gradient
+    layer.set_weights([np.full_like(weight, np.inf) for weight in layer.get_weights()])
+    generator.save_weights(run / "generator.weights.h5")
+    assert status_of(["--run", run, "--num_samples", "2", "--output", tmp_path / "results"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "error: run: weights whose results can be measured; did its training diverge?" in said
+    assert "broken" in said
+    assert not (tmp_path / "results").exists()
+
+
 def test_a_second_run_gives_the_same_but_for_speeds_and_prints_the_table(
     written, folder, arguments, tmp_path, capsys
 ):
     (tmp_path / "again").mkdir()
+    shutil.copy(written / "results.json", tmp_path / "again")
     (tmp_path / "again" / "results.md").write_text("old")
     (tmp_path / "again" / "mine.txt").write_text("mine")
     again = [*arguments, "--output", tmp_path / "again"]

@@ -352,6 +352,41 @@ def test_several_inputs_share_an_overview(command, rng, tmp_path):
     assert command("--num_samples", 0, "--overwrite", inputs=sizes).status == 0
 
 
+def test_an_overview_beside_the_inputs_is_no_input(command, face, tmp_path):
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        save(face, folder / name)
+    arguments = ["--num_samples", 0]
+    assert command(*arguments, inputs=["faces"], output="faces").status == 0
+    assert names_in(folder) == ["a", "a.png", "b", "b.png", "overview.png"]
+    assert command(*arguments, "--overwrite", inputs=["faces"], output="faces").status == 0
+    assert names_in(folder) == ["a", "a.png", "b", "b.png", "overview.png"]
+    # Elsewhere, or asked for alone, it is a picture like any other.
+    assert command(*arguments, inputs=["faces"]).status == 0
+    assert "overview" in names_in(tmp_path / "out")
+    done = command(*arguments, "--downscale", inputs=["faces/overview.png"], output="faces")
+    assert done.status == 0 and "overview" in names_in(folder)
+
+
+def test_file_names_that_are_no_text_do_not_stop_the_others(face, run_dir, tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    try:
+        save(face, tmp_path / name)
+    except OSError:
+        pytest.skip("the file system takes only names that are text")
+    save(face, tmp_path / "z.png")
+    command = [sys.executable, "-m", "tf_gradsr.hallucinate", "--run", run_dir, "--num_samples", "0"]
+    result = subprocess.run(
+        [*command, "--input", tmp_path, "--output", tmp_path / "out"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+    )
+    assert result.returncode == 0, result.stderr
+    assert rb"caf\udce9.png: 7x5" in result.stdout
+    assert names_in(tmp_path / "out") == sorted([os.fsdecode(b"caf\xe9"), "z", "overview.png"])
+
+
 def test_an_overview_that_is_not_ours_is_kept(command, face, tmp_path):
     for name in ("a.png", "b.png"):
         save(face, tmp_path / name)
@@ -472,6 +507,9 @@ def test_a_model_of_bicubic_lr_needs_consistency_none(command, face, tmp_path):
         (["--num_sample", "1"], "num_sample", "did you mean num_samples?"),
         (["--run", "no/such/run"], "run", "config.yaml. Received: no/such/run"),
         (["--input", "no_such.png"], "input", "Received: no_such.png"),
+        (["--input", "n" * 300], "input", "a path that can be read. Received: nnn"),
+        (["--input", ""], "input", "Received: ''"),
+        (["--run", "n" * 300], "run", "a folder that can be read. Received: nnn"),
         (["--input"], "input", "at least one"),
     ],
 )

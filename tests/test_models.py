@@ -387,6 +387,42 @@ def test_random_vgg_features_are_the_same_each_time_and_keep_their_size(rng):
     assert len({kernel.tobytes() for kernel in kernels}) == 10
 
 
+def test_frozen_features_are_compared_from_the_first_phase_on(tiny_model, batches):
+    loss = {"perceptual": "discriminator", "discriminator_run": "another", "pixel": 0.0, "gamma": 1.0}
+    model, batch = tiny_model(scale=4, loss=loss, discriminator_input="details"), batches((4, 3), scale=4)
+    frozen = model.frozen_discriminator
+    randomize(frozen, np.random.default_rng(0))
+    assert not {id(v) for v in frozen.variables} & {id(v) for v in model.trainable_variables}
+    before = values(frozen), values(model.generator.up_blocks[-1].to_image)
+    fakes, _ = model.generator((batch["lr"], np.zeros((2, 4), np.float32)))
+    lr, truth = batch["lr"].numpy(), real_pyramids(batch["hr"], 4, 3)[0]
+
+    def features(pictures, residual):
+        common = [
+            np.stack([resize(x, picture.shape[1:3], order=1, mode="edge") for x in lr])
+            for picture in pictures
+        ]
+        details = [tf.constant(4 * (p - c), tf.float32) for p, c in zip(pictures, common)]
+        return inner_features(frozen, [*details, tf.concat([residual, lr], axis=-1)])
+
+    residual = ops.consistency_residual(fakes[-1], batch["lr"], 4, model.loss_config.epsilon)
+    pairs = zip(features([x.numpy() for x in fakes], residual), features(truth, tf.zeros_like(residual)))
+    expected = np.mean([np.mean(np.abs(fake - real)) for fake, real in pairs])
+    model.reconstruction_only = True
+    logs = model.train_step(batch)
+    assert float(logs["loss/g/perceptual"]) == pytest.approx(expected, rel=1e-4)
+    assert largest_change(before[0], values(frozen)) == 0
+    assert largest_change(before[1], values(model.generator.up_blocks[-1].to_image)) > 0
+
+
+def test_features_of_another_discriminator_need_no_pixel_loss_but_their_setting():
+    loss = LossConfig(perceptual="discriminator", discriminator_run="another")
+    check_config(Config(loss=loss))
+    loss.perceptual = "none"
+    with pytest.raises(ConfigError, match=r"loss\.discriminator_run: null with loss\.perceptual none"):
+        check_config(Config(loss=loss))
+
+
 def test_discriminator_features_need_a_pixel_loss():
     with pytest.raises(ConfigError, match=r"loss\.pixel: above 0 when loss\.perceptual is discriminator"):
         check_config(Config(loss=LossConfig(perceptual="discriminator")))
@@ -484,7 +520,7 @@ def reference_step(model, batch, loss, rate, features):
     weights = [loss.beta, 1.0] if loss.beta else [1.0]
     noises = [np.zeros_like(z1), z1][-len(weights) :]
 
-    def condition(fake_images):
+    def condition(fake_images, levels=levels):
         residual = ops.consistency_residual(fake_images[levels - 1], lr, 2**levels, loss.epsilon)
         return seen(fake_images[:levels], residual)
 
@@ -518,7 +554,13 @@ def reference_step(model, batch, loss, rate, features):
         def mean_error(fake, real):
             return sum(tf.reduce_mean(tf.abs(f - r)) for f, r in zip(fake, real)) / len(fake)
 
-        if loss.perceptual == "discriminator":
+        if loss.discriminator_run:
+            frozen, scales = model.frozen_discriminator, len(images)
+            truth = seen([tf.constant(x) for x in images], tf.zeros_like(lr))
+            perceptual = mean_error(
+                inner_features(frozen, condition(i0, scales)), inner_features(frozen, truth)
+            )
+        elif loss.perceptual == "discriminator":
             perceptual = mean_error(inner_features(d_i, condition(i0)), inner_features(d_i, real_i))
         else:
             perceptual = mean_error(features(i0[-1]), features(tf.constant(images[-1])))
@@ -538,6 +580,7 @@ def reference_step(model, batch, loss, rate, features):
 
 PAPER = {"beta": 0.5}
 OURS = {"beta": 0.0, "adversarial": "relativistic", "r2": 500.0}
+FROZEN = {"perceptual": "discriminator", "discriminator_run": "another"}
 
 
 @pytest.mark.parametrize(
@@ -551,6 +594,8 @@ OURS = {"beta": 0.0, "adversarial": "relativistic", "r2": 500.0}
         (1, "learned", PAPER, 1, False, "details"),
         (3, "learned", {**OURS, "perceptual": "discriminator"}, 2, False, "details"),
         (3, "exact", {**PAPER, "perceptual": "discriminator"}, 1, True, "pictures"),
+        (3, "exact", {**OURS, **FROZEN}, 2, False, "details"),
+        (3, "learned", {**PAPER, **FROZEN}, 1, True, "pictures"),
     ],
 )
 def test_train_step_is_the_papers(
@@ -573,6 +618,8 @@ def test_train_step_is_the_papers(
         model.levels = levels
         for seed, network in enumerate(networks(model)):
             randomize(network, np.random.default_rng(seed), gain=1.5)
+        if model.frozen_discriminator is not None:
+            randomize(model.frozen_discriminator, np.random.default_rng(9), gain=1.5)
         return model
 
     def networks(model):

@@ -90,7 +90,7 @@ def test_noise_and_truncation_as_described(tmp_path, seed, truncation):
 def test_the_next_block_has_its_own_noise(tmp_path):
     make(tmp_path, 1, size=8)
     for number in range(1, 62):
-        (tmp_path / f"{number:05d}.jpg").touch()
+        (tmp_path / f"{number:05d}.jpg").write_bytes(b"\xff\xd8\xff\xd9")
     assert [path.name for path in make(tmp_path, 66, size=8)] == [f"{n:05d}.jpg" for n in range(62, 66)]
     colours = [np.asarray(Image.open(tmp_path / f"{n:05d}.jpg"))[4, 4] for n in range(62, 66)]
     np.testing.assert_allclose(colours, expected_colours(0, 66, 0.75)[62:], atol=2.5)
@@ -128,6 +128,15 @@ def test_a_larger_count_continues_with_the_same_pictures(tmp_path, command):
     assert (parts / "00001.jpg").stat().st_mtime_ns == kept
     again = command("--count", 4, "--size", 16, "--output", parts)
     assert again.status == 0 and again.out == f"{parts}: all 4 pictures are there\n"
+
+
+def test_pictures_that_were_cut_off_are_made_again(tmp_path):
+    make(tmp_path, 4, size=16)
+    before = contents(tmp_path)
+    for name, length in (("00000.jpg", 0), ("00001.jpg", 1), ("00003.jpg", -2)):
+        (tmp_path / name).write_bytes(before[name][:length])
+    assert [path.name for path in make(tmp_path, 4, size=16)] == ["00000.jpg", "00001.jpg", "00003.jpg"]
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])

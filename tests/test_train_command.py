@@ -61,6 +61,7 @@ def status_of(arguments):
         (["--data.source", "folder"], "data.path", "folder of pictures"),
         (["--data.source", "faces", "--data.path", "x"], "data.path", "take no path"),
         (["--data.crop", "8"], "data.crop", "at least the LR size, 16"),
+        (["--data.source", "folder", "--data.path", "n" * 300], "data.path", "an existing path"),
         (["--data.source", "folder", "--data.path", "no/such/folder"], "data.path", "an existing path"),
         (["--loss.vgg_weights", "no_such.h5"], "loss.vgg_weights", "an existing path"),
         (["--loss.alpha", "inf"], "loss.alpha", "finite"),
@@ -72,6 +73,21 @@ def status_of(arguments):
         (["--train.grow", "[[2]]"], "train.grow", "a list of [scale, steps]"),
         (["--train.grow", "[[2, 0]]"], "train.grow", ">0"),
         (["--train.initial_weights", "no.h5"], "train.initial_weights", "an existing path. Received: no.h5"),
+        (
+            ["--loss.perceptual", "discriminator", "--loss.discriminator_run", "no"],
+            "loss.discriminator_run",
+            "an existing path. Received: no",
+        ),
+        (
+            ["--train.crop", "17"],
+            "train.crop",
+            "at most the smaller side of the LR pictures, 16. Received: 17",
+        ),
+        (
+            ["--model.name", "srgan", "--loss.perceptual", "none", "--train.crop", "8"],
+            "train.crop",
+            "null (the default) with model.name srgan",
+        ),
         (["--train.initial_run", "no"], "train.initial_run", "an existing path. Received: no"),
         (
             ["--train.initial_weights", "a.h5", "--train.initial_run", "b"],

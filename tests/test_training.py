@@ -25,6 +25,7 @@ from tf_gradsr.models import GradSR
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import CheckpointSaver, FiniteCheck, TrainingDiverged
 from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
+from tf_gradsr.training.first_state import load_frozen_discriminator
 from tf_gradsr.training.trainer import Interrupted, build_model, train
 
 
@@ -384,6 +385,29 @@ def test_a_run_to_start_from_is_refused_by_name(finished_run, tmp_path, spoilt):
         shutil.rmtree(other)
     said = {"settings": r"model\.discriminator_blocks differs", "checkpoint": "holds no checkpoint"}
     with pytest.raises(ConfigError, match=rf"train\.initial_run: .*other \(.*{said.get(spoilt, '')}"):
+        train(config, tmp_path / "run", progress=False)
+
+
+def test_frozen_features_come_from_the_run_that_is_named_and_stay(finished_run, tmp_path):
+    folder, _ = finished_run
+    config = tiny_config(steps=1, checkpoint_interval=1)
+    config.loss.perceptual, config.loss.discriminator_run = "discriminator", str(folder.path)
+    model, theirs = build_model(config), build_model(config)
+    load_frozen_discriminator(model, config)
+    Checkpoints(folder.path / "checkpoints", theirs, 0).read_networks()
+    for own, given in zip(
+        model.frozen_discriminator.get_weights(), theirs.image_discriminator.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(own, given)
+
+    other = tmp_path / "other"
+    shutil.copytree(folder.path, other)
+    config.loss.discriminator_run = str(other)
+    train(config, tmp_path / "run", progress=False)
+    shutil.rmtree(other)
+    config.train.steps = 2
+    # They are in no checkpoint: a resumed run reads them again.
+    with pytest.raises(ConfigError, match=r"loss\.discriminator_run: .*same model settings.*other"):
         train(config, tmp_path / "run", progress=False)
 
 

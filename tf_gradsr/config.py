@@ -122,7 +122,9 @@ class LossConfig:
     coupling: NonNegativeFloat = 0.0
     """gradsr: weight of the mean absolute difference between a hallucination's own image gradient and the one G puts out (not in the paper: 0)."""
     perceptual: Literal["vgg16", "vgg19", "discriminator", "none"] = "vgg16"
-    """Features of the perceptual loss: of VGG-16 (gradsr, eq. 6) or VGG-19 (srgan, esrgan); gradsr: of D_I as it learns (Larsen et al. 2016); or none."""
+    """Features of the perceptual loss: of VGG-16 (gradsr, eq. 6) or VGG-19 (srgan, esrgan); gradsr: of D_I (Larsen et al. 2016); or none."""
+    discriminator_run: Optional[str] = None
+    """gradsr, with loss.perceptual discriminator: the folder of a run with the same model settings, whose D_I, frozen, brings the features; left out, this run's own D_I as it learns, once it does."""
     vgg_weights: str = "imagenet"
     """imagenet: Keras downloads them. random: none are needed (Liu et al. 2021). Or the path of a Keras weights file (.h5) of the network that loss.perceptual names."""
     adversarial: Literal["logistic", "relativistic"] = "logistic"
@@ -169,6 +171,8 @@ class TrainConfig:
     """A generator.weights.h5 that G starts from, of a run with the same model settings (not in the paper)."""
     initial_run: Optional[str] = None
     """The folder of a run with the same model settings, from whose newest checkpoint G, its average and the discriminators start; the optimizers start afresh (not in the paper)."""
+    crop: Optional[PositiveInt] = None
+    """gradsr: side in LR pixels of the random square of each picture that training shows; validation sees whole pictures (not in the paper: null)."""
     batch_size: PositiveInt = 8
     """Pictures in a step, over all devices together (paper 4.1: 8)."""
     seed: Seed = 0
@@ -264,12 +268,19 @@ def check_config(config: Config) -> Config:
         )
     _check_model_name(config)
     _check_growth(config)
+    _check_crop(config)
     if config.train.initial_weights and config.train.initial_run:
         raise ConfigError(
             "train.initial_run: null beside train.initial_weights; networks start from one of two. "
             f"Received: {config.train.initial_run}"
         )
-    if config.loss.perceptual in ("none", "discriminator") and config.loss.pixel == 0:
+    if config.loss.discriminator_run and config.loss.perceptual != "discriminator":
+        raise ConfigError(
+            f"loss.discriminator_run: null with loss.perceptual {config.loss.perceptual}; only discriminator "
+            f"has use for it. Received: {config.loss.discriminator_run}"
+        )
+    learns_along = config.loss.perceptual == "discriminator" and not config.loss.discriminator_run
+    if (learns_along or config.loss.perceptual == "none") and config.loss.pixel == 0:
         raise ConfigError(
             f"loss.pixel: above 0 when loss.perceptual is {config.loss.perceptual}, or nothing ties the "
             "picture to the truth from the start. Received: 0"
@@ -351,6 +362,30 @@ def _check_growth(config):
         )
 
 
+def _check_crop(config):
+    """Checks that the squares to train on are of pictures, and of a model that takes any size."""
+    crop = config.train.crop
+    if crop is None:
+        return
+    if config.model.name != "gradsr":
+        raise ConfigError(
+            f"train.crop: null (the default) with model.name {config.model.name}, whose discriminator takes "
+            f"pictures of one size. Received: {crop}"
+        )
+    if crop > min(config.lr_shape):
+        raise ConfigError(
+            f"train.crop: at most the smaller side of the LR pictures, {min(config.lr_shape)}. Received: {crop}"
+        )
+
+
+def is_there(path) -> bool:
+    """Whether a path, `~` allowed, leads to something; False too where the system refuses to say."""
+    try:
+        return Path(path).expanduser().exists()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
+
+
 def check_paths(config: Config) -> Config:
     """Checks that the files that a config names are there; returns the config.
 
@@ -362,9 +397,10 @@ def check_paths(config: Config) -> Config:
     named = {"data.path": config.data.path}
     if config.loss.perceptual.startswith("vgg") and config.loss.vgg_weights not in ("imagenet", "random"):
         named["loss.vgg_weights"] = config.loss.vgg_weights
+    named["loss.discriminator_run"] = config.loss.discriminator_run
     named["train.initial_weights"] = config.train.initial_weights
     named["train.initial_run"] = config.train.initial_run
     for name, path in named.items():
-        if path and not Path(path).expanduser().exists():
+        if path and not is_there(path):
             raise ConfigError(f"{name}: an existing path. Received: {path}")
     return config

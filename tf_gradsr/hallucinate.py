@@ -25,6 +25,7 @@ however many samples and files are asked for.
 Exit status: 0 all done, 1 some files failed, 2 bad setting, 130 interrupted.
 """
 
+import io
 import os
 import signal
 import sys
@@ -41,6 +42,7 @@ from tf_gradsr.gallery.writing import (
     SOFTWARE,
     check_free,
     check_free_picture,
+    is_own,
     prepare_output,
     save_png,
 )
@@ -121,9 +123,12 @@ def main(argv=None) -> int:
     """Runs the command line; returns 0 done, 1 some files failed, 2 bad setting, 130 interrupted."""
     parser = build_parser()
     settings = parser.parse_args(argv)
+    # File names are bytes: not each can be printed.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         _check(settings)
-        files = find_inputs(settings.input)
+        files = _without_overview(find_inputs(settings.input), settings.output)
         names = folder_names(files)
         check_free(settings.output, names, settings.overwrite, files)
         if len(files) > 1:
@@ -136,6 +141,12 @@ def main(argv=None) -> int:
     except KeyboardInterrupt:
         print("Interrupted. The folders that are there are complete.", file=sys.stderr)
         return 130
+
+
+def _without_overview(files, output):
+    """Inputs, less the overview of an earlier run where they lie in the folder of the results."""
+    overview = (output / OVERVIEW).resolve()
+    return [file for file in files if len(files) == 1 or file.resolve() != overview or not is_own(file)]
 
 
 def _check(settings):

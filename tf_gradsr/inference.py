@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import numbers
 from pathlib import Path
 from typing import NamedTuple
 
@@ -150,8 +151,8 @@ class Hallucinator:
             raise ValueError(
                 f"This model ({self.identity['model']}) gives one answer a picture: reconstruct."
             )
-        if not temperature >= 0:
-            raise ValueError(f"temperature must be >= 0. Received: temperature={temperature}.")
+        if not isinstance(temperature, numbers.Real) or not temperature >= 0:
+            raise ValueError(f"temperature must be >= 0. Received: temperature={temperature!r}.")
         with np.errstate(over="ignore"):  # `generate` refuses it
             z = temperature * self.noise(num_samples, seed)
         images, gradients = self.generate(
@@ -167,8 +168,11 @@ class Hallucinator:
             float32 `[num_samples, m]`, normal.
 
         Raises:
-            ValueError: num_samples below 1, or a seed out of range.
+            ValueError: num_samples below 1, a seed out of range, or one of them not a whole number.
         """
+        for name, value in (("num_samples", num_samples), ("seed", seed)):
+            if not isinstance(value, numbers.Integral):
+                raise ValueError(f"{name} must be a whole number. Received: {name}={value!r}.")
         if num_samples < 1:
             raise ValueError(f"num_samples must be >= 1. Received: num_samples={num_samples}.")
         if not 0 <= seed < 2**31:
@@ -208,7 +212,8 @@ class Hallucinator:
                 *results, is_finite = self._forward[consistency](lr[(batch, *window.outer)], z[batch])
                 if not is_finite:
                     raise ConfigError(
-                        "run: weights that give finite pictures; did its training diverge? "
+                        "run: weights that give finite pictures; did its training diverge, or is the "
+                        f"temperature too high (the largest number in z is {np.abs(z).max():.3g})? "
                         f"Received: {self.identity['weights']}, which give NaN or infinity"
                     )
                 for whole, part in zip((images, gradients), results):

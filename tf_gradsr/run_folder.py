@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.config import Config, ConfigError, is_there
 from tf_gradsr.config_parser import load_config, save_config
 from tf_gradsr.files import replaced_when_complete
 
@@ -57,18 +57,25 @@ class RunFolder:
             run_dir: its path; None, the weights that come with the package.
 
         Raises:
-            ConfigError: there are no such weights, or they are not what their checksum says.
+            ConfigError: there are no such weights, they cannot be read, or are not what their checksum says.
         """
         folder = cls(PRETRAINED if run_dir is None else run_dir)
-        if not folder.config.is_file():
-            raise ConfigError(f"run: the folder of a training run, with config.yaml. Received: {folder.path}")
-        if not folder.weights.is_file():
+        try:
+            folder._check_trained()
+        except OSError as error:
             raise ConfigError(
-                f"run: a run with {folder.weights.name}, written with each checkpoint. "
-                f"Received: {folder.path}"
-            )
-        folder._check_sum()
+                f"run: a folder that can be read. Received: {folder.path} ({error.strerror})"
+            ) from error
         return folder
+
+    def _check_trained(self):
+        if not self.config.is_file():
+            raise ConfigError(f"run: the folder of a training run, with config.yaml. Received: {self.path}")
+        if not self.weights.is_file():
+            raise ConfigError(
+                f"run: a run with {self.weights.name}, written with each checkpoint. Received: {self.path}"
+            )
+        self._check_sum()
 
     def _check_sum(self):
         if not self.checksum.is_file():
@@ -108,7 +115,7 @@ class RunFolder:
         Raises:
             ConfigError: the folder holds a run with other settings.
         """
-        if not self.config.exists() or not any(self.checkpoints.glob("step_*")):
+        if not is_there(self.config) or not any(self.checkpoints.glob("step_*")):
             return
         changed = [name for name in self.differing_settings(config) if name not in RESUMABLE]
         if changed:
@@ -152,7 +159,8 @@ class RunFolder:
         lines = [f"{split}\t{name}\t{reason}\n" for split, left in skipped.items() for name, reason in left]
         self.unreadable.unlink(missing_ok=True)
         if lines:
-            self.unreadable.write_text("".join(lines), encoding="utf-8")
+            # File names are bytes: not each is text.
+            self.unreadable.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
 
     def append_metrics(self, values: dict) -> None:
         """Adds one line to metrics.jsonl."""

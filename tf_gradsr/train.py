@@ -7,16 +7,15 @@ Started again on the same run_dir, it goes on from the last checkpoint. Ctrl-C s
 
 import os
 import sys
-from pathlib import Path
 
-from tf_gradsr.config import Config, ConfigError, check_paths
+from tf_gradsr.config import Config, ConfigError, check_paths, is_there
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, add_config_arguments, config_from
 from tf_gradsr.run_folder import RunFolder
 
 # A trial of every part in about a minute: tiny networks, few pictures, both phases, nothing to download.
 SMOKE = {
     "data": {"limit": 16},
-    "loss": {"perceptual": "none", "pixel": 1.0},
+    "loss": {"perceptual": "none", "discriminator_run": None, "pixel": 1.0},
     "model": {
         "blocks": 1,
         "discriminator_blocks": 1,
@@ -82,7 +81,7 @@ def _make_small(config: Config, given) -> None:
         config.data.source = "faces"
     # A config's placeholder; a path given on the command line is meant.
     given_path = "--data.path" in options
-    if config.data.source == "folder" and not given_path and not Path(path).expanduser().exists():
+    if config.data.source == "folder" and not given_path and not is_there(path):
         config.data.source, config.data.path = "faces", None
     for section, settings in SMOKE.items():
         for name, value in settings.items():

@@ -1,8 +1,8 @@
 """Batches as `tf.data` datasets. Everything in them is a function of the seed and the example's number.
 
 Example n of a training run (n = step * batch size + place in the batch) shows picture
-permutation(seed, epoch)[n mod N] of epoch n // N, mirrored or not by (seed, n), with noise by (seed, n). So a
-run can be resumed at any step, and neither threads nor devices change what it sees.
+permutation(seed, epoch)[n mod N] of epoch n // N, mirrored, cropped and with noise by (seed, n). So a run
+can be resumed at any step, and neither threads nor devices change what it sees.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from tf_gradsr.config import Config
 from tf_gradsr.data.pictures import PictureSet
 
 # Independent streams of random numbers under one seed.
-ORDER, FLIP, TRAINING_NOISE, EVALUATION_NOISE = range(4)
+ORDER, FLIP, TRAINING_NOISE, EVALUATION_NOISE, CROP = range(5)
 
 
 def training_batches(
@@ -25,7 +25,7 @@ def training_batches(
 
     Args:
         pictures: from `load_pictures`.
-        config: reads `data`, `model`, `train.batch_size` and `train.seed`.
+        config: reads `data`, `model`, `train.batch_size`, `train.seed` and `train.crop`.
         start_step: the step of the first batch; any step is reached at once.
         num_steps: number of batches; None, without end.
 
@@ -34,6 +34,7 @@ def training_batches(
             "lr": float32 `[B, h, w, 3]` in [-1, 1], on the uint8 grid.
             "hr": float32 `[B, H, W, 3]` in [-1, 1].
             "z": float32 `[B, 2, m]`, two normal vectors for each example.
+        With `train.crop`, h and w are its side, and H and W `model.scale` times that.
     """
     size, seed, count = config.train.batch_size, config.train.seed, len(pictures)
 
@@ -46,6 +47,7 @@ def training_batches(
             ),
             "flip": flip if config.data.flip else False,
             "z": noise(TRAINING_NOISE, seed, number, 2, config.model.z_size),
+            **({"corner": crop_corner(seed, number, config)} if config.train.crop else {}),
         }
 
     numbers = tf.data.Dataset.counter(start_step * size, dtype=tf.int64)
@@ -128,12 +130,24 @@ def noise(stream, seed, number, count, size):
     return tf.random.stateless_normal([count, size], random_seed(stream, seed, number), alg="philox")
 
 
+def crop_corner(seed, number, config):
+    """The upper left corner of the square that one example shows, int32 `[2]`, in HR pixels.
+
+    On LR's grid, so that an LR picture of the square is a square of the LR picture.
+    """
+    ends = tf.constant(config.lr_shape, tf.float32) - config.train.crop + 1
+    place = tf.random.stateless_uniform([2], random_seed(CROP, seed, number), alg="philox")
+    return config.model.scale * tf.cast(place * ends, tf.int32)
+
+
 def batched(examples, pictures, config, size, drop_remainder):
-    """Turns a dataset of {"index", "flip", "z"} into one of batches {"lr", "hr", "z"}."""
+    """Turns a dataset of {"index", "flip", "z"}, some with "corner", into batches {"lr", "hr", "z"}."""
 
     def finish(batch):
         hr = rows(pictures, batch["index"])
         hr = tf.where(batch["flip"][:, None, None, None], tf.reverse(hr, [2]), hr)
+        if "corner" in batch:
+            hr = squares(hr, batch["corner"], config.train.crop * config.model.scale)
         hr = ops.to_float(hr)
         return {"lr": ops.to_float(lr_pictures(hr, config)), "hr": hr, "z": batch["z"]}
 
@@ -143,6 +157,16 @@ def batched(examples, pictures, config, size, drop_remainder):
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     dataset = examples.batch(size, drop_remainder=drop_remainder)
     return dataset.map(finish, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def squares(images, corners, side):
+    """Cuts one square out of each picture, `[B, H, W, 3]` -> `[B, side, side, 3]`."""
+
+    def cut(one):
+        image, corner = one
+        return tf.slice(image, tf.concat([corner, [0]], axis=0), [side, side, 3])
+
+    return tf.map_fn(cut, (images, corners), fn_output_signature=tf.TensorSpec([side, side, 3], images.dtype))
 
 
 def rows(pictures, index):

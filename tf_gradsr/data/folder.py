@@ -78,8 +78,14 @@ def folder_of_split(folders, split):
 
 def pictures_below(root):
     """Returns every picture file below a folder, hidden ones and pipes left out, sorted by path."""
+
+    def report(error):
+        log.warning(
+            "data.path: %s cannot be read (%s); its pictures are left out", error.filename, error.strerror
+        )
+
     files = []
-    for folder, subfolders, names in os.walk(root):
+    for folder, subfolders, names in os.walk(root, onerror=report):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         files += [
             Path(folder, name)

@@ -16,6 +16,7 @@ Exit status: 0 all done, 2 bad setting, 130 interrupted.
 """
 
 import json
+import os
 import signal
 import sys
 import time
@@ -43,6 +44,7 @@ Count = restricted_number_type(
 MEAN_SEED, MEAN_BLOCKS = 12345, 64
 QUALITY = 95
 RECORD = "synthesize.json"
+END_OF_IMAGE = b"\xff\xd9"
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def missing_pictures(output, count: int, recipe: Recipe) -> list[int]:
                 f"output: a folder of the same settings, {asdict(recipe)}; choose another, or go on with its "
                 f"own. Received: {path}, {found}"
             )
-        return [number for number in range(count) if not _path_of(output, number).exists()]
+        return [number for number in range(count) if not is_complete(_path_of(output, number))]
     strange = next((n for n in range(count) if _path_of(output, n).exists()), None)
     if strange is not None:
         raise ConfigError(
@@ -152,6 +154,17 @@ def missing_pictures(output, count: int, recipe: Recipe) -> list[int]:
             f"Received: {_path_of(output, strange)}, without {RECORD}"
         )
     return list(range(count))
+
+
+def is_complete(path) -> bool:
+    """Whether a JPEG file is there down to its end marker: a copy, or a full disk, may have cut it off."""
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(-len(END_OF_IMAGE), os.SEEK_END)
+            return file.read() == END_OF_IMAGE
+    # Not there, or too short.
+    except OSError:
+        return False
 
 
 def synthesize(networks, output, count: int, recipe: Recipe) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 import tf_gradsr
 from tf_gradsr import metrics
-from tf_gradsr.config import ConfigError
+from tf_gradsr.config import ConfigError, reason_of
 from tf_gradsr.data import is_hashed, stream_batches, stream_pictures
 from tf_gradsr.evaluation.bootstrap import BootstrapMean, Figure, poisson_weights
 from tf_gradsr.evaluation.columns import MEASURED, NO_WEIGHTS, Z_RANDOM, Z_ZERO
@@ -78,7 +78,7 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
         progress: show a progress bar on standard error.
 
     Raises:
-        ConfigError: weights or pictures cannot be read.
+        ConfigError: weights or pictures cannot be read, or weights give no measurable results.
     """
     lpips, absent, notes = load_lpips(evaluation.config.hr_shape)
     if is_hashed(evaluation.config, evaluation.split):
@@ -227,7 +227,13 @@ class Tracker:
         values["sharpness"] = (100.0 * values.pop("gradient"), values.pop("true_gradient"))
         for name, value in values.items():
             parts = value if isinstance(value, tuple) else (value,)
-            self._means[z].setdefault(name, BootstrapMean()).add(weights, *parts)
+            try:
+                self._means[z].setdefault(name, BootstrapMean()).add(weights, *parts)
+            except ValueError as error:
+                raise ConfigError(
+                    f"run: weights whose results can be measured; did its training diverge? "
+                    f"Received: {self.contestant.name} ({name}: {reason_of(error)})"
+                ) from error
 
 
 class Sheet:

@@ -37,7 +37,8 @@ def write_results(path: Path, results, evaluation, command: str) -> None:
                 name: stack.enter_context(replaced_when_complete(path / name)) for name in (*texts, *pictures)
             }
             for name, text in texts.items():
-                partial[name].write_text(text, encoding="utf-8")
+                # Names of unreadable files are bytes: not each is text.
+                partial[name].write_text(text, encoding="utf-8", errors="backslashreplace")
             for name, picture in pictures.items():
                 picture.save(partial[name])
         if "samples.png" not in pictures:

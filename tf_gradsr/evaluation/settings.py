@@ -1,16 +1,20 @@
 """What an evaluation is asked to do, checked before TensorFlow, which takes seconds to load."""
 
+import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-from tf_gradsr.config import Config, ConfigError, check_config
+from tf_gradsr.config import Config, ConfigError, check_config, is_there
 from tf_gradsr.config_parser import load_config
 from tf_gradsr.run_folder import RunFolder
 
 # What all models of one table must share, or they would be measured on other LR pictures.
 SHARED = ("model.scale", "data.lr_size", "data.downscale")
+# In results.json, for those who read it.
+FORMAT = 1
+RESULT_FILES = ("results.json", "results.csv", "results.md", "figure.png", "samples.png")
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def read_runs(named: Optional[List[str]]) -> Tuple[Run, ...]:
 def read_run(text: str) -> Run:
     """One run from "DIR" or "NAME=DIR"; the name is the folder's unless given."""
     name, equals, path = text.partition("=")
-    if not equals or Path(text).expanduser().exists():
+    if not equals or is_there(text):
         name, path = "", text
     folder = RunFolder.trained(path)
     return Run(name or folder.path.resolve().name, folder.path, load_config(folder.config))
@@ -110,7 +114,7 @@ def pictures_config(config: Config, source=None, path=None, limit=None) -> Confi
         data = replace(data, path=path)
     data = replace(data, limit=limit or data.limit, cache="memory")
     config = check_config(replace(config, data=data))
-    if data.path and not Path(data.path).expanduser().exists():
+    if data.path and not is_there(data.path):
         raise ConfigError(
             "data.path: an existing path; the run's own is used unless --data.path names another. "
             f"Received: {data.path}"
@@ -118,24 +122,38 @@ def pictures_config(config: Config, source=None, path=None, limit=None) -> Confi
     return config
 
 
+def _is_evaluated(path):
+    """Whether a results.json is an evaluation's."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("format") == FORMAT and "rows" in found
+
+
 def check_output(output: Optional[str], overwrite: bool) -> Path:
     """The folder of the results.
 
     Raises:
-        ConfigError: none given, a file, not writable, or not empty without `overwrite`.
+        ConfigError: none given, a file, not writable, not empty without `overwrite`, or with files of the
+            results' names that no evaluation wrote.
     """
     if not output:
         raise ConfigError(
             "output: the folder of the results, for example --output results/first. Received: nothing"
         )
     path = Path(output).expanduser()
-    above = path
-    while not above.exists():
-        above = above.parent
+    above = next(folder for folder in (path, *path.parents) if is_there(folder))
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise ConfigError(f"output: a folder that can be written. Received: {path}")
     if not overwrite and path.is_dir() and any(path.iterdir()):
         raise ConfigError(
             f"output: a new or an empty folder; --overwrite replaces earlier results. Received: {path}"
+        )
+    foreign = next((name for name in RESULT_FILES if (path / name).exists()), None)
+    if foreign and not _is_evaluated(path / "results.json"):
+        raise ConfigError(
+            f"overwrite: replaces only what this command wrote; {path / foreign} is not from it. "
+            f"Choose another --output. Received: {path}"
         )
     return path

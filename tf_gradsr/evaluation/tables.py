@@ -6,9 +6,8 @@ import json
 
 from tf_gradsr.evaluation.bootstrap import REPLICATES
 from tf_gradsr.evaluation.columns import COLUMNS, COST, DIVERSITY, MEASURED, NO_WEIGHTS, QUALITY, Z_RANDOM
-from tf_gradsr.evaluation.settings import Evaluation
+from tf_gradsr.evaluation.settings import FORMAT, Evaluation
 
-FORMAT = 1
 INTERVALS = (
     f"[low, high]: 95 % interval of the mean over pictures, Poisson bootstrap, {REPLICATES:,} replicates."
 )

@@ -18,15 +18,21 @@ def find_inputs(paths) -> list:
         List of `Path`, in the order of `paths`, those of a folder or glob sorted; each file once.
 
     Raises:
-        ConfigError: one of the paths leads to nothing.
+        ConfigError: one of the paths leads to nothing, or cannot be read.
     """
     files = {}
     for path in paths:
-        found = _files_of(Path(path).expanduser())
+        try:
+            # An empty text would be the current folder.
+            found = _files_of(Path(path).expanduser()) if str(path) else []
+        except OSError as error:
+            raise ConfigError(
+                f"input: a path that can be read. Received: {path} ({error.strerror})"
+            ) from error
         if not found:
             raise ConfigError(
                 "input: a file, a folder with pictures, or a glob that finds some "
-                f"({', '.join(ENDINGS)}). Received: {path}"
+                f"({', '.join(ENDINGS)}). Received: {path or repr(path)}"
             )
         for file in found:
             files.setdefault(file.resolve(), file)

@@ -73,16 +73,20 @@ def check_free_picture(path, overwrite: bool) -> None:
             f"output: {path} is there already; give --overwrite to replace it, or another folder. "
             f"Received: {path.parent}"
         )
-    try:
-        with Image.open(path) as picture:
-            is_ours = picture.info.get("Software") == SOFTWARE and not path.is_symlink()
-    except OSError:
-        is_ours = False
-    if not is_ours:
+    if not is_own(path):
         raise ConfigError(
             f"overwrite: replaces only what this command wrote; {path} is not from it. "
             f"Choose another --output. Received: {path.parent}"
         )
+
+
+def is_own(path) -> bool:
+    """Whether a file is a PNG that this command wrote, and no link to one."""
+    try:
+        with Image.open(path) as picture:
+            return picture.info.get("Software") == SOFTWARE and not Path(path).is_symlink()
+    except OSError:
+        return False
 
 
 def prepare_output(output) -> None:

@@ -58,6 +58,8 @@ class GradSR(SuperResolver):
 
     Attributes:
         image_discriminator, gradient_discriminator: D_I and D_g.
+        frozen_discriminator: another D_I for the perceptual loss, its weights as made until somebody sets
+            them; None without `loss.discriminator_run`.
         levels: int, doublings that hallucinations and discriminators have grown to. Call
             `make_train_function(force=True)` after changing it.
     """
@@ -69,6 +71,10 @@ class GradSR(SuperResolver):
         self.sees_details = config.model.discriminator_input == "details"
         self.image_discriminator, self.gradient_discriminator = discriminators
         self.levels = len(self.generator.up_blocks)
+        self.frozen_discriminator = None
+        if config.loss.discriminator_run:
+            self.frozen_discriminator, _ = build_discriminators(config)
+            self.frozen_discriminator.trainable = False
 
     @property
     def discriminators(self) -> dict:
@@ -106,9 +112,11 @@ class GradSR(SuperResolver):
                 name: self._adversarial_terms(self._grown(real), fake, lr) for name, fake in fakes.items()
             }
             # G: reconstruction, eq. (10)
-            terms = self._reconstruction_terms(*reconstruction, *real)
-            if weights.perceptual == "discriminator":
-                terms["perceptual"] = self._discriminator_distance(reconstruction, real, lr)
+            terms = self._reconstruction_terms(reconstruction, real, lr)
+            if weights.perceptual == "discriminator" and self.frozen_discriminator is None:
+                terms["perceptual"] = self._discriminator_distance(
+                    self.image_discriminator, self._grown(reconstruction), self._grown(real), lr
+                )
             loss = self._weighted_reconstruction(terms)
             if weights.beta:
                 loss += weights.beta * tf.add_n(adversarial["reconstruction"])
@@ -160,17 +168,17 @@ class GradSR(SuperResolver):
     def _reconstruction_step(self, batch):
         """G alone at z = 0. The weights of z keep their small start: hallucinations stay near."""
         lr = batch["lr"]
-        real_images, real_gradients = self.real_pyramids(batch["hr"])
+        real = self.real_pyramids(batch["hr"])
         with tf.GradientTape() as tape:
-            images, gradients = self.generator((lr, tf.zeros_like(batch["z"][:, 0])))
-            terms = self._reconstruction_terms(images, gradients, real_images, real_gradients)
+            reconstruction = self.generator((lr, tf.zeros_like(batch["z"][:, 0])))
+            terms = self._reconstruction_terms(reconstruction, real, lr)
             loss = self._weighted_reconstruction(terms)
         g_norm = self._apply(tape, loss, self.g_optimizer, self.generator.trainable_variables)
         self._update_average()
         return {
             "loss/g/total": loss,
             **{f"loss/g/{name}": value for name, value in terms.items()},
-            **self._picture_logs("reconstruction", images[-1], lr, self.scale),
+            **self._picture_logs("reconstruction", reconstruction[0][-1], lr, self.scale),
             "norm/g": g_norm,
         }
 
@@ -221,8 +229,9 @@ class GradSR(SuperResolver):
         due = tf.equal(self.d_optimizer.iterations.value % interval, 0)
         return tf.cond(due, lambda: interval * losses.r1_penalty(discriminator, inputs), lambda: 0.0)
 
-    def _reconstruction_terms(self, images, gradients, real_images, real_gradients):
-        """Raw terms of the reconstruction, eq. (6), eq. (7) and the pixel loss, by name."""
+    def _reconstruction_terms(self, reconstruction, real, lr):
+        """Raw terms, by name: eq. (6) if its features are frozen, eq. (7) and the pixel loss."""
+        (images, gradients), (real_images, real_gradients) = reconstruction, real
         terms = {
             "gradient": losses.gradient_loss(gradients, real_gradients),
             "pixel": losses.pixel_loss(images, real_images),
@@ -231,14 +240,16 @@ class GradSR(SuperResolver):
             terms["perceptual"] = losses.perceptual_loss(
                 self.perceptual(images[-1]), self.perceptual(real_images[-1])
             )
+        if self.frozen_discriminator is not None:
+            terms["perceptual"] = self._discriminator_distance(
+                self.frozen_discriminator, reconstruction, real, lr
+            )
         return terms
 
-    def _discriminator_distance(self, reconstruction, real, lr):
-        """Eq. (6) with D_I's features (Larsen et al. 2016), which learn along; D gets no gradient of it."""
-        fake_features = self.image_discriminator.features(self._d_inputs(*self._grown(reconstruction), lr)[0])
-        real_features = self.image_discriminator.features(
-            self._d_inputs(*self._grown(real), lr, is_real=True)[0]
-        )
+    def _discriminator_distance(self, discriminator, reconstruction, real, lr):
+        """Eq. (6) with the features of a D_I (Larsen et al. 2016); it gets no gradient of it."""
+        fake_features = discriminator.features(self._d_inputs(*reconstruction, lr)[0])
+        real_features = discriminator.features(self._d_inputs(*real, lr, is_real=True)[0])
         return losses.perceptual_loss(fake_features, real_features)
 
     def _weighted_reconstruction(self, terms):

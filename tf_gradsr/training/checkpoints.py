@@ -41,13 +41,7 @@ class Checkpoints:
         self.model = model
         self.seed = seed
         self.keep = keep
-        # Lists of variables: given a Keras 3 network, Checkpoint leaves out layers that it holds in lists.
-        # Of networks, `variables` holds batch normalisation's moving statistics too.
-        self.parts = {
-            name: [variable.value for variable in part.variables]
-            for name, part in model.trained_parts().items()
-        }
-        self.tracked = tf.train.Checkpoint(**self.parts)
+        self.tracked = tf.train.Checkpoint(**_variables(model.trained_parts()))
 
     def steps(self) -> list:
         """Steps of the complete checkpoints, oldest first."""
@@ -76,8 +70,11 @@ class Checkpoints:
             log.warning("Checkpoint of TensorFlow %s: not resumed bit for bit", state["tensorflow"])
         return step
 
-    def read_networks(self) -> None:
+    def read_networks(self, into: dict | None = None) -> None:
         """Takes the networks from the newest checkpoint, not the optimizers: for the start of another run.
+
+        Args:
+            into: networks by their names in the checkpoint; None, all of the model's.
 
         Raises:
             CheckpointError: there is no checkpoint, or it does not fit the model or cannot be read.
@@ -85,9 +82,9 @@ class Checkpoints:
         if not self.steps():
             raise CheckpointError(f"{self.folder} holds no checkpoint.")
         folder = self._path(self.steps()[-1])
-        networks = {
-            name: variables for name, variables in self.parts.items() if not name.endswith("_optimizer")
-        }
+        if into is None:
+            into = {k: part for k, part in self.model.trained_parts().items() if not k.endswith("_optimizer")}
+        networks = _variables(into)
         with _readable(folder):
             status = tf.train.Checkpoint(**networks).read(str(folder / "state"))
             status.assert_existing_objects_matched().expect_partial()
@@ -124,6 +121,14 @@ class Checkpoints:
 
     def _path(self, step):
         return self.folder / f"step_{step:08d}"
+
+
+def _variables(parts):
+    """Lists of variables: given a Keras 3 network, Checkpoint leaves out layers that it holds in lists.
+
+    Of networks, `variables` holds batch normalisation's moving statistics too.
+    """
+    return {name: [variable.value for variable in part.variables] for name, part in parts.items()}
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What a new run's networks start from, if not from random weights."""
+"""What a run's networks have from other runs: their start, and frozen features."""
 
 from pathlib import Path
 
@@ -20,7 +20,22 @@ def start_from_other_run(model, config: Config) -> None:
     if config.train.initial_weights:
         _load_generator(model, config.train.initial_weights)
     if config.train.initial_run:
-        _load_networks(model, config)
+        _read_checkpoint("train.initial_run", config.train.initial_run, model, config)
+
+
+def load_frozen_discriminator(model, config: Config) -> None:
+    """Brings in the D_I that `loss.discriminator_run` names, if it does, whenever a run starts or goes on.
+
+    Args:
+        model: a compiled `SuperResolver`.
+        config: a checked `Config`.
+
+    Raises:
+        ConfigError: the checkpoint is not there, cannot be read or does not fit.
+    """
+    if config.loss.discriminator_run:
+        into = {"image_discriminator": model.frozen_discriminator}
+        _read_checkpoint("loss.discriminator_run", config.loss.discriminator_run, model, config, into)
 
 
 def _load_generator(model, path):
@@ -36,17 +51,16 @@ def _load_generator(model, path):
         ) from error
 
 
-def _load_networks(model, config):
-    """Starts G, its average and the discriminators from another run's newest checkpoint."""
-    path = config.train.initial_run
+def _read_checkpoint(setting, path, model, config, into=None):
+    """Reads another run's newest checkpoint: networks by name, or all of the model's."""
     other = RunFolder(path)
     try:
         differing = other.differing_settings(config, section="model")
         if differing:
             raise ConfigError(f"{differing[0]} differs")
-        Checkpoints(other.checkpoints, model, config.train.seed).read_networks()
+        Checkpoints(other.checkpoints, model, config.train.seed).read_networks(into)
     except (ConfigError, CheckpointError, OSError) as error:
         raise ConfigError(
-            "train.initial_run: the folder of a run with a checkpoint and the same model settings. "
+            f"{setting}: the folder of a run with a checkpoint and the same model settings. "
             f"Received: {path} ({reason_of(error)})"
         ) from error

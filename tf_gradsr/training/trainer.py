@@ -24,7 +24,7 @@ from tf_gradsr.training.callbacks import (
     Validation,
 )
 from tf_gradsr.training.checkpoints import Checkpoints
-from tf_gradsr.training.first_state import start_from_other_run
+from tf_gradsr.training.first_state import load_frozen_discriminator, start_from_other_run
 
 SHEET_ROWS = 4
 SHEET_SAMPLES = 3
@@ -81,6 +81,7 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict
     step = checkpoints.restore_latest()
     if step == 0:
         start_from_other_run(model, config)
+    load_frozen_discriminator(model, config)
     folder.forget_metrics_after(step)
     if step:
         print(f"Going on from step {step} of {folder.path}", file=sys.stderr)
