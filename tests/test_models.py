@@ -578,6 +578,26 @@ def reference_step(model, batch, loss, rate, features):
     descend(tape, objective, g.trainable_variables, rate)
 
 
+def test_scores_are_the_discriminators_mean_outputs(tiny_model, batches):
+    model, batch = tiny_model(scale=4), batches((4, 3), scale=4)
+    for seed, network in enumerate((model.generator, *model.discriminators.values())):
+        randomize(network, np.random.default_rng(seed))
+    scores = model.scores(batch)
+    images, gradients = real_pyramids(batch["hr"], 4, 3)
+    fakes, fake_gradients = model.generator((batch["lr"], batch["z"][:, 0]))
+    residual = ops.consistency_residual(fakes[-1], batch["lr"], 4, model.loss_config.epsilon)
+    expected = {
+        "image": (
+            model.image_discriminator([*images, tf.zeros_like(residual)]),
+            model.image_discriminator([*fakes, residual]),
+        ),
+        "gradient": (model.gradient_discriminator(gradients), model.gradient_discriminator(fake_gradients)),
+    }
+    for name, pair in expected.items():
+        for score, output in zip(scores[name], pair):
+            np.testing.assert_allclose(score, np.mean(output, axis=(1, 2, 3)), rtol=1e-4, atol=1e-6)
+
+
 PAPER = {"beta": 0.5}
 OURS = {"beta": 0.0, "adversarial": "relativistic", "r2": 500.0}
 FROZEN = {"perceptual": "discriminator", "discriminator_run": "another"}

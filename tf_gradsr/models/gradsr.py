@@ -287,6 +287,26 @@ class GradSR(SuperResolver):
             residual = tf.concat([residual, lr], axis=-1)
         return [*images, residual], list(gradients)
 
+    def scores(self, batch) -> dict:
+        """How real the discriminators find the truth and a hallucination of each LR picture.
+
+        Args:
+            batch: dict as for training.
+
+        Returns:
+            `{"image": (real, fake), "gradient": (real, fake)}`, mean outputs of D_I and D_g, float32 `[B]`,
+            positive for real.
+        """
+        lr = batch["lr"]
+        real = self._grown(self.real_pyramids(batch["hr"]))
+        fake = self._grown(self.generator((lr, batch["z"][:, 0])))
+        pairs = zip(self._d_inputs(*real, lr, is_real=True), self._d_inputs(*fake, lr))
+        networks = {"image": self.image_discriminator, "gradient": self.gradient_discriminator}
+        return {
+            name: tuple(tf.reduce_mean(d(inputs), axis=[1, 2, 3]) for inputs in pair)
+            for (name, d), pair in zip(networks.items(), pairs)
+        }
+
     def real_pyramids(self, hr):
         """The true picture and its image gradient at every scale, coarse to fine.
 

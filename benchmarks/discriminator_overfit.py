@@ -1,0 +1,65 @@
+"""Whether discriminators know the training pictures: python benchmarks/discriminator_overfit.py runs/first
+
+Prints how well those of a run's newest checkpoint tell truths from hallucinations of the same LR pictures, on
+pictures that they were trained on and on validation pictures; what is learned by heart helps with the former
+alone.
+"right": share of pictures whose truth looks more real; "margin": by how much, in mean outputs, and its
+standard error.
+"""
+
+import argparse
+
+import numpy as np
+import tensorflow as tf
+
+from tf_gradsr.config_parser import load_config
+from tf_gradsr.data import evaluation_batches, load_pictures
+from tf_gradsr.registry import build_model
+from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.training.checkpoints import Checkpoints
+
+
+def load(run):
+    """(config, model) of a run's newest checkpoint."""
+    folder = RunFolder(run)
+    config = load_config(folder.config)
+    model = build_model(config)
+    Checkpoints(folder.checkpoints, model, config.train.seed).read_networks()
+    return config, model
+
+
+def margins(model, batches) -> dict:
+    """By discriminator: how much more real the truth looks than the hallucination, one for each picture."""
+    score = tf.function(model.scores, reduce_retracing=True)
+    scores = [score(batch) for batch in batches]
+    return {
+        name: np.concatenate([real - fake for real, fake in (part[name] for part in scores)])
+        for name in scores[0]
+    }
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", help="folder of a run with a checkpoint")
+    parser.add_argument("--data", help="folder of pictures in train and val; left out, the run's own")
+    parser.add_argument("--pictures", type=int, default=256, help="first so many of a split (default: 256)")
+    options = parser.parse_args()
+    config, model = load(options.run)
+    if options.data:
+        config.data.source, config.data.path = "folder", options.data
+    print("| pictures | D_I right | D_I margin | D_g right | D_g margin |\n|---|---|---|---|---|")
+    for split in ("train", "validation"):
+        pictures = load_pictures(config, split, progress=False)
+        batches = evaluation_batches(pictures, config, config.train.batch_size, options.pictures)
+        found = margins(model, batches)
+        cells = [
+            f"{100 * np.mean(m > 0):.1f} % | {np.mean(m):.2f} ± {np.std(m) / len(m) ** 0.5:.2f}"
+            for m in found.values()
+        ]
+        count = min(len(pictures), options.pictures)
+        print(f"| {count} of {split} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
