@@ -23,6 +23,8 @@ def load(run):
     """(config, model) of a run's newest checkpoint."""
     folder = RunFolder(run)
     config = load_config(folder.config)
+    if config.model.name != "gradsr":
+        raise SystemExit(f"run: one of model.name gradsr. Received: {config.model.name}")
     model = build_model(config)
     Checkpoints(folder.checkpoints, model, config.train.seed).read_networks()
     return config, model
@@ -45,6 +47,8 @@ def main():
     parser.add_argument("--data", help="folder of pictures in train and val; left out, the run's own")
     parser.add_argument("--pictures", type=int, default=256, help="first so many of a split (default: 256)")
     options = parser.parse_args()
+    if options.pictures < 1:
+        parser.error(f"--pictures: at least 1. Received: {options.pictures}")
     config, model = load(options.run)
     if options.data:
         config.data.source, config.data.path = "folder", options.data

@@ -177,6 +177,36 @@ def test_folders_that_cannot_be_read_are_named(tmp_path, monkeypatch, caplog):
     assert f"{tmp_path / 'shut'} cannot be read (Permission denied); its pictures are left out" in caplog.text
 
 
+def test_files_that_cannot_be_reached_are_named(tmp_path, monkeypatch, caplog):
+    """A folder whose names can be listed, but not entered."""
+    save(tmp_path / "1.png")
+    save(tmp_path / "shut" / "2.png")
+    stat, opened = Path.stat, Path.open
+
+    def refuse(method):
+        def wrapped(path, *arguments, **options):
+            if path.parent.name == "shut":
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return method(path, *arguments, **options)
+
+        return wrapped
+
+    monkeypatch.setattr(Path, "stat", refuse(stat))
+    monkeypatch.setattr(Path, "open", refuse(opened))
+    pictures = load(tmp_path, "all")
+    assert len(pictures) == 1
+    assert [(name, "Permission denied" in reason) for name, reason in pictures.skipped] == [
+        ("shut/2.png", True)
+    ]
+
+
+def test_a_folder_that_may_not_be_read_is_an_error(tmp_path, monkeypatch):
+    save(tmp_path / "1.png")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ConfigError, match=r"data\.path: a folder that can be read\. Received: "):
+        load(tmp_path)
+
+
 def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(ConfigError, match=r"^data\.path: .*Received: .*nowhere"):
         load(tmp_path / "nowhere")

@@ -131,7 +131,13 @@ def test_markdown_holds_the_table_and_the_command(written, folder, arguments):
     assert len(tables) == 2 * (2 + 9)
 
 
-@pytest.mark.parametrize("record", [None, "no JSON", "[]", '{"format": 1}', '{"format": 0, "rows": []}'])
+def test_an_output_whose_name_is_too_long(arguments, tmp_path, capsys):
+    for more in ([], ["--overwrite"]):
+        assert status_of([*arguments, *more, "--output", tmp_path / ("n" * 300)]) == 2
+        assert "error: output: a folder that can be written. Received: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("record", [None, "no JSON", "[]", '{"format": 1}', '{"rows": []}'])
 def test_files_of_others_are_never_replaced(arguments, tmp_path, capsys, record):
     (tmp_path / "figure.png").write_text("mine")
     if record is not None:

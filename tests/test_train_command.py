@@ -74,15 +74,12 @@ def status_of(arguments):
         (["--train.grow", "[[2, 0]]"], "train.grow", ">0"),
         (["--train.initial_weights", "no.h5"], "train.initial_weights", "an existing path. Received: no.h5"),
         (
-            ["--loss.perceptual", "discriminator", "--loss.discriminator_run", "no"],
-            "loss.discriminator_run",
-            "an existing path. Received: no",
-        ),
-        (
             ["--train.crop", "17"],
             "train.crop",
-            "at most the smaller side of the LR pictures, 16. Received: 17",
+            "1 to 16, squares of 8 HR pixels at least and of the smaller side of the LR pictures at most",
         ),
+        (["--model.scale", "4", "--train.crop", "1"], "train.crop", "2 to 16, "),
+        (["--data.source", "folder", "--data.path", "~nobody_of_this_name/x"], "data.path", "an existing"),
         (
             ["--model.name", "srgan", "--loss.perceptual", "none", "--train.crop", "8"],
             "train.crop",

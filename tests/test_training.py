@@ -19,6 +19,7 @@ from PIL import Image
 
 from tf_gradsr import train as train_command
 from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.config_parser import load_config
 from tf_gradsr.data import load_pictures, training_batches
 from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.models import GradSR
@@ -388,27 +389,58 @@ def test_a_run_to_start_from_is_refused_by_name(finished_run, tmp_path, spoilt):
         train(config, tmp_path / "run", progress=False)
 
 
-def test_frozen_features_come_from_the_run_that_is_named_and_stay(finished_run, tmp_path):
-    folder, _ = finished_run
-    config = tiny_config(steps=1, checkpoint_interval=1)
-    config.loss.perceptual, config.loss.discriminator_run = "discriminator", str(folder.path)
-    model, theirs = build_model(config), build_model(config)
-    load_frozen_discriminator(model, config)
-    Checkpoints(folder.path / "checkpoints", theirs, 0).read_networks()
-    for own, given in zip(
-        model.frozen_discriminator.get_weights(), theirs.image_discriminator.get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(own, given)
+def discriminator_weights(model, name):
+    return np.concatenate([weight.ravel() for weight in getattr(model, name).get_weights()])
 
-    other = tmp_path / "other"
-    shutil.copytree(folder.path, other)
-    config.loss.discriminator_run = str(other)
-    train(config, tmp_path / "run", progress=False)
+
+def test_frozen_features_are_another_runs_and_stay_so(finished_run, tmp_path):
+    """On squares of the pictures, which go through every part as well."""
+    other, folder = tmp_path / "other", RunFolder(tmp_path / "run")
+    shutil.copytree(finished_run[0].path, other)
+    config = tiny_config(steps=1, reconstruction_steps=1, checkpoint_interval=1)
+    config.loss.perceptual, config.loss.discriminator_run = "discriminator", str(other)
+    config.train.crop = 4
+    theirs = build_model(config)
+    Checkpoints(other / "checkpoints", theirs, 0).read_networks()
+    train(config, folder.path, progress=False)
+    # The other run may go on, or go away.
     shutil.rmtree(other)
     config.train.steps = 2
-    # They are in no checkpoint: a resumed run reads them again.
-    with pytest.raises(ConfigError, match=r"loss\.discriminator_run: .*same model settings.*other"):
+    summary = train(config, folder.path, progress=False)
+    assert summary["bicubic"] == finished_run[1]["bicubic"], "measured on whole pictures"
+    resumed = build_model(config)
+    load_frozen_discriminator(resumed, config, folder, step=2)
+    given = discriminator_weights(theirs, "image_discriminator")
+    np.testing.assert_array_equal(discriminator_weights(resumed, "frozen_discriminator"), given)
+    compared = [line["step"] for line in read_metrics(folder) if "loss/g/perceptual" in line]
+    assert compared == [1, 2]
+
+    folder.frozen_discriminator.write_bytes(b"damaged")
+    with pytest.raises(ConfigError, match=r"run_dir: .*copy of the frozen discriminator.*weights\.h5 \("):
+        train(config, folder.path, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("train_settings", "said"),
+    [
+        ({"reconstruction_steps": 6}, "at step 6, its D_I is trained at full size from step 6 on"),
+        ({"reconstruction_steps": 2, "grow": [[2, 5]]}, "from step 7 on"),
+        (None, "holds no checkpoint"),
+    ],
+)
+def test_features_of_an_untrained_discriminator_are_refused(finished_run, tmp_path, train_settings, said):
+    other = tmp_path / "other"
+    shutil.copytree(finished_run[0].path, other)
+    settings = yaml.safe_load((other / "config.yaml").read_text())
+    settings["train"].update(train_settings or {})
+    (other / "config.yaml").write_text(yaml.safe_dump(settings))
+    if train_settings is None:
+        shutil.rmtree(other / "checkpoints")
+    config = tiny_config(steps=1)
+    config.loss.perceptual, config.loss.discriminator_run = "discriminator", str(other)
+    with pytest.raises(ConfigError, match=rf"loss\.discriminator_run: .*other \(.*{said}"):
         train(config, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_discriminators_grow_through_the_scales(tmp_path):
@@ -475,21 +507,32 @@ def test_unreadable_pictures_are_named_in_the_run_folder(tmp_path):
         (source / split).mkdir(parents=True)
         for n in range(3):
             Image.new("RGB", (32, 32), (60 * n, 10, 90)).save(source / split / f"{n}.png")
-    (source / "train" / "broken.png").write_bytes(b"not a picture")
+    # A name that is no text in UTF-8.
+    (source / "train" / os.fsdecode(b"broken\xe9.png")).write_bytes(b"not a picture")
     config = tiny_config(steps=2)
     config.data.source, config.data.path = "folder", str(source)
     train(config, tmp_path / "run", progress=False)
     lines = RunFolder(tmp_path / "run").unreadable.read_text().splitlines()
     assert len(lines) == 1
     split, name, reason = lines[0].split("\t")
-    assert (split, Path(name).name) == ("train", "broken.png")
+    assert (split, Path(name).name) == ("train", r"broken\udce9.png")
     assert reason
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((Path(__file__).parent.parent / "configs").rglob("*.yaml")))
 def test_smoke_runs_every_config_through_every_part(path, tmp_path, capsys):
-    arguments = ["--config", str(path), "--run_dir", str(tmp_path / "run"), "--smoke"]
+    # As the config.yaml of a run may have it, where that run is not.
+    settings = yaml.safe_load(path.read_text())
+    settings["train"] = {**settings.get("train", {}), "initial_run": "no/such/run"}
+    if settings["loss"]["perceptual"] == "discriminator":
+        settings["loss"]["discriminator_run"] = "no/such/run"
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+    arguments = ["--config", str(tmp_path / "config.yaml"), "--run_dir", str(tmp_path / "run"), "--smoke"]
+    full = load_config(path).train
+    if full.reconstruction_steps in (0, full.steps):
+        # A stage of one phase: the other's graph would take most of the time.
+        arguments += ["--train.reconstruction_steps", "3" if full.reconstruction_steps else "0"]
     assert train_command.main([*arguments, "--train.steps", "3", "--train.batch_size", "4"]) == 0
     assert "bicubic" in capsys.readouterr().out
     steps = [line["step"] for line in read_metrics(RunFolder(tmp_path / "run")) if "norm/g" in line]

@@ -316,6 +316,8 @@ def check_consistency(consistency: str, config: Config) -> None:
 GRADSR_ONLY = {"consistency": "learned", "z_injection": "concat", "gradient_channels": 3}
 # VGG-19's block5 lies below four halvings.
 SMALLEST_VGG19_SIDE = 16
+# HR pixels. VGG-16's block4 lies below three halvings.
+SMALLEST_CROP = 8
 
 
 def _check_model_name(config):
@@ -372,9 +374,11 @@ def _check_crop(config):
             f"train.crop: null (the default) with model.name {config.model.name}, whose discriminator takes "
             f"pictures of one size. Received: {crop}"
         )
-    if crop > min(config.lr_shape):
+    smallest, largest = math.ceil(SMALLEST_CROP / config.model.scale), min(config.lr_shape)
+    if not smallest <= crop <= largest:
         raise ConfigError(
-            f"train.crop: at most the smaller side of the LR pictures, {min(config.lr_shape)}. Received: {crop}"
+            f"train.crop: {smallest} to {largest}, squares of {SMALLEST_CROP} HR pixels at least and of the "
+            f"smaller side of the LR pictures at most. Received: {crop}"
         )
 
 
@@ -382,7 +386,8 @@ def is_there(path) -> bool:
     """Whether a path, `~` allowed, leads to something; False too where the system refuses to say."""
     try:
         return Path(path).expanduser().exists()
-    except OSError:  # a name that is too long, a folder that may not be entered
+    # A name that is too long, a folder that may not be entered; a home that nobody has.
+    except (OSError, RuntimeError):
         return False
 
 
@@ -397,7 +402,6 @@ def check_paths(config: Config) -> Config:
     named = {"data.path": config.data.path}
     if config.loss.perceptual.startswith("vgg") and config.loss.vgg_weights not in ("imagenet", "random"):
         named["loss.vgg_weights"] = config.loss.vgg_weights
-    named["loss.discriminator_run"] = config.loss.discriminator_run
     named["train.initial_weights"] = config.train.initial_weights
     named["train.initial_run"] = config.train.initial_run
     for name, path in named.items():

@@ -4,6 +4,7 @@ Errors are one line: the setting, what is allowed, what came.
 """
 
 import difflib
+import io
 import re
 import sys
 from argparse import RawDescriptionHelpFormatter
@@ -21,6 +22,12 @@ set_parsing_settings(docstring_parse_attribute_docstrings=True)
 EXIT_BAD_SETTING = 2
 # Options of the train command that are not settings of a run.
 COMMAND_ONLY = ("run_dir", "smoke")
+
+
+def show_any_name() -> None:
+    """Lets standard output show file names that are no text: names are bytes, not each can be encoded."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class _HelpFormatter(RawDescriptionHelpFormatter, DefaultHelpFormatter):

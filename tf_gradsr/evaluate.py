@@ -16,7 +16,7 @@ from typing import Literal, Optional
 from jsonargparse.typing import PositiveInt, restricted_number_type
 
 from tf_gradsr.config import ConfigError, Seed, check_consistency
-from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser
+from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, show_any_name
 from tf_gradsr.evaluation.settings import (
     Evaluation,
     check_output,
@@ -95,6 +95,7 @@ def main(argv=None) -> int:
     """Runs the command line; returns 0 done, 1 failed, 2 bad setting, 130 interrupted."""
     parser = build_parser()
     arguments = parser.parse_args(argv)
+    show_any_name()
     typed = sys.argv[1:] if argv is None else argv
     command = shlex.join(["python", "-m", "tf_gradsr.evaluate", *typed])
     try:

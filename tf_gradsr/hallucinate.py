@@ -25,7 +25,6 @@ however many samples and files are asked for.
 Exit status: 0 all done, 1 some files failed, 2 bad setting, 130 interrupted.
 """
 
-import io
 import os
 import signal
 import sys
@@ -35,7 +34,7 @@ from typing import Literal, Optional
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from tf_gradsr.config import ConfigError, Seed, Temperature, check_consistency, reason_of
-from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, load_config
+from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, load_config, show_any_name
 from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import (
@@ -123,9 +122,7 @@ def main(argv=None) -> int:
     """Runs the command line; returns 0 done, 1 some files failed, 2 bad setting, 130 interrupted."""
     parser = build_parser()
     settings = parser.parse_args(argv)
-    # File names are bytes: not each can be printed.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    show_any_name()
     try:
         _check(settings)
         files = _without_overview(find_inputs(settings.input), settings.output)
@@ -144,9 +141,12 @@ def main(argv=None) -> int:
 
 
 def _without_overview(files, output):
-    """Inputs, less the overview of an earlier run where they lie in the folder of the results."""
+    """Several inputs, less the overview of an earlier run where they lie in the folder of the results."""
     overview = (output / OVERVIEW).resolve()
-    return [file for file in files if len(files) == 1 or file.resolve() != overview or not is_own(file)]
+    kept = [file for file in files if len(files) == 1 or file.resolve() != overview or not is_own(file)]
+    if len(kept) < len(files):
+        print(f"Left out: {overview}, an earlier run's overview", file=sys.stderr)
+    return kept
 
 
 def _check(settings):

@@ -8,8 +8,14 @@ Started again on the same run_dir, it goes on from the last checkpoint. Ctrl-C s
 import os
 import sys
 
-from tf_gradsr.config import Config, ConfigError, check_paths, is_there
-from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, add_config_arguments, config_from
+from tf_gradsr.config import Config, ConfigError, check_config, check_paths, is_there
+from tf_gradsr.config_parser import (
+    EXIT_BAD_SETTING,
+    Parser,
+    add_config_arguments,
+    config_from,
+    show_any_name,
+)
 from tf_gradsr.run_folder import RunFolder
 
 # A trial of every part in about a minute: tiny networks, few pictures, both phases, nothing to download.
@@ -31,6 +37,8 @@ SMOKE = {
         "validation_interval": 2,
         "validation_pictures": 4,
         "checkpoint_interval": 2,
+        "initial_weights": None,
+        "initial_run": None,
         "summary_pictures": 4,
     },
 }
@@ -56,6 +64,7 @@ def main(argv=None) -> int:
     """Runs the command line; returns 0 done, 1 failed, 2 bad setting, 128 + n for signal n."""
     parser = build_parser()
     arguments = parser.parse_args(argv)
+    show_any_name()
     try:
         config = config_from(arguments)
         if not arguments.run_dir:
@@ -87,6 +96,7 @@ def _make_small(config: Config, given) -> None:
         for name, value in settings.items():
             if f"--{section}.{name}" not in options:
                 setattr(getattr(config, section), name, value)
+    check_config(config)
 
 
 def _run(config, run_dir):

@@ -133,7 +133,7 @@ def noise(stream, seed, number, count, size):
 def crop_corner(seed, number, config):
     """The upper left corner of the square that one example shows, int32 `[2]`, in HR pixels.
 
-    On LR's grid, so that an LR picture of the square is a square of the LR picture.
+    On LR's grid, so that (but for bicubic's border) the square's LR picture is a square of the LR picture.
     """
     ends = tf.constant(config.lr_shape, tf.float32) - config.train.crop + 1
     place = tf.random.stateless_uniform([2], random_seed(CROP, seed, number), alg="philox")

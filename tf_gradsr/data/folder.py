@@ -34,11 +34,13 @@ def open_folder(config: Config, split: str) -> Source:
         `Source`, sorted by name.
 
     Raises:
-        ConfigError: the folder is missing, or holds no picture.
+        ConfigError: the folder is missing, cannot be read, or holds no picture.
     """
     root = Path(config.data.path or "").expanduser()
     if not config.data.path or not root.is_dir():
         raise ConfigError(f"data.path: an existing folder of pictures. Received: {config.data.path}")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise ConfigError(f"data.path: a folder that can be read. Received: {config.data.path}")
     folders = split_folders(root) if split != "all" else {}
     base = folder_of_split(folders, split) if folders else root
     files = pictures_below(base)
@@ -92,8 +94,16 @@ def pictures_below(root):
             for name in names
             if name.lower().endswith(ENDINGS) and not name.startswith(".")
         ]
-    # A pipe would be waited for without end. A broken link stays: reading names it.
-    return sorted(path for path in files if path.is_file() or not path.exists())
+    # A pipe would be waited for without end.
+    return sorted(path for path in files if not _is_pipe(path))
+
+
+def _is_pipe(path):
+    """Whether a path is there and no file. What cannot be reached stays: reading names it."""
+    try:
+        return path.exists() and not path.is_file()
+    except OSError:
+        return False
 
 
 def hashed_split(files, root, split):

@@ -7,8 +7,8 @@ aligned as in FFHQ with the whole head in view. MobileStyleGAN draws them at 102
 arXiv 2104.04767); block means bring them to --size. Needs pip install 'tf-gradsr[faces]'.
 
 Picture n depends on seed, size and truncation only, not on --count. Pictures that are there are kept: the
-same command goes on after an interruption, a larger --count adds to them. synthesize.json in the folder holds
-the settings, so that no folder mixes two kinds.
+same command goes on after an interruption, a larger --count adds to them; files that were cut off are made
+again. synthesize.json in the folder holds the settings, so that no folder mixes two kinds.
 
 The embedded faces are seed 1 (train), 3 (validation) and 2 (test), with the defaults.
 
@@ -31,7 +31,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from tf_gradsr.config import ConfigError, Seed, reason_of
-from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser
+from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, show_any_name
 from tf_gradsr.data.face_networks import BLOCK, NOISE_SIZE, FaceNetworks
 from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.gallery.writing import prepare_output
@@ -83,6 +83,7 @@ def main(argv=None) -> int:
     """Runs the command line; returns 0 done, 2 bad setting, 130 interrupted."""
     parser = build_parser()
     settings = parser.parse_args(argv)
+    show_any_name()
     try:
         return _run(settings)
     except ConfigError as error:
@@ -129,7 +130,7 @@ def _run(settings):
 
 
 def missing_pictures(output, count: int, recipe: Recipe) -> list[int]:
-    """Numbers of the pictures below `count` that are not in the folder.
+    """Numbers of the pictures below `count` that are not in the folder, or were cut off.
 
     Raises:
         ConfigError: the folder holds pictures of another recipe, or of unknown origin.

@@ -33,9 +33,9 @@ def write_results(path: Path, results, evaluation, command: str) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
-            partial = {
-                name: stack.enter_context(replaced_when_complete(path / name)) for name in (*texts, *pictures)
-            }
+            # The first comes into place last: results.json, by which a folder is known, before all others.
+            names = (*pictures, *reversed(texts))
+            partial = {name: stack.enter_context(replaced_when_complete(path / name)) for name in names}
             for name, text in texts.items():
                 # Names of unreadable files are bytes: not each is text.
                 partial[name].write_text(text, encoding="utf-8", errors="backslashreplace")

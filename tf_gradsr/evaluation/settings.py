@@ -128,7 +128,7 @@ def _is_evaluated(path):
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(found, dict) and found.get("format") == FORMAT and "rows" in found
+    return isinstance(found, dict) and "format" in found and "rows" in found
 
 
 def check_output(output: Optional[str], overwrite: bool) -> Path:
@@ -143,10 +143,21 @@ def check_output(output: Optional[str], overwrite: bool) -> Path:
             "output: the folder of the results, for example --output results/first. Received: nothing"
         )
     path = Path(output).expanduser()
-    above = next(folder for folder in (path, *path.parents) if is_there(folder))
+    try:
+        _check_free(path, overwrite)
+    except OSError as error:
+        raise ConfigError(
+            f"output: a folder that can be written. Received: {path} ({error.strerror})"
+        ) from error
+    return path
+
+
+def _check_free(path, overwrite):
+    """Refuses a folder that cannot be written, or holds what may not be replaced."""
+    above = next(folder for folder in (path, *path.parents) if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise ConfigError(f"output: a folder that can be written. Received: {path}")
-    if not overwrite and path.is_dir() and any(path.iterdir()):
+    if not overwrite and path.exists() and any(path.iterdir()):
         raise ConfigError(
             f"output: a new or an empty folder; --overwrite replaces earlier results. Received: {path}"
         )
@@ -156,4 +167,3 @@ def check_output(output: Optional[str], overwrite: bool) -> Path:
             f"overwrite: replaces only what this command wrote; {path / foreign} is not from it. "
             f"Choose another --output. Received: {path}"
         )
-    return path

@@ -290,6 +290,8 @@ class GradSR(SuperResolver):
     def scores(self, batch) -> dict:
         """How real the discriminators find the truth and a hallucination of each LR picture.
 
+        The hallucination is that of G as trained, not of its average, with the first noise vector.
+
         Args:
             batch: dict as for training.
 

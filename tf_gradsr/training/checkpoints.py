@@ -71,7 +71,7 @@ class Checkpoints:
         return step
 
     def read_networks(self, into: dict | None = None) -> None:
-        """Takes the networks from the newest checkpoint, not the optimizers: for the start of another run.
+        """Takes the networks from the newest checkpoint, not the optimizers, for use in another run.
 
         Args:
             into: networks by their names in the checkpoint; None, all of the model's.

@@ -24,7 +24,11 @@ from tf_gradsr.training.callbacks import (
     Validation,
 )
 from tf_gradsr.training.checkpoints import Checkpoints
-from tf_gradsr.training.first_state import load_frozen_discriminator, start_from_other_run
+from tf_gradsr.training.first_state import (
+    load_frozen_discriminator,
+    save_frozen_discriminator,
+    start_from_other_run,
+)
 
 SHEET_ROWS = 4
 SHEET_SAMPLES = 3
@@ -72,16 +76,18 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict
     folder.check(config)
     with strategy.scope():
         model = build_model(config)
-    pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
-    folder.prepare(config)
-    folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
     checkpoints = Checkpoints(
         folder.checkpoints, model, config.train.seed, config.train.keep_checkpoints, folder.weights
     )
     step = checkpoints.restore_latest()
     if step == 0:
         start_from_other_run(model, config)
-    load_frozen_discriminator(model, config)
+    load_frozen_discriminator(model, config, folder, step)
+    pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
+    folder.prepare(config)
+    folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
+    if step == 0:
+        save_frozen_discriminator(model, folder)
     folder.forget_metrics_after(step)
     if step:
         print(f"Going on from step {step} of {folder.path}", file=sys.stderr)
