@@ -40,7 +40,7 @@ def load_frozen_discriminator(model, config: Config, folder: RunFolder, step: in
         ConfigError: the checkpoint is not there, cannot be read, does not fit, or its D_I has not been
             trained at full size; or the copy cannot be read.
     """
-    if model.frozen_discriminator is None:
+    if not config.loss.discriminator_run:
         return
     if not step:
         setting, path = "loss.discriminator_run", config.loss.discriminator_run
@@ -56,9 +56,9 @@ def load_frozen_discriminator(model, config: Config, folder: RunFolder, step: in
         ) from error
 
 
-def save_frozen_discriminator(model, folder: RunFolder) -> None:
+def save_frozen_discriminator(model, config: Config, folder: RunFolder) -> None:
     """Writes the copy that `load_frozen_discriminator` reads when the run goes on, if there is anything."""
-    if model.frozen_discriminator is not None:
+    if config.loss.discriminator_run:
         with replaced_when_complete(folder.frozen_discriminator) as partial:
             model.frozen_discriminator.save_weights(partial)
 

@@ -87,7 +87,7 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict
     folder.prepare(config)
     folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
     if step == 0:
-        save_frozen_discriminator(model, folder)
+        save_frozen_discriminator(model, config, folder)
     folder.forget_metrics_after(step)
     if step:
         print(f"Going on from step {step} of {folder.path}", file=sys.stderr)
