@@ -161,8 +161,7 @@ class RunFolder:
         lines = [f"{split}\t{name}\t{reason}\n" for split, left in skipped.items() for name, reason in left]
         self.unreadable.unlink(missing_ok=True)
         if lines:
-            # File names are bytes: not each is text.
-            self.unreadable.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
+            self.unreadable.write_text("".join(lines), encoding="utf-8")
 
     def append_metrics(self, values: dict) -> None:
         """Adds one line to metrics.jsonl."""

@@ -1,6 +1,7 @@
 """What every source of pictures hands over: names, and pictures still encoded."""
 
 import io
+import os
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
@@ -31,7 +32,10 @@ def source_of_files(files, root, identity) -> Source:
     Returns:
         `Source`.
     """
-    names = [path.relative_to(root).as_posix() for path in files]
+    # File names are bytes: those that are no text are shown with escapes.
+    names = [
+        os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace") for path in files
+    ]
     return Source(
         names=names,
         elements=tf.data.Dataset.range(len(files)),

@@ -37,7 +37,7 @@ def write_results(path: Path, results, evaluation, command: str) -> None:
             names = (*pictures, *reversed(texts))
             partial = {name: stack.enter_context(replaced_when_complete(path / name)) for name in names}
             for name, text in texts.items():
-                # Names of unreadable files are bytes: not each is text.
+                # The command may hold paths that are no text.
                 partial[name].write_text(text, encoding="utf-8", errors="backslashreplace")
             for name, picture in pictures.items():
                 picture.save(partial[name])
