@@ -67,7 +67,7 @@ test: $(VENV)/.installed-test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 # Two at a time: much of a test's time is tracing, which uses one core.
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 clean:
 	rm -rf $(VENV) build demo *.egg-info $(PAGE) export/web/node_modules
