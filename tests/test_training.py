@@ -1,5 +1,6 @@
 """Training runs: the run folder, resuming, stopping, replicas. Tiny networks on the embedded faces."""
 
+import gc
 import itertools
 import json
 import os
@@ -481,6 +482,29 @@ def test_a_stop_after_the_last_callback_still_saves_a_checkpoint(tmp_path, monke
     with pytest.raises(Interrupted):
         train(tiny_config(), tmp_path / "run", progress=False)
     assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step_00000002"]
+
+
+def test_a_command_stopped_within_an_epoch_leaves_no_iterator_behind(tmp_path, monkeypatch, request):
+    gc.collect()
+    before = living_iterators()
+    # Else chance decides whether they are gone.
+    gc.disable()
+    request.addfinalizer(gc.enable)
+    monkeypatch.setattr("tf_gradsr.training.trainer.FiniteCheck", lambda checkpoints: StopAfterFirstStep())
+    assert train_command.main(["--smoke", "--run_dir", str(tmp_path / "run")]) == 128 + signal.SIGTERM
+    assert not [one for one in living_iterators() if not any(one is other for other in before)]
+
+
+class StopAfterFirstStep(keras.callbacks.Callback):
+    """Sends this process a SIGTERM in the middle of an epoch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def living_iterators():
+    kind = type(iter(tf.data.Dataset.range(1)))
+    return [found for found in gc.get_objects() if isinstance(found, kind)]
 
 
 class StopWhenFitEnds(keras.callbacks.Callback):

@@ -5,6 +5,7 @@ python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/quicks
 Started again on the same run_dir, it goes on from the last checkpoint. Ctrl-C saves one before leaving.
 """
 
+import gc
 import os
 import sys
 
@@ -80,6 +81,10 @@ def main(argv=None) -> int:
     except KeyboardInterrupt:
         print("Interrupted. The last checkpoint, if there is one, is kept.", file=sys.stderr)
         return 130
+    finally:
+        # A fit stopped within an epoch leaves its iterator in a reference cycle of Keras. Destroyed at the
+        # interpreter's end, when its threads can no longer run Python, it now and then waited for ever.
+        gc.collect()
 
 
 def _make_small(config: Config, given) -> None:
