@@ -1,4 +1,4 @@
-"""The face model that comes with the package: its files, and that it does what its summary says."""
+"""The face model that comes with the package, and the baselines beside it: that they do what their summaries say."""
 
 import hashlib
 import json
@@ -17,6 +17,8 @@ from tf_gradsr.data import load_pictures
 from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import PRETRAINED, RunFolder
 from tf_gradsr.training.first_state import start_from_other_run
+
+PROJECT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_the_files_are_small_plain_and_as_their_checksum_says(hallucinator):
 
 
 def test_the_checkpoint_to_go_on_from_holds_the_same_generator(hallucinator):
-    folder = Path(__file__).parent.parent / "checkpoints" / "faces_8x"
+    folder = PROJECT / "checkpoints" / "faces_8x"
     config = load_config(folder / "config.yaml")
     config.train.initial_run = str(folder)
     model = build_model(config)
@@ -93,12 +95,21 @@ def test_the_packages_weights_are_refused_without_their_checksum(tmp_path, monke
     assert RunFolder.trained(other).path == other, "a run of one's own has no checksum"
 
 
-def test_reconstructions_are_as_good_as_shipped(hallucinator, pairs, shipped):
-    lr, truth = pairs
-    images = np.concatenate([hallucinator.reconstruct(part).image for part in np.split(lr, 8)])
+def reconstructions(hallucinator, lr, **how):
+    return np.concatenate([hallucinator.reconstruct(part, **how).image for part in np.split(lr, 8)])
+
+
+def margin(images, lr, truth):
+    """PSNR above bicubic's, dB: scikit-image's means over the pictures."""
     bicubic = metrics.bicubic(ops.to_float(lr), 8).numpy()
     ours, theirs = (np.mean(list(map(peak_signal_noise_ratio, truth, made))) for made in (images, bicubic))
-    assert ours - theirs >= shipped["model"]["psnr"] - shipped["bicubic"]["psnr"] - 0.2
+    return ours - theirs
+
+
+def test_reconstructions_are_as_good_as_shipped(hallucinator, pairs, shipped):
+    lr, truth = pairs
+    images = reconstructions(hallucinator, lr)
+    assert margin(images, lr, truth) >= shipped["model"]["psnr"] - shipped["bicubic"]["psnr"] - 0.2
     blocks = images.reshape(len(images), 16, 8, 16, 8, 3).mean((2, 4))
     assert np.abs(blocks - lr).max() <= 0.5 + 1e-6
 
@@ -107,3 +118,20 @@ def test_samples_differ_as_much_as_shipped(hallucinator, pairs, shipped):
     images = hallucinator.sample(pairs[0][:96], num_samples=4, seed=1).images
     spread = images.std(axis=1, ddof=1).mean()
     assert spread == pytest.approx(shipped["model"]["sample_std"], rel=0.2)
+
+
+@pytest.mark.parametrize("stage", ["faces", "faces_reconstruction"])
+@pytest.mark.parametrize("name", ["srgan", "esrgan"])
+def test_baselines_went_to_their_recipes_last_step_and_are_as_good_as_they_say(name, stage, pairs):
+    run, recipe = RunFolder(PROJECT / "checkpoints" / f"{name}_{stage}"), f"{name}_{stage}.yaml"
+    trained = load_config(run.config)
+    expected = load_config(PROJECT / "configs" / "baselines" / recipe)
+    expected.train.initial_weights = trained.train.initial_weights
+    assert trained == expected
+    steps = [line["step"] for line in map(json.loads, run.metrics.read_text().splitlines()) if "cpu_seconds" in line]
+    interval = trained.train.log_interval
+    assert set(range(interval, trained.train.steps + 1, interval)) <= set(steps)
+    assert steps == sorted(set(steps)) and steps[-1] == trained.train.steps
+    summary = json.loads(run.summary.read_text())
+    images = reconstructions(Hallucinator.load(run.path), pairs[0], consistency="none")
+    assert margin(images, *pairs) == pytest.approx(summary["model"]["psnr"] - summary["bicubic"]["psnr"], abs=0.2)
