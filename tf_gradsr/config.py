@@ -32,6 +32,12 @@ Momentum = restricted_number_type(
 )
 
 
+# From 0.5 on the posterior terms have no bound.
+SpreadWeight = restricted_number_type(
+    "SpreadWeight", float, [(">=", 0), ("<=", 0.49)], docstring="float restricted to be ≥0 and ≤0.49"
+)
+
+
 # tf.image.ssim's window; smaller pictures cannot be measured.
 SSIM_WINDOW = 11
 
@@ -63,6 +69,8 @@ class DataConfig:
     """Side of the centre crop taken before resizing, in pixels; left out, the largest one of the HR shape that fits."""
     flip: bool = True
     """Mirror half of the training pictures (silent in the paper)."""
+    shift: NonNegativeInt = 0
+    """Move training pictures by up to so many HR pixels each way, their borders repeated, before LR is made (not in the paper: 0)."""
     cache: Literal["memory", "file"] = "memory"
     """Where the resized pictures are kept: in memory, or in a file under data.cache_dir (for large sets)."""
     cache_dir: str = "~/.cache/tf_gradsr"
@@ -95,6 +103,12 @@ class ModelConfig:
     """gradsr. 3: one image gradient for each colour. 1: the gradient of the mean of the colours (silent in the paper)."""
     consistency: Literal["learned", "exact"] = "learned"
     """gradsr. learned: F (eq. 12) steers D_I, the paper. exact: each scale's picture is projected onto LR inside the generator."""
+    discriminator: Literal["mirror", "projected", "both"] = "mirror"
+    """gradsr: D_I. mirror: the paper. projected: heads on frozen features (Sauer et al. 2021); needs the extra [features]. both: one of each."""
+    features: Literal["lite0", "lite1"] = "lite1"
+    """gradsr: the EfficientNet-Lite of model.discriminator projected and of loss.perceptual efficientnet."""
+    features_side: PositiveInt = 224
+    """gradsr: shorter side to which pictures are enlarged for the projected D_I (Sauer et al.: 224)."""
     discriminator_blocks: NonNegativeInt = 8
     """gradsr: residual blocks at LR size in each discriminator (paper 3.2: the generator's mirror)."""
     discriminator_widths: Optional[List[PositiveInt]] = None
@@ -121,8 +135,16 @@ class LossConfig:
     """Weight of the mean absolute error of the reconstruction at every scale (not in the paper: 0). esrgan: eta (1e-2); srgan: of the mean squared error (0)."""
     coupling: NonNegativeFloat = 0.0
     """gradsr: weight of the mean absolute difference between a hallucination's own image gradient and the one G puts out (not in the paper: 0)."""
-    perceptual: Literal["vgg16", "vgg19", "discriminator", "none"] = "vgg16"
-    """Features of the perceptual loss: of VGG-16 (gradsr, eq. 6) or VGG-19 (srgan, esrgan); gradsr: of D_I (Larsen et al. 2016); or none."""
+    mean: NonNegativeFloat = 0.0
+    """gradsr: weight of the posterior terms: error of the mean of two samples, less s times their distance (not in the paper: 0; Bendel et al. 2023, rcGAN)."""
+    spread: SpreadWeight = 0.45
+    """gradsr: where s of the posterior terms starts; training moves it until MSE(one sample) / MSE(mean of two) is 4/3."""
+    projected: NonNegativeFloat = 1.0
+    """gradsr: weight of the projected D_I's adversarial loss, where model.discriminator asks for it."""
+    mirror: NonNegativeFloat = 1.0
+    """gradsr: weight of the adversarial losses of the paper's D_I and D_g, eq. 10 and 11 (paper: 1); 0 leaves both out."""
+    perceptual: Literal["vgg16", "vgg19", "efficientnet", "discriminator", "none"] = "vgg16"
+    """Features of the perceptual loss: of VGG-16 (gradsr, eq. 6) or VGG-19 (srgan, esrgan); gradsr: of EfficientNet-Lite (no download), of D_I (Larsen et al. 2016); or none."""
     discriminator_run: Optional[str] = None
     """gradsr, with loss.perceptual discriminator: the folder of a run with the same model settings, whose D_I, frozen, brings the features; left out, this run's own D_I as it learns, once it does."""
     vgg_weights: str = "imagenet"
@@ -177,6 +199,10 @@ class TrainConfig:
     """Pictures in a step, over all devices together (paper 4.1: 8)."""
     seed: Seed = 0
     """Seed of the initial weights, of the order and flips of the pictures, and of every z."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """gradsr: mixed: convolutions in 16 bits; pixels, losses, the average and the optimizers in float32. bfloat16 needs a CPU or GPU with it (else float32 is used, with a note), float16 a GPU."""
+    jit_compile: Optional[bool] = None
+    """Compile the whole step by XLA; left out, on GPUs alone, since CPUs are slower with it."""
     deterministic: bool = True
     """Use only deterministic kernels, so that a run can be repeated and resumed on the same machine, up to a weight's seventh digit at worst."""
     log_interval: PositiveInt = 50
@@ -269,6 +295,7 @@ def check_config(config: Config) -> Config:
     _check_model_name(config)
     _check_growth(config)
     _check_crop(config)
+    _check_discriminators(config)
     if config.train.initial_weights and config.train.initial_run:
         raise ConfigError(
             "train.initial_run: null beside train.initial_weights; networks start from one of two. "
@@ -313,7 +340,12 @@ def check_consistency(consistency: str, config: Config) -> None:
 
 
 # What the baselines do not have: the setting, and the only value it may have beside them.
-GRADSR_ONLY = {"consistency": "learned", "z_injection": "concat", "gradient_channels": 3}
+GRADSR_ONLY = {
+    "consistency": "learned",
+    "z_injection": "concat",
+    "gradient_channels": 3,
+    "discriminator": "mirror",
+}
 # VGG-19's block5 lies below four halvings.
 SMALLEST_VGG19_SIDE = 16
 # HR pixels. VGG-16's block4 lies below three halvings.
@@ -323,13 +355,18 @@ SMALLEST_CROP = 8
 def _check_model_name(config):
     """Checks that the settings are ones that the model named has."""
     name, network = config.model.name, config.loss.perceptual
-    own = ["vgg16", "discriminator"] if name == "gradsr" else ["vgg19"]
+    own = ["vgg16", "efficientnet", "discriminator"] if name == "gradsr" else ["vgg19"]
     if network not in (*own, "none"):
         raise ConfigError(
             f"loss.perceptual: {', '.join(own)} or none with model.name {name}. Received: {network}"
         )
     if name == "gradsr":
         return
+    if config.train.precision != "float32":
+        raise ConfigError(
+            f"train.precision: float32 (the default) with model.name {name}; only gradsr has the choice. "
+            f"Received: {config.train.precision}"
+        )
     for setting, value in GRADSR_ONLY.items():
         received = getattr(config.model, setting)
         if received != value:
@@ -380,6 +417,32 @@ def _check_crop(config):
             f"train.crop: {smallest} to {largest}, squares of {SMALLEST_CROP} HR pixels at least and of the "
             f"smaller side of the LR pictures at most. Received: {crop}"
         )
+
+
+def _check_discriminators(config):
+    """Checks that there is a D_I, and that what else is asked for goes with it."""
+    kind, loss = config.model.discriminator, config.loss
+    if config.model.name != "gradsr":
+        return
+    if kind == "mirror" and loss.mirror == 0:
+        raise ConfigError(
+            "loss.mirror: above 0 with model.discriminator mirror, or nobody judges the samples. Received: 0"
+        )
+    if kind != "mirror" and config.train.grow:
+        raise ConfigError(
+            f"train.grow: null (the default) with model.discriminator {kind}, which sees whole pictures. "
+            f"Received: {config.train.grow}"
+        )
+    has_mirror = kind != "projected" and loss.mirror > 0
+    for setting, wanted in (
+        ("perceptual", loss.perceptual == "discriminator"),
+        ("discriminator_run", loss.discriminator_run),
+    ):
+        if wanted and not has_mirror:
+            raise ConfigError(
+                f"loss.{setting}: features of the paper's D_I, so model.discriminator mirror or both and "
+                f"loss.mirror above 0. Received: {getattr(loss, setting)}"
+            )
 
 
 def is_there(path) -> bool:

@@ -128,6 +128,64 @@ def discriminator_loss(logits_real, logits_fake):
     return tf.reduce_mean(tf.nn.softplus(-logits_real)) + tf.reduce_mean(tf.nn.softplus(logits_fake))
 
 
+def hinge_discriminator_loss(logits_real, logits_fake):
+    """Hinge loss of a discriminator with several heads (Sauer et al. 2021, eq. 4; Lim and Ye 2017).
+
+    Args:
+        logits_real: list of float32, any shapes; each head's logits on real data.
+        logits_fake: the same for fakes.
+
+    Returns:
+        Scalar >= 0, the sum over the heads of `E[max(1 - real, 0)] + E[max(1 + fake, 0)]`; 2 a head where D
+        is undecided.
+    """
+    real = tf.add_n([tf.reduce_mean(tf.nn.relu(1.0 - logits)) for logits in logits_real])
+    return real + tf.add_n([tf.reduce_mean(tf.nn.relu(1.0 + logits)) for logits in logits_fake])
+
+
+def hinge_generator_loss(logits_fake):
+    """The generator's side of the hinge loss: `-E[fake]`, summed over the heads; of any sign.
+
+    Args:
+        logits_fake: list of float32, any shapes; each head's logits on fakes.
+    """
+    return -tf.add_n([tf.reduce_mean(logits) for logits in logits_fake])
+
+
+def sample_mean_loss(first, second, real):
+    """How far the mean of two samples is from the truth. Not in the paper; after Bendel et al. 2023, rcGAN.
+
+    Alone it would make the samples equal; `sample_distance`, subtracted, holds them apart.
+
+    Args:
+        first: float32 `[B, H, W, 3]` or a list of them, one for each scale: samples.
+        second: the same shapes: other samples of the same LR pictures.
+        real: the same shapes: the truth.
+
+    Returns:
+        Scalar >= 0, the mean absolute error.
+    """
+    first, second = (x if isinstance(x, (list, tuple)) else [x] for x in (first, second))
+    return pyramid_mean_absolute_error([0.5 * (a + b) for a, b in zip(first, second)], real)
+
+
+def sample_distance(first, second):
+    """Mean absolute difference of two samples of the same LR pictures (after Bendel et al. 2023, rcGAN).
+
+    Subtracted from `sample_mean_loss` with a weight s. For normal distributions both have their optimum where
+    the samples spread as the truth does if s is 1 / sqrt(12) = 0.289; from 0.5 on there is no optimum, since
+    doubling both samples' distance from their mean costs nothing.
+
+    Args:
+        first: float32 `[B, H, W, 3]`, or a list of them, one for each scale.
+        second: the same shape or list of shapes.
+
+    Returns:
+        Scalar >= 0.
+    """
+    return pyramid_mean_absolute_error(first, second)
+
+
 def squared_loss(fakes, reals):
     """Mean squared error, SRGAN's content loss on pictures or features (Ledig et al. 2017, eq. 4 and 5).
 

@@ -1,5 +1,7 @@
 """The models by their name in a config, `model.name`."""
 
+import keras
+
 from tf_gradsr.baselines import ESRGAN, SRGAN, build_rrdbnet, build_srresnet
 from tf_gradsr.config import Config
 from tf_gradsr.models import GradSR, SuperResolver
@@ -14,16 +16,25 @@ MODELS = {
 }
 
 
-def build_model(config: Config) -> SuperResolver:
+def build_model(config: Config, precision: str = "float32", jit_compile: bool = False) -> SuperResolver:
     """The compiled model of a checked config, with fresh weights. Call it inside the strategy's scope.
 
+    Args:
+        config: a checked `Config`.
+        precision: what to train with, as `train.precision`, which is not read here.
+        jit_compile: whether XLA compiles the step.
+
     Raises:
-        ConfigError: VGG weights are asked for and cannot be had.
+        ConfigError: weights of a pretrained network are asked for and cannot be had.
     """
-    model = MODELS[config.model.name][0](config)
+    make = MODELS[config.model.name][0]
+    model = make(config) if precision == "float32" else make(config, precision)
     g_optimizer, d_optimizer = build_optimizers(config)
     decay = ema_decay(config.optimizer.ema_half_life, config.train.batch_size)
-    model.compile(config.loss, g_optimizer, d_optimizer, decay)
+    if precision == "mixed_float16":
+        # float16's small gradients would be 0 without a scale.
+        g_optimizer, d_optimizer = map(keras.optimizers.LossScaleOptimizer, (g_optimizer, d_optimizer))
+    model.compile(config.loss, g_optimizer, d_optimizer, decay, jit_compile)
     return model
 
 

@@ -1,8 +1,8 @@
 """Batches as `tf.data` datasets. Everything in them is a function of the seed and the example's number.
 
 Example n of a training run (n = step * batch size + place in the batch) shows picture
-permutation(seed, epoch)[n mod N] of epoch n // N, mirrored, cropped and with noise by (seed, n). So a run
-can be resumed at any step, and neither threads nor devices change what it sees.
+permutation(seed, epoch)[n mod N] of epoch n // N, moved, mirrored, cropped and with noise by (seed, n). So a
+run can be resumed at any step, and neither threads nor devices change what it sees.
 """
 
 import itertools
@@ -11,11 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from tf_gradsr import ops
+from tf_gradsr.augmentation import DRAWS
 from tf_gradsr.config import Config
 from tf_gradsr.data.pictures import PictureSet
 
 # Independent streams of random numbers under one seed.
-ORDER, FLIP, TRAINING_NOISE, EVALUATION_NOISE, CROP = range(5)
+ORDER, FLIP, TRAINING_NOISE, EVALUATION_NOISE, CROP, SHIFT, AUGMENTATION = range(7)
 
 
 def training_batches(
@@ -34,9 +35,12 @@ def training_batches(
             "lr": float32 `[B, h, w, 3]` in [-1, 1], on the uint8 grid.
             "hr": float32 `[B, H, W, 3]` in [-1, 1].
             "z": float32 `[B, 2, m]`, two normal vectors for each example.
+            "augmentation": float32 `[B, 7]`, uniform in [0, 1), what `tf_gradsr.augmentation` draws on; only
+                for a projected D_I.
         With `train.crop`, h and w are its side, and H and W `model.scale` times that.
     """
     size, seed, count = config.train.batch_size, config.train.seed, len(pictures)
+    augmented = config.model.discriminator != "mirror"
 
     def example(number):
         order_seed = random_seed(ORDER, seed, number // count)
@@ -48,6 +52,8 @@ def training_batches(
             "flip": flip if config.data.flip else False,
             "z": noise(TRAINING_NOISE, seed, number, 2, config.model.z_size),
             **({"corner": crop_corner(seed, number, config)} if config.train.crop else {}),
+            **({"shift": shift(seed, number, config.data.shift)} if config.data.shift else {}),
+            **({"augmentation": uniform(AUGMENTATION, seed, number, DRAWS)} if augmented else {}),
         }
 
     numbers = tf.data.Dataset.counter(start_step * size, dtype=tf.int64)
@@ -130,6 +136,17 @@ def noise(stream, seed, number, count, size):
     return tf.random.stateless_normal([count, size], random_seed(stream, seed, number), alg="philox")
 
 
+def uniform(stream, seed, number, count):
+    """Numbers in [0, 1) that belong to one example, float32 `[count]`."""
+    return tf.random.stateless_uniform([count], random_seed(stream, seed, number), alg="philox")
+
+
+def shift(seed, number, farthest):
+    """How far one example is moved down and right, int32 `[2]`, in HR pixels."""
+    steps = tf.floor(uniform(SHIFT, seed, number, 2) * (2 * farthest + 1))
+    return tf.cast(steps, tf.int32) - farthest
+
+
 def crop_corner(seed, number, config):
     """The upper left corner of the square that one example shows, int32 `[2]`, in HR pixels.
 
@@ -141,15 +158,18 @@ def crop_corner(seed, number, config):
 
 
 def batched(examples, pictures, config, size, drop_remainder):
-    """Turns a dataset of {"index", "flip", "z"}, some with "corner", into batches {"lr", "hr", "z"}."""
+    """Turns a dataset of {"index", "flip", "z", ...} into batches {"lr", "hr", "z", ...}."""
 
     def finish(batch):
         hr = rows(pictures, batch["index"])
+        if "shift" in batch:
+            hr = moved(hr, batch["shift"])
         hr = tf.where(batch["flip"][:, None, None, None], tf.reverse(hr, [2]), hr)
         if "corner" in batch:
             hr = squares(hr, batch["corner"], config.train.crop * config.model.scale)
         hr = ops.to_float(hr)
-        return {"lr": ops.to_float(lr_pictures(hr, config)), "hr": hr, "z": batch["z"]}
+        kept = {name: batch[name] for name in ("z", "augmentation") if name in batch}
+        return {"lr": ops.to_float(lr_pictures(hr, config)), "hr": hr, **kept}
 
     options = tf.data.Options()
     options.deterministic = True
@@ -157,6 +177,15 @@ def batched(examples, pictures, config, size, drop_remainder):
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     dataset = examples.batch(size, drop_remainder=drop_remainder)
     return dataset.map(finish, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def moved(images, shifts):
+    """Moves each picture by its own shift, int32 `[B, 2]`, its borders repeated; the same shape."""
+    for axis in (1, 2):
+        side = images.shape[axis]
+        source = tf.range(side)[tf.newaxis, :] - shifts[:, axis - 1 : axis]
+        images = tf.gather(images, tf.clip_by_value(source, 0, side - 1), axis=axis, batch_dims=1)
+    return images
 
 
 def squares(images, corners, side):

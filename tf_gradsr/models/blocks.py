@@ -2,6 +2,9 @@
 
 Every activation is a leaky ReLU with a leak of 0.2 (paper 4.1). Only layers that mobile delegates take:
 convolution, leaky ReLU, resize, add, concatenate.
+
+A block's `dtype` is a Keras policy. "mixed_bfloat16" and "mixed_float16" are for its convolutions alone:
+pictures, image gradients, modulations and the sums of residual blocks stay float32.
 """
 
 import keras
@@ -14,11 +17,17 @@ LEAK = 0.2
 Z_GAIN = 0.01
 
 
-def convolution(filters, kernel_size=3, gain=1.0, **kwargs):
-    """A same-size convolution; He initialisation for the leak (He et al. 2015), its variance times `gain`."""
+def convolution(filters, kernel_size=3, gain=1.0, dtype="float32", **kwargs):
+    """A same-size convolution; He initialisation for the leak (He et al. 2015), its variance times `gain`.
+
+    Args:
+        dtype: Keras policy, as a block's; what comes is cast to it, what leaves has it.
+    """
     scale = gain * 2.0 / (1.0 + LEAK**2)
     initializer = keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal")
-    return keras.layers.Conv2D(filters, kernel_size, padding="same", kernel_initializer=initializer, **kwargs)
+    return keras.layers.Conv2D(
+        filters, kernel_size, padding="same", kernel_initializer=initializer, dtype=dtype, **kwargs
+    )
 
 
 def leaky_relu(x):
@@ -36,15 +45,17 @@ class Modulation(keras.layers.Layer):
         filters: int, channels of the features.
         z_size: int, length m of z.
 
-    Call: `(features float32 [B, H, W, filters], z float32 [B, m])` -> the features' shape.
+    Call: `(features [B, H, W, filters], z float32 [B, m])` -> the features' shape and dtype.
     """
 
-    def __init__(self, filters, z_size, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, filters, z_size, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, autocast=False, **kwargs)
         self.filters = filters
         self.z_size = z_size
         initializer = keras.initializers.VarianceScaling(Z_GAIN, "fan_in", "truncated_normal")
-        self.dense = keras.layers.Dense(2 * filters, use_bias=False, kernel_initializer=initializer)
+        self.dense = keras.layers.Dense(
+            2 * filters, use_bias=False, kernel_initializer=initializer, dtype="float32"
+        )
 
     def build(self, input_shape=None):
         self.dense.build((None, self.z_size))
@@ -52,7 +63,7 @@ class Modulation(keras.layers.Layer):
 
     def call(self, features, z):
         scale, shift = tf.split(self.dense(z)[:, tf.newaxis, tf.newaxis, :], 2, axis=-1)
-        return features * (1.0 + scale) + shift
+        return features * tf.cast(1.0 + scale, features.dtype) + tf.cast(shift, features.dtype)
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters, "z_size": self.z_size}
@@ -71,14 +82,14 @@ class ResidualBlock(keras.layers.Layer):
     Call: float32 `[B, H, W, filters]`, z float32 `[B, m]` if modulated -> the features' shape.
     """
 
-    def __init__(self, filters, residual_scale=1.0, modulated_by=0, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, filters, residual_scale=1.0, modulated_by=0, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, autocast=False, **kwargs)
         self.filters = filters
         self.residual_scale = residual_scale
         self.modulated_by = modulated_by
         self.modulation = Modulation(filters, modulated_by) if modulated_by else None
-        self.conv_1 = convolution(filters)
-        self.conv_2 = convolution(filters)
+        self.conv_1 = convolution(filters, dtype=self.dtype_policy)
+        self.conv_2 = convolution(filters, dtype=self.dtype_policy)
 
     def build(self, input_shape):
         self.conv_1.build(input_shape)
@@ -91,7 +102,7 @@ class ResidualBlock(keras.layers.Layer):
         branch = self.conv_1(leaky_relu(x))
         if self.modulation:
             branch = self.modulation(branch, z)
-        return x + self.residual_scale * self.conv_2(leaky_relu(branch))
+        return x + self.residual_scale * tf.cast(self.conv_2(leaky_relu(branch)), x.dtype)
 
     def get_config(self):
         return {
@@ -116,21 +127,22 @@ class UpBlock(keras.layers.Layer):
 
     Call: `(features [B, h, w, C], image [B, h, w, 3], gradient [B, h, w, gradient_channels])`, and z
     `[B, m]` if modulated -> the same three at `[B, 2h, 2w, ...]`, features with `filters` channels,
-    gradient >= 0. All float32.
+    gradient >= 0. Pictures and gradients are float32, features of the convolutions' dtype.
     """
 
-    def __init__(self, filters, gradient_channels=3, modulated_by=0, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, filters, gradient_channels=3, modulated_by=0, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, autocast=False, **kwargs)
         self.filters = filters
         self.gradient_channels = gradient_channels
         self.modulated_by = modulated_by
         self.modulation = Modulation(filters, modulated_by) if modulated_by else None
-        self.shared = convolution(filters)
+        policy = self.dtype_policy
+        self.shared = convolution(filters, dtype=policy)
         # Both domains' convolutions in one kernel: the same sums, and wide kernels run faster.
-        self.domains = convolution(2 * filters)
+        self.domains = convolution(2 * filters, dtype=policy)
         # A small first step from the upsampled picture: at z = 0 training starts near bilinear upscaling.
-        self.to_image = convolution(3, 1, gain=0.01)
-        self.to_gradient = convolution(gradient_channels, 1, gain=0.01)
+        self.to_image = convolution(3, 1, gain=0.01, dtype=policy)
+        self.to_gradient = convolution(gradient_channels, 1, gain=0.01, dtype=policy)
 
     def build(self, features_shape, image_shape=None, gradient_shape=None):
         self.shared.build(features_shape)
@@ -142,13 +154,14 @@ class UpBlock(keras.layers.Layer):
         super().build(features_shape)
 
     def call(self, features, image, gradient, z=None):
-        features = self.shared(ops.upscale_nearest(features, 2))
+        features = self.shared(ops.upscale_nearest(tf.cast(features, self.compute_dtype), 2))
         if self.modulation:
             features = self.modulation(features, z)
         features = leaky_relu(features)
         image_features, gradient_features = tf.split(leaky_relu(self.domains(features)), 2, axis=-1)
-        image = ops.upscale_bilinear(image, 2) + self.to_image(image_features)
-        gradient = ops.upscale_bilinear(gradient, 2) + self.to_gradient(gradient_features)
+        image = ops.upscale_bilinear(image, 2) + tf.cast(self.to_image(image_features), image.dtype)
+        gradient_step = tf.cast(self.to_gradient(gradient_features), gradient.dtype)
+        gradient = ops.upscale_bilinear(gradient, 2) + gradient_step
         gradient = tf.nn.relu(gradient)
         return features, image, gradient
 
@@ -172,17 +185,17 @@ class DownBlock(keras.layers.Layer):
         filters_in: int, channels of the features at this scale.
         filters_out: int, channels of the output.
 
-    Call: `(image [B, H, W, C], features [B, H, W, filters_in] or None)` -> float32
-    `[B, H / 2, W / 2, filters_out]`.
+    Call: `(image float32 [B, H, W, C], features [B, H, W, filters_in] or None)` ->
+    `[B, H / 2, W / 2, filters_out]` of the convolutions' dtype.
     """
 
-    def __init__(self, filters_in, filters_out, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, filters_in, filters_out, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, autocast=False, **kwargs)
         self.filters_in = filters_in
         self.filters_out = filters_out
-        self.from_pixels = convolution(filters_in, 1)
-        self.conv_1 = convolution(filters_in)
-        self.conv_2 = convolution(filters_out)
+        self.from_pixels = convolution(filters_in, 1, dtype=self.dtype_policy)
+        self.conv_1 = convolution(filters_in, dtype=self.dtype_policy)
+        self.conv_2 = convolution(filters_out, dtype=self.dtype_policy)
 
     def build(self, image_shape, features_shape=None):
         inner = (*image_shape[:-1], self.filters_in)

@@ -16,6 +16,7 @@ class Discriminator(keras.Model):
         channels: int, channels of the pictures it sees: 3 for D_I, those of the gradients for D_g.
         condition_channels: int. 3: D_I, which takes F (paper eq. 12) concatenated before its last
             convolutions; 6: F and LR; 0: D_g, which takes pictures of gradients alone.
+        dtype: "float32", or the Keras policy of its convolutions, "mixed_bfloat16" or "mixed_float16".
 
     Call: a list, coarse to fine, of float32 `[B, 2^k h, 2^k w, C]`, of every scale or, while the networks
     grow, of the coarsest ones; followed, unless `condition_channels` is 0, by the condition, float32
@@ -26,20 +27,30 @@ class Discriminator(keras.Model):
         ValueError: more pictures than scales, or none.
     """
 
-    def __init__(self, widths=(64, 48, 32, 16), blocks=8, channels=3, condition_channels=0, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        widths=(64, 48, 32, 16),
+        blocks=8,
+        channels=3,
+        condition_channels=0,
+        dtype="float32",
+        **kwargs,
+    ):
+        super().__init__(dtype=dtype, autocast=False, **kwargs)
         self.widths = list(widths)
         self.blocks = blocks
         self.channels = channels
         self.condition_channels = condition_channels
         self.down_blocks = [
-            DownBlock(widths[k], widths[k - 1], name=f"down_{2**k}x") for k in range(1, len(widths))
+            DownBlock(widths[k], widths[k - 1], dtype=self.dtype_policy, name=f"down_{2**k}x")
+            for k in range(1, len(widths))
         ]
         self.residual_blocks = [
-            ResidualBlock(widths[0], 1.0 / blocks, name=f"residual_{i}") for i in range(blocks)
+            ResidualBlock(widths[0], 1.0 / blocks, dtype=self.dtype_policy, name=f"residual_{i}")
+            for i in range(blocks)
         ]
-        self.conv_joint = convolution(widths[0], name="conv_joint")
-        self.conv_out = convolution(widths[0], name="conv_out")
+        self.conv_joint = convolution(widths[0], dtype=self.dtype_policy, name="conv_joint")
+        self.conv_out = convolution(widths[0], dtype=self.dtype_policy, name="conv_out")
 
     def build(self, input_shape=None):
         """Makes the weights; their shapes depend on no picture size."""
@@ -77,15 +88,16 @@ class Discriminator(keras.Model):
         for image, block in zip(reversed(pyramid), reversed(self.down_blocks[: len(pyramid)])):
             features = block(image, features)
             seen.append(features)
+        features = tf.cast(features, self.variable_dtype)
         for block in self.residual_blocks:
             features = block(features)
-        return [*seen, features]
+        return [*(tf.cast(x, self.variable_dtype) for x in seen), features]
 
     def call(self, inputs):
         features = self.features(inputs)[-1]
         if self.condition_channels:
             features = tf.concat([features, inputs[-1]], axis=-1)
-        return self.conv_out(leaky_relu(self.conv_joint(features)))
+        return tf.cast(self.conv_out(leaky_relu(self.conv_joint(features))), self.variable_dtype)
 
     def get_config(self):
         return {

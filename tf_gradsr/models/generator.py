@@ -25,6 +25,7 @@ class Generator(keras.Model):
             to LR (`ops.enforce_consistency`).
         z_injection: "concat", z enters the first convolution alone; or "modulate" (ours): it also scales
             and shifts the features of every block (Perez et al. 2018, FiLM), not at all where z = 0.
+        dtype: "float32", or "mixed_bfloat16" or "mixed_float16", the policy of the blocks' convolutions.
 
     Call: `(lr float32 [B, h, w, 3] in [-1, 1], z float32 [B, m])` -> two lists, coarse to fine, full size
     last: pictures float32 `[B, 2^k h, 2^k w, 3]` (nominally in [-1, 1], not clipped) and image gradients
@@ -46,9 +47,10 @@ class Generator(keras.Model):
         gradient_channels=3,
         consistency="learned",
         z_injection="concat",
+        dtype="float32",
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(dtype=dtype, autocast=False, **kwargs)
         if len(widths) < 2:
             raise ValueError(f"widths must have an entry for LR size and one a doubling. Received: {widths}.")
         if consistency not in ("learned", "exact"):
@@ -66,10 +68,13 @@ class Generator(keras.Model):
         self.conv_z = convolution(widths[0], gain=Z_GAIN, use_bias=False, name="conv_z")
         modulated_by = z_size if z_injection == "modulate" else 0
         self.residual_blocks = [
-            ResidualBlock(widths[0], 1.0 / blocks, modulated_by, name=f"residual_{i}") for i in range(blocks)
+            ResidualBlock(
+                widths[0], 1.0 / blocks, modulated_by, dtype=self.dtype_policy, name=f"residual_{i}"
+            )
+            for i in range(blocks)
         ]
         self.up_blocks = [
-            UpBlock(width, gradient_channels, modulated_by, name=f"up_{2**k}x")
+            UpBlock(width, gradient_channels, modulated_by, dtype=self.dtype_policy, name=f"up_{2**k}x")
             for k, width in enumerate(widths[1:], 1)
         ]
 

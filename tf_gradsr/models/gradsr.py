@@ -5,16 +5,19 @@ import tensorflow as tf
 from tf_gradsr import losses, metrics, ops
 from tf_gradsr.config import Config, LossConfig, widths_for_scale
 from tf_gradsr.models.discriminator import Discriminator
+from tf_gradsr.models.efficientnet import EfficientNetLite
 from tf_gradsr.models.generator import Generator
 from tf_gradsr.models.perceptual import VGGFeatures
+from tf_gradsr.models.projected_critic import ProjectedCritic
+from tf_gradsr.models.spread_steering import SpreadSteering
 from tf_gradsr.models.super_resolver import SuperResolver
 
 # Brings details to about the variance of pictures.
 DETAIL_GAIN = 4.0
 
 
-def build_generator(config: Config) -> Generator:
-    """The generator that a config describes, with fresh weights."""
+def build_generator(config: Config, precision: str = "float32") -> Generator:
+    """The generator that a config describes, with fresh weights; `precision` as in `train.precision`."""
     generator = Generator(
         widths=widths_for_scale(config.model.widths, config.model.scale),
         blocks=config.model.blocks,
@@ -22,19 +25,21 @@ def build_generator(config: Config) -> Generator:
         gradient_channels=config.model.gradient_channels,
         consistency=config.model.consistency,
         z_injection=config.model.z_injection,
+        dtype=precision,
         name="generator",
     )
     generator.build()
     return generator
 
 
-def build_discriminators(config: Config) -> tuple:
-    """(D_I, D_g) that a config describes, with fresh weights."""
+def build_discriminators(config: Config, precision: str = "float32") -> tuple:
+    """(D_I, D_g), the paper's, that a config describes, with fresh weights."""
     settings = {
         "widths": widths_for_scale(
             config.model.discriminator_widths or config.model.widths, config.model.scale
         ),
         "blocks": config.model.discriminator_blocks,
+        "dtype": precision,
     }
     image_discriminator = Discriminator(
         **settings,
@@ -55,43 +60,77 @@ class GradSR(SuperResolver):
 
     Args:
         config: a checked `Config`.
+        precision: "float32", "mixed_bfloat16" or "mixed_float16", for the convolutions of all networks but
+            the average, which is what is measured and exported.
 
     Attributes:
-        image_discriminator, gradient_discriminator: D_I and D_g.
+        mirrors: dict, the paper's discriminators by the domain that they judge: "image" D_I, "gradient" D_g,
+            those of them that the config asks for.
+        image_discriminator, gradient_discriminator: D_I and D_g, or None.
+        projected: the `ProjectedCritic`, D_I on frozen features, or None.
+        steering: the `SpreadSteering` of the posterior terms, or None.
         frozen_discriminator: another D_I for the perceptual loss, its weights as made until somebody sets
             them; None without `loss.discriminator_run`.
         levels: int, doublings that hallucinations and discriminators have grown to. Call
             `make_train_function(force=True)` after changing it.
+
+    Raises:
+        ConfigError: the features of the projected D_I are not installed.
     """
 
-    def __init__(self, config: Config, **kwargs):
-        generator, discriminators = build_generator(config), build_discriminators(config)
+    def __init__(self, config: Config, precision: str = "float32", **kwargs):
+        generator, (d_image, d_gradient) = (
+            build_generator(config, precision),
+            build_discriminators(config, precision),
+        )
         super().__init__(config, generator, build_generator(config), **kwargs)
         self.gradient_channels = config.model.gradient_channels
+        self.features_variant = config.model.features
         self.sees_details = config.model.discriminator_input == "details"
-        self.image_discriminator, self.gradient_discriminator = discriminators
+        kind, has_mirrors = config.model.discriminator, config.loss.mirror > 0
+        self.image_discriminator = d_image if has_mirrors and kind != "projected" else None
+        self.gradient_discriminator = d_gradient if has_mirrors else None
+        self.mirrors = {
+            domain: network
+            for domain, network in (
+                ("image", self.image_discriminator),
+                ("gradient", self.gradient_discriminator),
+            )
+            if network is not None
+        }
+        self.projected = ProjectedCritic.of(config, precision) if kind != "mirror" else None
+        self.steering = SpreadSteering(config.loss.spread) if config.loss.mean else None
         self.levels = len(self.generator.up_blocks)
         self.frozen_discriminator = None
         if config.loss.discriminator_run:
-            self.frozen_discriminator, _ = build_discriminators(config)
+            self.frozen_discriminator, _ = build_discriminators(config, precision)
             self.frozen_discriminator.trainable = False
 
     @property
     def discriminators(self) -> dict:
-        """D_I and D_g by name."""
-        return {
-            "image_discriminator": self.image_discriminator,
-            "gradient_discriminator": self.gradient_discriminator,
-        }
+        """The discriminators by name."""
+        networks = {f"{domain}_discriminator": network for domain, network in self.mirrors.items()}
+        if self.projected is not None:
+            networks["projected_discriminator"] = self.projected.discriminator
+        return networks
+
+    def trained_parts(self) -> dict:
+        steering = {} if self.steering is None else {"spread_steering": self.steering}
+        return {**super().trained_parts(), **steering}
 
     def perceptual_features(self, loss: LossConfig):
-        """VGG-16's features at four depths (eq. 6)."""
+        """VGG-16's or EfficientNet-Lite's features at four depths (eq. 6)."""
+        if loss.perceptual == "efficientnet":
+            return self.projected.features if self.projected else EfficientNetLite(self.features_variant)
         return VGGFeatures(loss.vgg_weights)
 
     def train_step(self, batch):
         """One step of both sides: the discriminators, then the generator (paper 2.3).
 
         The fakes are made once and serve both: G's weights do not change in between.
+
+        Args:
+            batch: see `SuperResolver`; with a projected D_I also `augmentation`, see `training_batches`.
 
         Returns:
             Dict of float32 scalars: every raw loss term, D's mean output, LR-PSNR, sample spread, norms.
@@ -106,10 +145,12 @@ class GradSR(SuperResolver):
             reconstruction, hallucination, other = self._passes(lr, z1, z2)
             fakes = {"reconstruction": self._grown(reconstruction)} if weights.beta else {}
             fakes["hallucination"] = hallucination
+            views = self._projected_views(batch, fakes, other)
             with g_tape.stop_recording():
-                d_logs = self._train_discriminators(self._grown(real), list(fakes.values()), lr)
+                d_logs = self._train_discriminators(self._grown(real), list(fakes.values()), lr, views)
             adversarial = {
-                name: self._adversarial_terms(self._grown(real), fake, lr) for name, fake in fakes.items()
+                name: self._adversarial_terms(self._grown(real), fake, lr, views.get(name))
+                for name, fake in fakes.items()
             }
             # G: reconstruction, eq. (10)
             terms = self._reconstruction_terms(reconstruction, real, lr)
@@ -119,9 +160,9 @@ class GradSR(SuperResolver):
                 )
             loss = self._weighted_reconstruction(terms)
             if weights.beta:
-                loss += weights.beta * tf.add_n(adversarial["reconstruction"])
+                loss += weights.beta * self._weighted_adversarial(adversarial["reconstruction"])
             # G: hallucination, eq. (11)
-            loss += tf.add_n(adversarial["hallucination"])
+            loss += self._weighted_adversarial(adversarial["hallucination"])
             # G: diversity, eq. (8)
             diversity = losses.diversity_loss(hallucination[1][-1], other[1][-1], z1, z2, weights.tau)
             loss -= weights.alpha * diversity
@@ -130,6 +171,9 @@ class GradSR(SuperResolver):
                 hallucination[1][-1], ops.image_gradient(hallucination[0][-1], self.gradient_channels)
             )
             loss += weights.coupling * coupling
+            # G: the samples' mean and spread (ours, 0 in the paper)
+            posterior_loss, posterior_logs = self._posterior_terms(hallucination[0], other[0], real[0])
+            loss += posterior_loss
         g_norm = self._apply(g_tape, loss, self.g_optimizer, self.generator.trainable_variables)
         self._update_average()
 
@@ -137,18 +181,58 @@ class GradSR(SuperResolver):
             "loss/g/total": loss,
             **{f"loss/g/{name}": value for name, value in terms.items()},
             **{
-                f"loss/g/{name}_adv_{domain}": value
+                f"loss/g/{name}_adv_{critic}": value
                 for name, values in adversarial.items()
-                for domain, value in zip(("image", "gradient"), values)
+                for critic, value in values.items()
             },
             "loss/g/diversity": diversity,
             "loss/g/coupling": coupling,
+            **posterior_logs,
             **d_logs,
             **self._picture_logs("reconstruction", reconstruction[0][-1], lr, self.scale),
             **self._picture_logs("hallucination", hallucination[0][-1], lr, 2**self.levels),
             "hallucination/sample_std": _spread(hallucination[0][-1], other[0][-1]),
             "norm/g": g_norm,
         }
+
+    def _posterior_terms(self, images, other_images, real_images):
+        """(weighted loss, logs): error of the mean of two samples, less s times their distance."""
+        if self.steering is None:
+            return 0.0, {}
+        real_images = real_images[: self.levels]
+        mean = losses.sample_mean_loss(images, other_images, real_images)
+        distance = losses.sample_distance(images, other_images)
+        spread = tf.identity(self.steering.weight.value)
+        ratio = self.steering.update(
+            *(tf.stop_gradient(pyramid[-1]) for pyramid in (images, other_images)), real_images[-1]
+        )
+        logs = {
+            "loss/g/sample_mean": mean,
+            "loss/g/sample_distance": distance,
+            "posterior/spread_weight": spread,
+            "posterior/ratio": ratio,
+        }
+        return self.loss_config.mean * (mean - spread * distance), logs
+
+    def _projected_views(self, batch, fakes, other):
+        """What the projected D_I sees: features of the truth, and of each kind of fake; {} without one.
+
+        Hallucinations are seen in both samples. All pictures of one LR picture are augmented alike.
+        """
+        if self.projected is None:
+            return {}
+        pictures = {name: [images[-1]] for name, (images, _) in fakes.items()}
+        pictures["hallucination"].append(other[0][-1])
+        draws, lr, epsilon = batch["augmentation"], batch["lr"], self.loss_config.epsilon
+
+        def residual(image):
+            return ops.consistency_residual(image, lr, self.scale, epsilon, self.downscale_method)
+
+        views = {
+            name: self.projected.view(images, draws, [residual(image) for image in images])
+            for name, images in pictures.items()
+        }
+        return {"real": self.projected.view([batch["hr"]], draws, [tf.zeros_like(lr)]), **views}
 
     def _passes(self, lr, z1, z2):
         """(images, gradients) of the reconstruction, at every scale, and of two hallucinations, as grown."""
@@ -182,17 +266,18 @@ class GradSR(SuperResolver):
             "norm/g": g_norm,
         }
 
-    def _train_discriminators(self, real, fakes, lr):
-        """Updates D_I and D_g on one real and several fake (images, gradients) pyramids; returns the logs."""
+    def _train_discriminators(self, real, fakes, lr, views):
+        """Updates all discriminators on one real and several fake pyramids and on views; returns the logs."""
+        inputs = [self._d_inputs(*fake, lr) for fake in fakes]
+        fake_inputs = {
+            domain: [tf.concat(same, axis=0) for same in zip(*(seen[domain] for seen in inputs))]
+            for domain in self.mirrors
+        }
         real_inputs = self._d_inputs(*real, lr, is_real=True)
-        fake_inputs = [self._d_inputs(*fake, lr) for fake in fakes]
-        fake_inputs = [[tf.concat(same, axis=0) for same in zip(*inputs)] for inputs in zip(*fake_inputs)]
-        discriminators = (self.image_discriminator, self.gradient_discriminator)
         logs, loss, weights = {}, 0.0, self.loss_config
         with tf.GradientTape() as tape:
-            for name, d, d_real, d_fake in zip(
-                ("image", "gradient"), discriminators, real_inputs, fake_inputs
-            ):
+            for name, d in self.mirrors.items():
+                d_real, d_fake = real_inputs[name], fake_inputs[name]
                 # D: real and fake
                 logits_real, logits_fake = d(d_real), d(d_fake)
                 adversarial = self._discriminator_loss(logits_real, logits_fake)
@@ -209,6 +294,12 @@ class GradSR(SuperResolver):
                     logs[f"loss/d_{name}/r2"] = r2
                 logs[f"score/{name}_real"] = tf.reduce_mean(logits_real)
                 logs[f"score/{name}_fake"] = tf.reduce_mean(logits_fake)
+            if self.projected is not None:
+                # D: real and fake, on frozen features
+                fake_views = [view for name, view in views.items() if name != "real"]
+                adversarial, scores = self.projected.discriminator_loss(views["real"], fake_views)
+                loss += adversarial
+                logs |= {"loss/d_projected/adv": adversarial, **scores}
         logs["norm/d"] = self._apply(tape, loss, self.d_optimizer, self._d_variables)
         return logs
 
@@ -248,8 +339,8 @@ class GradSR(SuperResolver):
 
     def _discriminator_distance(self, discriminator, reconstruction, real, lr):
         """Eq. (6) with the features of a D_I (Larsen et al. 2016); it gets no gradient of it."""
-        fake_features = discriminator.features(self._d_inputs(*reconstruction, lr)[0])
-        real_features = discriminator.features(self._d_inputs(*real, lr, is_real=True)[0])
+        fake_features = discriminator.features(self._d_inputs(*reconstruction, lr)["image"])
+        real_features = discriminator.features(self._d_inputs(*real, lr, is_real=True)["image"])
         return losses.perceptual_loss(fake_features, real_features)
 
     def _weighted_reconstruction(self, terms):
@@ -257,19 +348,30 @@ class GradSR(SuperResolver):
         loss = weights.gamma * (terms["gradient"] + terms.get("perceptual", 0.0))
         return loss + weights.pixel * terms["pixel"]
 
-    def _adversarial_terms(self, real, fake, lr):
-        """G's adversarial losses on one fake: [picture, image gradient]."""
-        terms = []
-        inputs = zip(self._d_inputs(*real, lr, is_real=True), self._d_inputs(*fake, lr))
-        for d, (d_real, d_fake) in zip((self.image_discriminator, self.gradient_discriminator), inputs):
-            logits_fake = d(d_fake)
+    def _adversarial_terms(self, real, fake, lr, view):
+        """G's adversarial losses on one fake, by the critic's name."""
+        terms = {}
+        real_inputs, fake_inputs = self._d_inputs(*real, lr, is_real=True), self._d_inputs(*fake, lr)
+        for name, d in self.mirrors.items():
+            logits_fake = d(fake_inputs[name])
             if self.loss_config.adversarial == "relativistic":
-                logits_fake -= d(d_real)
-            terms.append(losses.generator_adversarial_loss(logits_fake))
+                logits_fake -= d(real_inputs[name])
+            terms[name] = losses.generator_adversarial_loss(logits_fake)
+        if self.projected is not None:
+            terms["projected"] = self.projected.generator_loss(view)
         return terms
 
+    def _weighted_adversarial(self, terms):
+        weights = self.loss_config
+        return tf.add_n(
+            [
+                (weights.projected if name == "projected" else weights.mirror) * value
+                for name, value in terms.items()
+            ]
+        )
+
     def _d_inputs(self, images, gradients, lr, is_real=False):
-        """What D_I and D_g see: the picture's pyramid and F (eq. 12), 0 for real; the gradients' pyramid.
+        """What the paper's discriminators see, by domain: pictures and F (eq. 12), 0 for real; gradients.
 
         With `discriminator_input: details` D_I sees the picture less upscaled LR, and LR beside F.
         """
@@ -285,10 +387,10 @@ class GradSR(SuperResolver):
                 DETAIL_GAIN * (image - ops.upscale_bilinear(lr, 2**k)) for k, image in enumerate(images, 1)
             ]
             residual = tf.concat([residual, lr], axis=-1)
-        return [*images, residual], list(gradients)
+        return {"image": [*images, residual], "gradient": list(gradients)}
 
     def scores(self, batch) -> dict:
-        """How real the discriminators find the truth and a hallucination of each LR picture.
+        """How real the paper's discriminators find the truth and a hallucination of each LR picture.
 
         The hallucination is that of G as trained, not of its average, with the first noise vector.
 
@@ -296,17 +398,16 @@ class GradSR(SuperResolver):
             batch: dict as for training.
 
         Returns:
-            `{"image": (real, fake), "gradient": (real, fake)}`, mean outputs of D_I and D_g, float32 `[B]`,
-            positive for real.
+            `{"image": (real, fake), "gradient": (real, fake)}`, mean outputs of D_I and D_g, those there are,
+            float32 `[B]`, positive for real.
         """
         lr = batch["lr"]
         real = self._grown(self.real_pyramids(batch["hr"]))
         fake = self._grown(self.generator((lr, batch["z"][:, 0])))
-        pairs = zip(self._d_inputs(*real, lr, is_real=True), self._d_inputs(*fake, lr))
-        networks = {"image": self.image_discriminator, "gradient": self.gradient_discriminator}
+        pair = self._d_inputs(*real, lr, is_real=True), self._d_inputs(*fake, lr)
         return {
-            name: tuple(tf.reduce_mean(d(inputs), axis=[1, 2, 3]) for inputs in pair)
-            for (name, d), pair in zip(networks.items(), pairs)
+            name: tuple(tf.reduce_mean(d(inputs[name]), axis=[1, 2, 3]) for inputs in pair)
+            for name, d in self.mirrors.items()
         }
 
     def real_pyramids(self, hr):

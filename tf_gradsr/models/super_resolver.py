@@ -7,6 +7,9 @@ import tensorflow as tf
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config, LossConfig
 
+# Values of loss.perceptual that stand for a pretrained network.
+FROZEN_FEATURES = ("vgg16", "vgg19", "efficientnet")
+
 
 class SuperResolver(keras.Model):
     """Base of the models that `tf_gradsr.train` trains, by `fit` on `tf_gradsr.data.training_batches`.
@@ -39,7 +42,9 @@ class SuperResolver(keras.Model):
         self.reconstruction_only = False
         self.built = True
 
-    def compile(self, loss: LossConfig, g_optimizer, d_optimizer, ema_decay=0.999, **kwargs):
+    def compile(
+        self, loss: LossConfig, g_optimizer, d_optimizer, ema_decay=0.999, jit_compile=False, **kwargs
+    ):
         """Sets the objective and both optimizers. Call it inside the distribution strategy's scope.
 
         Args:
@@ -47,14 +52,15 @@ class SuperResolver(keras.Model):
             g_optimizer: Keras optimizer of G.
             d_optimizer: Keras optimizer of all discriminators together.
             ema_decay: float in [0, 1), share of the old average kept at each step.
+            jit_compile: bool, whether XLA compiles the step.
 
         Raises:
             ConfigError: VGG weights are asked for and cannot be had.
         """
-        super().compile(optimizer=None, jit_compile=False, **kwargs)
+        super().compile(optimizer=None, jit_compile=jit_compile, **kwargs)
         self.loss_config = loss
-        uses_vgg = loss.perceptual.startswith("vgg")
-        self.perceptual = self.perceptual_features(loss) if uses_vgg else None
+        is_frozen = loss.perceptual in FROZEN_FEATURES
+        self.perceptual = self.perceptual_features(loss) if is_frozen else None
         self.ema_decay = ema_decay
         self.g_optimizer, self.d_optimizer = g_optimizer, d_optimizer
         # Under MirroredStrategy variables made inside the traced step fail.

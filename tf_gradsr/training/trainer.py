@@ -29,6 +29,7 @@ from tf_gradsr.training.first_state import (
     save_frozen_discriminator,
     start_from_other_run,
 )
+from tf_gradsr.training.precision import usable_precision, uses_xla
 
 SHEET_ROWS = 4
 SHEET_SAMPLES = 3
@@ -74,8 +75,9 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict
     strategy = strategy or choose_strategy(config)
     # What fails fast comes first: reading the pictures can take long.
     folder.check(config)
+    precision = usable_precision(config.train.precision)
     with strategy.scope():
-        model = build_model(config)
+        model = build_model(config, precision, uses_xla(config.train))
     checkpoints = Checkpoints(
         folder.checkpoints, model, config.train.seed, config.train.keep_checkpoints, folder.weights
     )

@@ -1,0 +1,59 @@
+"""What the machine can do: 16-bit convolutions, and whether XLA pays."""
+
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+
+from tf_gradsr.config import ConfigError, TrainConfig
+
+CPU_FLAGS = Path("/proc/cpuinfo")
+# x86's names and Arm's for multiplying bfloat16.
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+# NVIDIA's first with bfloat16: Ampere.
+BFLOAT16_CAPABILITY = (8, 0)
+
+
+def usable_precision(asked: str) -> str:
+    """The precision to train with: `train.precision`, or float32, with a note, where bfloat16 has no
+    hardware.
+
+    Args:
+        asked: "float32", "mixed_bfloat16" or "mixed_float16".
+
+    Raises:
+        ConfigError: mixed_float16 without a GPU.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if asked == "mixed_float16" and not gpus:
+        raise ConfigError(
+            "train.precision: float32 or mixed_bfloat16 on a CPU, which has no float16. "
+            "Received: mixed_float16"
+        )
+    if asked != "mixed_bfloat16" or (_gpus_multiply_bfloat16(gpus) if gpus else cpu_multiplies_bfloat16()):
+        return asked
+    device = "GPU" if gpus else "CPU"
+    print(f"train.precision: this {device} has no bfloat16; float32 is used.", file=sys.stderr)
+    return "float32"
+
+
+def uses_xla(settings: TrainConfig) -> bool:
+    """Whether XLA compiles the step: as `train.jit_compile` says, else on GPUs alone."""
+    if settings.jit_compile is None:
+        return bool(tf.config.list_physical_devices("GPU"))
+    return settings.jit_compile
+
+
+def cpu_multiplies_bfloat16(flags: Path = CPU_FLAGS) -> bool:
+    """Whether the processor has instructions for bfloat16, by Linux's list of its flags."""
+    try:
+        text = flags.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    lines = [line for line in text.splitlines() if line.lower().startswith(("flags", "features"))]
+    return bool(lines) and all(BFLOAT16_FLAGS & set(line.split()) for line in lines)
+
+
+def _gpus_multiply_bfloat16(gpus):
+    capabilities = [tf.config.experimental.get_device_details(gpu).get("compute_capability") for gpu in gpus]
+    return all(capability is not None and capability >= BFLOAT16_CAPABILITY for capability in capabilities)
