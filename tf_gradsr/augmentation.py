@@ -14,7 +14,7 @@ BRIGHTNESS, SATURATION, CONTRAST = 0.25, 0.5, 0.25
 SHIFT, CUTOUT = 1 / 8, 3 / 8
 
 
-def augment(images, draws):
+def augment(images, draws, shift=SHIFT, cutout=CUTOUT):
     """Changes each picture's colours, moves it, and blanks a square of it.
 
     Args:
@@ -24,8 +24,7 @@ def augment(images, draws):
 
     Returns:
         float32 `[B, H, W, 3]`, differentiable in the pictures: brightness moved by up to 0.25, saturation
-        times 0.5 to 1.5, contrast times 0.75 to 1.25, shifted by up to an eighth of the sides, grey (0) where
-        nothing came in and within a square of three eighths of them.
+        times 0.5 to 1.5, contrast times 0.75 to 1.25; grey (0) where nothing came in and within the square.
     """
     centred = 2.0 * draws[:, :, tf.newaxis, tf.newaxis, tf.newaxis] - 1.0  # [B, 7, 1, 1, 1]
     images += BRIGHTNESS * centred[:, 0]
@@ -34,25 +33,26 @@ def augment(images, draws):
     mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
     images = mean + (1.0 + CONTRAST * centred[:, 2]) * (images - mean)
     height, width = images.shape[1], images.shape[2]
-    down, right = _shifts(draws[:, 3], height), _shifts(draws[:, 4], width)
+    down, right = _shifts(draws[:, 3], height, shift), _shifts(draws[:, 4], width, shift)
     # Products with 0 and 1, whose gradient is deterministic on every device, as that of a gather is not.
     images = tf.einsum("bij,bjwc->biwc", down, images)
     images = tf.einsum("bij,bhjc->bhic", right, images)
-    blanked = _near(draws[:, 5], height)[:, :, tf.newaxis] & _near(draws[:, 6], width)[:, tf.newaxis, :]
+    rows, columns = _near(draws[:, 5], height, cutout), _near(draws[:, 6], width, cutout)
+    blanked = rows[:, :, tf.newaxis] & columns[:, tf.newaxis, :]
     return tf.where(blanked[..., tf.newaxis], 0.0, images)
 
 
-def _shifts(draws, side):
+def _shifts(draws, side, shift):
     """`[B, side, side]` matrices of 0 and 1 that move a side's pixels, those that leave it being lost."""
     # Each whole number of pixels is as likely.
-    farthest = round(SHIFT * side)
+    farthest = round(shift * side)
     pixels = tf.cast(tf.floor(draws * (2 * farthest + 1)), tf.int32) - farthest
     place = tf.range(side)
     source = place[tf.newaxis, :, tf.newaxis] - pixels[:, tf.newaxis, tf.newaxis]
     return tf.cast(tf.equal(source, place[tf.newaxis, tf.newaxis, :]), tf.float32)
 
 
-def _near(draws, side):
+def _near(draws, side, cutout):
     """`[B, side]`: the pixels within half the square of its centre."""
     place = tf.range(side, dtype=tf.float32) + 0.5
-    return tf.abs(place[tf.newaxis, :] - draws[:, tf.newaxis] * side) < CUTOUT / 2 * side
+    return tf.abs(place[tf.newaxis, :] - draws[:, tf.newaxis] * side) < cutout / 2 * side

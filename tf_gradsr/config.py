@@ -109,6 +109,8 @@ class ModelConfig:
     """gradsr: the EfficientNet-Lite of model.discriminator projected and of loss.perceptual efficientnet."""
     features_side: PositiveInt = 224
     """gradsr: shorter side to which pictures are enlarged for the projected D_I (Sauer et al.: 224)."""
+    face_features: Optional[str] = None
+    """gradsr: folder of the unpacked npm package @vladmandic/face-api, whose face recognition network loss.faces and loss.identity use."""
     discriminator_blocks: NonNegativeInt = 8
     """gradsr: residual blocks at LR size in each discriminator (paper 3.2: the generator's mirror)."""
     discriminator_widths: Optional[List[PositiveInt]] = None
@@ -141,6 +143,10 @@ class LossConfig:
     """gradsr: where s of the posterior terms starts; training moves it until MSE(one sample) / MSE(mean of two) is 4/3."""
     projected: NonNegativeFloat = 1.0
     """gradsr: weight of the projected D_I's adversarial loss, where model.discriminator asks for it."""
+    faces: NonNegativeFloat = 0.0
+    """gradsr: weight of the adversarial loss of a second projected D_I, on the features of model.face_features (not in the paper: 0)."""
+    identity: NonNegativeFloat = 0.0
+    """gradsr: weight of the reconstruction's distance from the truth in the features of model.face_features (not in the paper: 0)."""
     mirror: NonNegativeFloat = 1.0
     """gradsr: weight of the adversarial losses of the paper's D_I and D_g, eq. 10 and 11 (paper: 1); 0 leaves both out."""
     perceptual: Literal["vgg16", "vgg19", "efficientnet", "discriminator", "none"] = "vgg16"
@@ -424,6 +430,11 @@ def _check_discriminators(config):
     kind, loss = config.model.discriminator, config.loss
     if config.model.name != "gradsr":
         return
+    if (loss.faces or loss.identity) and not config.model.face_features:
+        raise ConfigError(
+            "model.face_features: the folder of the unpacked npm package @vladmandic/face-api, for loss.faces and "
+            "loss.identity. Received: nothing"
+        )
     if kind == "mirror" and loss.mirror == 0:
         raise ConfigError(
             "loss.mirror: above 0 with model.discriminator mirror, or nobody judges the samples. Received: 0"
@@ -465,6 +476,7 @@ def check_paths(config: Config) -> Config:
     named = {"data.path": config.data.path}
     if config.loss.perceptual.startswith("vgg") and config.loss.vgg_weights not in ("imagenet", "random"):
         named["loss.vgg_weights"] = config.loss.vgg_weights
+    named["model.face_features"] = config.model.face_features
     named["train.initial_weights"] = config.train.initial_weights
     named["train.initial_run"] = config.train.initial_run
     for name, path in named.items():

@@ -40,7 +40,7 @@ def training_batches(
         With `train.crop`, h and w are its side, and H and W `model.scale` times that.
     """
     size, seed, count = config.train.batch_size, config.train.seed, len(pictures)
-    augmented = config.model.discriminator != "mirror"
+    augmented = config.model.discriminator != "mirror" or config.loss.faces > 0
 
     def example(number):
         order_seed = random_seed(ORDER, seed, number // count)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tf_gradsr.config import ConfigError
 from tf_gradsr.models.torch_weights import TorchFileError, read_torch_weights
@@ -74,6 +75,10 @@ class EfficientNetLite(keras.Model):
 
     Args:
         variant: "lite0" (4.7 M parameters) or "lite1" (5.4 M).
+        side: int, see below.
+
+    Attributes:
+        channels, strides: ints, of the features. side: int, shorter side of what `view` makes of pictures.
 
     Call: float32 `[B, H, W, 3]` in [-1, 1] -> list of four features, float32 `[B, H / s, W / s, C]` for the
     strides s of 4, 8, 16, 32, C = 24, 40, 112, 320, each divided by its root mean square over faces, so that
@@ -85,11 +90,14 @@ class EfficientNetLite(keras.Model):
         ValueError: another variant.
     """
 
-    def __init__(self, variant="lite1", **kwargs):
+    channels = tuple(STAGES[stage][3] for stage in TAPPED)
+    strides = STRIDES
+
+    def __init__(self, variant="lite1", side=224, **kwargs):
         super().__init__(dtype="float32", **kwargs)
         if variant not in VARIANTS:
             raise ValueError(f"variant must be one of {', '.join(VARIANTS)}. Received: {variant!r}.")
-        self.variant = variant
+        self.variant, self.side = variant, side
         layers = _Layers(_read_weights(VARIANTS[variant]))
         pictures = keras.Input([None, None, 3])
         taps = _features(pictures, layers, VARIANTS[variant].repeats)
@@ -101,14 +109,15 @@ class EfficientNetLite(keras.Model):
         # Otherwise Keras, under a distribution strategy, calls the whole model once to build this one.
         self.built = True
 
-    @property
-    def channels(self) -> tuple:
-        """Channels of the four features."""
-        return tuple(STAGES[stage][3] for stage in TAPPED)
-
     def call(self, images):
         features = self.features(_normalized(images))
         return [feature / unit for feature, unit in zip(features, VARIANTS[self.variant].units)]
+
+    def view(self, images):
+        """A call's features of pictures enlarged to `side`."""
+        height, width = images.shape[1:3]
+        larger = self.side / min(height, width)
+        return self(tf.image.resize(images, (round(height * larger), round(width * larger))))
 
     def pooled(self, images):
         """What the last layer sees: float32 `[B, 1280]`, the mean of the last features over the picture."""

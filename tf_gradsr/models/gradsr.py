@@ -6,6 +6,7 @@ from tf_gradsr import losses, metrics, ops
 from tf_gradsr.config import Config, LossConfig, widths_for_scale
 from tf_gradsr.models.discriminator import Discriminator
 from tf_gradsr.models.efficientnet import EfficientNetLite
+from tf_gradsr.models.face_recognition import FaceFeatures
 from tf_gradsr.models.generator import Generator
 from tf_gradsr.models.perceptual import VGGFeatures
 from tf_gradsr.models.projected_critic import ProjectedCritic
@@ -55,6 +56,20 @@ def build_discriminators(config: Config, precision: str = "float32") -> tuple:
     return image_discriminator, gradient_discriminator
 
 
+def _build_critics(config: Config, precision: str) -> dict:
+    """The critics on frozen features that a config asks for, by name."""
+    critics = {}
+    if config.model.discriminator != "mirror":
+        features = EfficientNetLite(config.model.features, config.model.features_side, name="features")
+        critics["projected"] = ProjectedCritic.on(features, config, precision)
+    if config.loss.faces:
+        # A face half out of the frame, or half blanked, tells nobody who it is.
+        critics["faces"] = ProjectedCritic.on(
+            FaceFeatures(config.model.face_features), config, precision, shift=1 / 32, cutout=1 / 8
+        )
+    return critics
+
+
 class GradSR(SuperResolver):
     """The whole model of the paper.
 
@@ -67,7 +82,8 @@ class GradSR(SuperResolver):
         mirrors: dict, the paper's discriminators by the domain that they judge: "image" D_I, "gradient" D_g,
             those of them that the config asks for.
         image_discriminator, gradient_discriminator: D_I and D_g, or None.
-        projected: the `ProjectedCritic`, D_I on frozen features, or None.
+        critics: dict of `ProjectedCritic`, D_I on frozen features: "projected", on ImageNet's, and "faces",
+            on those of a face recognition network, those of them that the config asks for.
         steering: the `SpreadSteering` of the posterior terms, or None.
         frozen_discriminator: another D_I for the perceptual loss, its weights as made until somebody sets
             them; None without `loss.discriminator_run`.
@@ -98,7 +114,11 @@ class GradSR(SuperResolver):
             )
             if network is not None
         }
-        self.projected = ProjectedCritic.of(config, precision) if kind != "mirror" else None
+        self.critics = _build_critics(config, precision)
+        faces = self.critics.get("faces")
+        self.face_features = faces.features if faces else None
+        if config.loss.identity and not faces:
+            self.face_features = FaceFeatures(config.model.face_features)
         self.steering = SpreadSteering(config.loss.spread) if config.loss.mean else None
         self.levels = len(self.generator.up_blocks)
         self.frozen_discriminator = None
@@ -110,9 +130,7 @@ class GradSR(SuperResolver):
     def discriminators(self) -> dict:
         """The discriminators by name."""
         networks = {f"{domain}_discriminator": network for domain, network in self.mirrors.items()}
-        if self.projected is not None:
-            networks["projected_discriminator"] = self.projected.discriminator
-        return networks
+        return networks | {f"{name}_discriminator": c.discriminator for name, c in self.critics.items()}
 
     def trained_parts(self) -> dict:
         steering = {} if self.steering is None else {"spread_steering": self.steering}
@@ -121,7 +139,8 @@ class GradSR(SuperResolver):
     def perceptual_features(self, loss: LossConfig):
         """VGG-16's or EfficientNet-Lite's features at four depths (eq. 6)."""
         if loss.perceptual == "efficientnet":
-            return self.projected.features if self.projected else EfficientNetLite(self.features_variant)
+            own = self.critics.get("projected")
+            return own.features if own else EfficientNetLite(self.features_variant)
         return VGGFeatures(loss.vgg_weights)
 
     def train_step(self, batch):
@@ -145,11 +164,11 @@ class GradSR(SuperResolver):
             reconstruction, hallucination, other = self._passes(lr, z1, z2)
             fakes = {"reconstruction": self._grown(reconstruction)} if weights.beta else {}
             fakes["hallucination"] = hallucination
-            views = self._projected_views(batch, fakes, other)
+            views = self._views(batch, fakes, other)
             with g_tape.stop_recording():
                 d_logs = self._train_discriminators(self._grown(real), list(fakes.values()), lr, views)
             adversarial = {
-                name: self._adversarial_terms(self._grown(real), fake, lr, views.get(name))
+                name: self._adversarial_terms(self._grown(real), fake, lr, views[name])
                 for name, fake in fakes.items()
             }
             # G: reconstruction, eq. (10)
@@ -214,25 +233,31 @@ class GradSR(SuperResolver):
         }
         return self.loss_config.mean * (mean - spread * distance), logs
 
-    def _projected_views(self, batch, fakes, other):
-        """What the projected D_I sees: features of the truth, and of each kind of fake; {} without one.
+    def _views(self, batch, fakes, other):
+        """What each critic sees, by its name: of the truth, "real", and of each kind of fake.
 
         Hallucinations are seen in both samples. All pictures of one LR picture are augmented alike.
         """
-        if self.projected is None:
-            return {}
+        lr, epsilon = batch["lr"], self.loss_config.epsilon
         pictures = {name: [images[-1]] for name, (images, _) in fakes.items()}
+        if not self.critics:
+            return {"real": {}, **{name: {} for name in pictures}}
         pictures["hallucination"].append(other[0][-1])
-        draws, lr, epsilon = batch["augmentation"], batch["lr"], self.loss_config.epsilon
-
-        def residual(image):
-            return ops.consistency_residual(image, lr, self.scale, epsilon, self.downscale_method)
-
-        views = {
-            name: self.projected.view(images, draws, [residual(image) for image in images])
+        residuals = {
+            name: [
+                ops.consistency_residual(image, lr, self.scale, epsilon, self.downscale_method)
+                for image in images
+            ]
             for name, images in pictures.items()
         }
-        return {"real": self.projected.view([batch["hr"]], draws, [tf.zeros_like(lr)]), **views}
+        pictures["real"], residuals["real"] = [batch["hr"]], [tf.zeros_like(lr)]
+        return {
+            kind: {
+                name: critic.view(images, batch["augmentation"], residuals[kind])
+                for name, critic in self.critics.items()
+            }
+            for kind, images in pictures.items()
+        }
 
     def _passes(self, lr, z1, z2):
         """(images, gradients) of the reconstruction, at every scale, and of two hallucinations, as grown."""
@@ -294,12 +319,13 @@ class GradSR(SuperResolver):
                     logs[f"loss/d_{name}/r2"] = r2
                 logs[f"score/{name}_real"] = tf.reduce_mean(logits_real)
                 logs[f"score/{name}_fake"] = tf.reduce_mean(logits_fake)
-            if self.projected is not None:
+            for name, critic in self.critics.items():
                 # D: real and fake, on frozen features
-                fake_views = [view for name, view in views.items() if name != "real"]
-                adversarial, scores = self.projected.discriminator_loss(views["real"], fake_views)
+                fake_views = [seen[name] for kind, seen in views.items() if kind != "real"]
+                adversarial, on_real, on_fake = critic.discriminator_loss(views["real"][name], fake_views)
                 loss += adversarial
-                logs |= {"loss/d_projected/adv": adversarial, **scores}
+                logs[f"loss/d_{name}/adv"] = adversarial
+                logs[f"score/{name}_real"], logs[f"score/{name}_fake"] = on_real, on_fake
         logs["norm/d"] = self._apply(tape, loss, self.d_optimizer, self._d_variables)
         return logs
 
@@ -321,7 +347,7 @@ class GradSR(SuperResolver):
         return tf.cond(due, lambda: interval * losses.r1_penalty(discriminator, inputs), lambda: 0.0)
 
     def _reconstruction_terms(self, reconstruction, real, lr):
-        """Raw terms, by name: eq. (6) if its features are frozen, eq. (7) and the pixel loss."""
+        """Raw terms, by name: eq. (6) if its features are frozen, eq. (7), pixel and identity loss."""
         (images, gradients), (real_images, real_gradients) = reconstruction, real
         terms = {
             "gradient": losses.gradient_loss(gradients, real_gradients),
@@ -330,6 +356,10 @@ class GradSR(SuperResolver):
         if self.perceptual is not None:
             terms["perceptual"] = losses.perceptual_loss(
                 self.perceptual(images[-1]), self.perceptual(real_images[-1])
+            )
+        if self.loss_config.identity:
+            terms["identity"] = losses.perceptual_loss(
+                self.face_features(images[-1]), self.face_features(real_images[-1])
             )
         if self.frozen_discriminator is not None:
             terms["perceptual"] = self._discriminator_distance(
@@ -346,9 +376,9 @@ class GradSR(SuperResolver):
     def _weighted_reconstruction(self, terms):
         weights = self.loss_config
         loss = weights.gamma * (terms["gradient"] + terms.get("perceptual", 0.0))
-        return loss + weights.pixel * terms["pixel"]
+        return loss + weights.pixel * terms["pixel"] + weights.identity * terms.get("identity", 0.0)
 
-    def _adversarial_terms(self, real, fake, lr, view):
+    def _adversarial_terms(self, real, fake, lr, views):
         """G's adversarial losses on one fake, by the critic's name."""
         terms = {}
         real_inputs, fake_inputs = self._d_inputs(*real, lr, is_real=True), self._d_inputs(*fake, lr)
@@ -357,18 +387,14 @@ class GradSR(SuperResolver):
             if self.loss_config.adversarial == "relativistic":
                 logits_fake -= d(real_inputs[name])
             terms[name] = losses.generator_adversarial_loss(logits_fake)
-        if self.projected is not None:
-            terms["projected"] = self.projected.generator_loss(view)
+        for name, critic in self.critics.items():
+            terms[name] = critic.generator_loss(views[name])
         return terms
 
     def _weighted_adversarial(self, terms):
         weights = self.loss_config
-        return tf.add_n(
-            [
-                (weights.projected if name == "projected" else weights.mirror) * value
-                for name, value in terms.items()
-            ]
-        )
+        of_critics = {"projected": weights.projected, "faces": weights.faces}
+        return tf.add_n([of_critics.get(name, weights.mirror) * value for name, value in terms.items()])
 
     def _d_inputs(self, images, gradients, lr, is_real=False):
         """What the paper's discriminators see, by domain: pictures and F (eq. 12), 0 for real; gradients.

@@ -3,46 +3,40 @@
 import tensorflow as tf
 
 from tf_gradsr import losses
-from tf_gradsr.augmentation import augment
+from tf_gradsr.augmentation import CUTOUT, SHIFT, augment
 from tf_gradsr.config import Config
-from tf_gradsr.models.efficientnet import STRIDES, EfficientNetLite
 from tf_gradsr.models.projected_discriminator import ProjectedDiscriminator
 
 
 class ProjectedCritic:
-    """Augments pictures, enlarges them, and judges their features (Sauer et al. 2021).
+    """Augments pictures and judges frozen features of them (Sauer et al. 2021).
 
     With exact consistency it needs no condition, LR being a function of the picture; otherwise F (paper eq.
     12) enters its heads.
 
     Args:
-        features: network from float32 `[B, H, W, 3]` in [-1, 1] to a list of features; frozen.
+        features: frozen network with `view(images)`, float32 `[B, H, W, 3]` in [-1, 1] -> list of features.
         discriminator: a built `ProjectedDiscriminator` of those features.
-        side: int, shorter side to which pictures are enlarged.
+        shift, cutout: floats, how strongly `augment` moves and blanks.
     """
 
-    def __init__(self, features, discriminator, side):
-        self.features, self.discriminator, self.side = features, discriminator, side
+    def __init__(self, features, discriminator, shift=SHIFT, cutout=CUTOUT):
+        self.features, self.discriminator = features, discriminator
+        self.shift, self.cutout = shift, cutout
 
     @classmethod
-    def of(cls, config: Config, precision: str = "float32") -> "ProjectedCritic":
-        """The critic that a config describes, its heads fresh, its projections from `train.seed`.
-
-        Raises:
-            ConfigError: the features are not installed.
-        """
-        features = EfficientNetLite(config.model.features, name="features")
+    def on(cls, features, config: Config, precision: str = "float32", **augmentation) -> "ProjectedCritic":
+        """A critic on features, its heads fresh, its projections from `train.seed`."""
         discriminator = ProjectedDiscriminator(
             features.channels,
-            side=config.model.features_side,
-            strides=STRIDES,
+            side=features.side,
+            strides=features.strides,
             condition_channels=3 if config.model.consistency == "learned" else 0,
             seed=config.train.seed,
             dtype=precision,
-            name="d_projected",
         )
         discriminator.build()
-        return cls(features, discriminator, config.model.features_side)
+        return cls(features, discriminator, **augmentation)
 
     def view(self, images, draws, residuals) -> tuple:
         """What the heads see of several pictures of each LR picture, augmented alike.
@@ -56,18 +50,15 @@ class ProjectedCritic:
             (projected features, each `[n B, ...]`; F `[n B, h, w, 3]`, or None where it is no condition).
         """
         count = len(images)
-        seen = augment(tf.concat(images, axis=0), tf.tile(draws, [count, 1]))
-        height, width = seen.shape[1:3]
-        larger = self.side / min(height, width)
-        seen = tf.image.resize(seen, (round(height * larger), round(width * larger)))
+        seen = augment(tf.concat(images, axis=0), tf.tile(draws, [count, 1]), self.shift, self.cutout)
         condition = tf.concat(residuals, axis=0) if self.discriminator.condition_channels else None
-        return self.discriminator.project(self.features(seen)), condition
+        return self.discriminator.project(self.features.view(seen)), condition
 
     def discriminator_loss(self, real, fakes) -> tuple:
         """The heads' hinge loss on views of truth and fakes, with no gradient to the pictures.
 
         Returns:
-            (scalar, dict of logs: mean logits of real and fake).
+            (scalar, mean logits of real, mean logits of fake).
         """
         views = [real, *fakes]
         count = _count(real)
@@ -76,11 +67,8 @@ class ProjectedCritic:
         # One call for all: each follows the spectral norms once.
         logits = self.discriminator.judge(projected, condition, training=True)
         on_real, on_fake = [x[:count] for x in logits], [x[count:] for x in logits]
-        scores = {
-            "score/projected_real": tf.add_n([tf.reduce_mean(x) for x in on_real]) / len(logits),
-            "score/projected_fake": tf.add_n([tf.reduce_mean(x) for x in on_fake]) / len(logits),
-        }
-        return losses.hinge_discriminator_loss(on_real, on_fake), scores
+        scores = (tf.add_n([tf.reduce_mean(x) for x in side]) / len(logits) for side in (on_real, on_fake))
+        return losses.hinge_discriminator_loss(on_real, on_fake), *scores
 
     def generator_loss(self, view):
         """G's hinge loss on a view of its pictures, a scalar; the gradient reaches the pictures."""
