@@ -1,6 +1,5 @@
 """Losses against NumPy versions written from the paper, and against values worked by hand."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf

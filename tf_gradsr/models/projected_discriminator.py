@@ -97,7 +97,8 @@ class ProjectedDiscriminator(keras.Model):
         **kwargs,
     ):
         super().__init__(dtype=dtype, autocast=False, **kwargs)
-        self.channels, self.strides, self.widths = list(channels), list(strides), list(widths)
+        self.channels, self.strides = list(channels), list(strides)
+        self.widths = list(widths)[: len(self.channels)]
         self.side, self.condition_channels, self.seed = side, condition_channels, seed
         self.heads = [
             _head(max(side // stride, 1), self.dtype_policy, f"head_{stride}") for stride in self.strides
