@@ -11,7 +11,7 @@ from tf_gradsr.gallery.grid import cell_size, picture_grid, square_grid
 # Pixels of a title's letter, about.
 LETTER = 7
 # Of all pixels and colours, that a point of the reliability chart stands for at least: others are chance.
-LEAST_SHARE = 1e-4
+LEAST_SHARE = 1e-3
 RELIABILITY = Words(
     title="",
     across="predicted: standard deviation of the samples, grey levels",
@@ -80,7 +80,7 @@ def reliability(results: Results, split: str) -> Optional[np.ndarray]:
         split: where the pictures are from, for the title.
 
     Returns:
-        uint8 `[height, width, 3]`; None without a row of samples.
+        uint8 `[height, width, 3]`; None without a row of samples, or with too few of them.
     """
     curves = {}
     for row in results.rows:
@@ -91,9 +91,7 @@ def reliability(results: Results, split: str) -> Optional[np.ndarray]:
             curves[row.title if ratio is None else f"{row.title}: spread/error {ratio.mean:.2f}"] = points
     if not curves:
         return None
-    words = RELIABILITY._replace(
-        title=f"How far are the samples off where they differ by so much? {results.described(split)}"
-    )
+    words = RELIABILITY._replace(title=f"Do samples differ as much as they err? {results.described(split)}")
     return diagonal_chart(curves, words)
 
 

@@ -91,8 +91,7 @@ class Measures:
 
         Returns:
             Dict of float32 `[B]`: `sample_std`, `reconstruction_distance`, `crps`, grey levels;
-            `spread_error` and `gain_of_mean`, the two parts of each; and `reliability`, float64
-            `[B, BINS, 3]`, `metrics.reliability_sums`.
+            `spread_error` and `gain_of_mean`, the two parts of each.
         """
 
         def of_picture(parts):
@@ -105,7 +104,6 @@ class Measures:
                 "crps": metrics.fair_crps(images, true)[0],
                 "spread_error": [part[0] for part in metrics.spread_error(images, picture, true)],
                 "gain_of_mean": [part[0] for part in metrics.gain_of_mean(images, true)],
-                "reliability": metrics.reliability_sums(images, true)[0],
             }
 
         one, two = tf.float32, [tf.float32, tf.float32]
@@ -115,9 +113,13 @@ class Measures:
             "crps": one,
             "spread_error": two,
             "gain_of_mean": two,
-            "reliability": tf.float64,
         }
         return tf.map_fn(of_picture, (samples, reconstruction, truth), fn_output_signature=kinds)
+
+    @tf.function(input_signature=[SAMPLES, PICTURES])
+    def reliability(self, samples, truth):
+        """See `metrics.reliability_sums`, which this compiles."""
+        return metrics.reliability_sums(samples, truth)
 
     def diversity(self, maps):
         """The diversity score of each kind of distance.

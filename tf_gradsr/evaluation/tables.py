@@ -187,7 +187,7 @@ def _json_row(row, results, evaluation):
         "identity": row.identity,
         "figures": {name: figure and figure._asdict() for name, figure in row.figures.items()},
         "calibration": calibration_of(row, results, evaluation),
-        # Grey levels, by predicted standard deviation: what reliability.png draws.
+        # What reliability.png draws, grey levels; from sure pixels to unsure ones.
         "reliability": [each._asdict() for each in row.reliability],
         **row.cost,
     }

@@ -58,7 +58,7 @@ class Row:
     cost: Dict[str, float] = field(default_factory=dict)
     """By column: speed and sizes."""
     reliability: List[Bin] = field(default_factory=list)
-    """Predicted against actual error, of samples."""
+    """Predicted against actual errors, of samples; empty where these are too few."""
 
     @property
     def kind(self) -> Optional[str]:
@@ -130,13 +130,17 @@ class Tracker:
             maps.append(self.measures.distance_maps(sample.images, batch.truth))
             if len(features) < KID_SAMPLES:
                 features.append(self._features(sample))
+        stacked = np.stack(images, axis=1)
+        if len(images) >= metrics.LEAST_SAMPLES:
+            sums.reliability.add(self.measures.reliability(stacked, batch.truth))
+        distances = {name: tf.stack([m[name] for m in maps], axis=1) for name in maps[0]}
         values = {name: np.mean([q[name] for q in quality], axis=0) for name in quality[0]}
-        stacked = {name: tf.stack([m[name] for m in maps], axis=1) for name in maps[0]}
-        spread = self.measures.spread(np.stack(images, axis=1), reconstruction.images, batch.truth)
-        sums.reliability.add(spread.pop("reliability"))
-        # The score of all samples takes the place of the mean of their own.
-        values.update({name: np.asarray(value) for name, value in spread.items()})
-        values.update({name: np.asarray(value) for name, value in self.measures.diversity(stacked).items()})
+        # The CRPS of all samples takes the place of the mean of their own.
+        of_all = {
+            **self.measures.spread(stacked, reconstruction.images, batch.truth),
+            **self.measures.diversity(distances),
+        }
+        values.update({name: np.asarray(value) for name, value in of_all.items()})
         sums.add(batch, values, features)
         return images[0]
 

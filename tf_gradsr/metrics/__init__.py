@@ -8,7 +8,7 @@ _MODULES = {
     "BadWeights": "lpips_weights",
     "MissingWeights": "lpips_weights",
     "default_weights_path": "lpips_weights",
-    "BINS": "calibration",
+    "LEAST_SAMPLES": "calibration",
     "MEAN_OF": "calibration",
     "Reliability": "calibration",
     "gain_of_mean": "calibration",
@@ -30,7 +30,7 @@ _MODULES = {
 }
 
 __all__ = [
-    "BINS",
+    "LEAST_SAMPLES",
     "LPIPS",
     "MEAN_OF",
     "BadWeights",

@@ -14,8 +14,10 @@ from tf_gradsr.metrics.pictures import sample_variance
 
 # Samples in the mean that is compared with a single one.
 MEAN_OF = 8
-# Predicted standard deviations are sorted into bins of one grey level; the last one takes all above, too.
+# Pixels are sorted into bins of one grey level of standard deviation; the last one takes all above, too.
 BINS = 64
+# Two for each half of `reliability_sums`.
+LEAST_SAMPLES = 4
 
 
 def spread_error(samples, reconstruction, truth) -> tuple:
@@ -65,53 +67,68 @@ def right_gain(count: int) -> float:
 
 
 def reliability_sums(samples, truth):
-    """Predicted and actual squared errors of pixels and colours, added up by predicted standard deviation.
+    """Predicted and actual squared errors of pixels and colours, added up by how uncertain these are.
 
-    Predicted: the unbiased variance over the samples. Actual: the squared error of the samples' mean, times
-    N / (N + 1): the mean of N samples of a true posterior has (1 + 1/N) times its variance as squared error
-    (Fortin et al. 2014). The mean and not z = 0, because both sides are then figures of the samples alone.
+    The samples are divided into two halves. One half's standard deviation chooses the bin; the other half
+    gives the predicted squared error, its unbiased variance, and the actual one, its mean's squared error
+    times n / (n + 1): the mean of n samples of a true posterior has (1 + 1/n) times its variance as squared
+    error (Fortin et al. 2014). Then the other way round, and both are added. With the same samples for both,
+    bins of large standard deviations would hold those that are so by chance, and the true posterior would
+    look too sure in the low bins and too careful in the high ones. The mean and not z = 0, because both sides
+    are then figures of the samples alone.
 
     Args:
-        samples: uint8 `[B, N, H, W, 3]`, N >= 2.
+        samples: uint8 `[B, N, H, W, 3]`, N >= `LEAST_SAMPLES`.
         truth: uint8 `[B, H, W, 3]`.
 
     Returns:
-        float64 `[B, BINS, 3]`: how many values, the sum of predicted, the sum of actual squared errors, grey
-        levels squared.
+        float64 `[B, BINS, 3]`: how many values, two for each pixel and colour; the sum of predicted, the sum
+        of actual squared errors, grey levels squared.
+
+    Raises:
+        ValueError: not uint8, shapes that do not fit, or too few samples.
     """
     samples, truth = checked_samples(samples, truth)
-    count = tf.cast(tf.shape(samples)[1], tf.float32)
-    predicted = sample_variance(samples)
-    error = tf.reduce_mean(tf.cast(samples, tf.float32), axis=1) - tf.cast(truth, tf.float32)
+    count = samples.shape[1]
+    if count is not None and count < LEAST_SAMPLES:
+        raise ValueError(f"Two halves with a spread need {LEAST_SAMPLES} samples. Received: {count}.")
+
+    def of_picture(pair):
+        # One picture at a time: its samples are held as float32.
+        images, true = (x[tf.newaxis] for x in pair)
+        half = tf.shape(images)[1] // 2
+        first, second = images[:, :half], images[:, half:]
+        return _sums_by_spread(first, second, true) + _sums_by_spread(second, first, true)
+
+    return tf.map_fn(of_picture, (samples, truth), fn_output_signature=tf.float64)
+
+
+def _sums_by_spread(chooser, half, truth):
+    """float64 `[BINS, 3]` of one picture: a half's squared errors, in the bins that the chooser gives."""
+    count = tf.cast(tf.shape(half)[1], tf.float32)
+    predicted = sample_variance(half)
+    error = tf.reduce_mean(tf.cast(half, tf.float32), axis=1) - tf.cast(truth, tf.float32)
     actual = tf.square(error) * count / (count + 1.0)
+    values = tf.stack([tf.ones_like(predicted), predicted, actual], axis=-1)
+    bins = tf.minimum(tf.cast(tf.sqrt(sample_variance(chooser)), tf.int32), BINS - 1)
     # Sums over a large picture's pixels need more than float32.
-    values = tf.stack([tf.ones_like(predicted), predicted, actual], axis=-1)  # [B, H, W, 3, 3]
-    values = tf.cast(tf.reshape(values, [tf.shape(values)[0], -1, 3]), tf.float64)
-    bins = tf.minimum(tf.cast(tf.sqrt(predicted), tf.int32), BINS - 1)
-    bins = tf.reshape(bins, [tf.shape(bins)[0], -1])
-    return tf.map_fn(
-        lambda pair: tf.math.unsorted_segment_sum(*pair, BINS), (values, bins), fn_output_signature=tf.float64
-    )
+    values = tf.cast(tf.reshape(values, [-1, 3]), tf.float64)
+    return tf.math.unsorted_segment_sum(values, tf.reshape(bins, [-1]), BINS)
 
 
 class Bin(NamedTuple):
-    """The pixels and colours of one predicted standard deviation."""
+    """The pixels and colours that are about as uncertain as each other."""
 
     count: int
     """How many values."""
     predicted: float
-    """Root mean square of the predicted standard deviations, grey levels."""
+    """Root mean square of the samples' standard deviation, grey levels."""
     actual: float
     """Root mean square error of the samples' mean, corrected for their number, grey levels."""
 
 
 class Reliability:
-    """Adds up `reliability_sums` of any number of pictures.
-
-    For a true posterior `actual` is `predicted` in every bin, but for chance: a standard deviation over few
-    samples is itself uncertain, so that the highest ones are too high and the curve bends down there. It is
-    left so, because it is what the reader of an uncertainty map sees: the error where the map says so much.
-    """
+    """Adds up `reliability_sums` of any number of pictures; for a true posterior, actual is predicted."""
 
     def __init__(self):
         self._sums = np.zeros((BINS, 3))
@@ -121,7 +138,7 @@ class Reliability:
         self._sums += np.sum(sums, axis=0)
 
     def bins(self) -> list:
-        """A `Bin` for each grey level of predicted standard deviation that occurred, from low to high."""
+        """A `Bin` for each grey level of standard deviation that occurred, from low to high."""
         return [
             Bin(int(count), float(np.sqrt(predicted / count)), float(np.sqrt(actual / count)))
             for count, predicted, actual in self._sums
