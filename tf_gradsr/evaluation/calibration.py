@@ -18,9 +18,10 @@ def calibration_of(row, results, evaluation) -> Optional[dict]:
     Returns:
         Dict of the figures (means, None where there is none), of what they hold for (`weights`,
         `temperature`, `consistency`), and of `num_samples` and `measured_on`, in words; None for a row that
-        is not of samples.
+        is not of samples, or whose samples are all the same.
     """
-    if row.z != Z_RANDOM:
+    ratio = row.figures["spread_error"]
+    if row.z != Z_RANDOM or not ratio or not ratio.mean:
         return None
     return {
         **{name: row.figures[name] and row.figures[name].mean for name in FIGURES},

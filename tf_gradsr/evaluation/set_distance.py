@@ -5,7 +5,7 @@ from typing import Optional
 import numpy as np
 
 from tf_gradsr import metrics
-from tf_gradsr.evaluation.bootstrap import BootstrapMean, Figure, with_sample
+from tf_gradsr.evaluation.bootstrap import REPLICATES, BootstrapMean, Figure, with_sample
 from tf_gradsr.metrics.kid import KID_UNIT
 
 # Pictures that are paired with each other; more are cut into blocks, whose pairs count alike.
@@ -20,10 +20,13 @@ class SetDistance:
 
     The interval is the bootstrap's: a pair counts as often as both of its pictures do, and a picture never
     meets a copy of itself. It is rough where the distance is near 0.
+
+    Args:
+        replicates: R, as in the weights that are added.
     """
 
-    def __init__(self):
-        self._mean = BootstrapMean()
+    def __init__(self, replicates: int = REPLICATES):
+        self._mean = BootstrapMean(replicates)
         self._held = []
 
     def add(self, weights, truth, features) -> None:
@@ -35,7 +38,7 @@ class SetDistance:
             features: float32 `[K, B, d]`, of K pictures made of each; the distance is the mean over K.
         """
         self._held.append((weights, truth, features))
-        if sum(len(held) for held, *_ in self._held) >= BLOCK:
+        while sum(len(held) for held, *_ in self._held) >= BLOCK:
             self._join()
             ((weights, truth, features),) = self._held
             self._pair(weights[:BLOCK], truth[:BLOCK], features[:, :BLOCK])
