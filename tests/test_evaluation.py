@@ -319,6 +319,17 @@ def test_each_temperature_has_a_row_of_its_own(run, material):
     assert "gain of mean 1.25 dB (of 2)" in "\n".join(footnotes(results, evaluation))
 
 
+def test_samples_that_do_not_differ_have_no_calibration(run):
+    evaluation = evaluation_of(run, temperature=(0.0,))
+    results = evaluate(evaluation, progress=False)
+    row = results.rows[-1]
+    assert row.title == "tiny, z != 0, T 0, exact"
+    assert row.figures["spread_error"].mean == 0
+    assert row.figures["gain_of_mean"].mean == pytest.approx(0, abs=1e-5)
+    assert row.figures["crps"].mean == pytest.approx(results.rows[1].figures["crps"].mean, rel=1e-5)
+    assert calibration_of(row, results, evaluation) is None
+
+
 def test_a_calibration_says_what_it_holds_for(results, run):
     evaluation = evaluation_of(run, consistency=("exact", "none"))
     assert calibration_of(by_title(results)["bicubic"], results, evaluation) is None

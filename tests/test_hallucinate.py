@@ -189,10 +189,12 @@ def test_the_uncertainty_maps_legend_tells_of_a_calibration_of_these_weights(
     save(face, tmp_path / "face.png")
     run = shutil.copytree(run_dir, tmp_path / "run")
     legends = []
-    monkeypatch.setattr(
-        "tf_gradsr.result_folder.heat_map",
-        lambda values, text: legends.append(text) or heat_map(values, text),
-    )
+
+    def noted(values, text):
+        legends.append(text)
+        return heat_map(values, text)
+
+    monkeypatch.setattr("tf_gradsr.result_folder.heat_map", noted)
     weights = f"sha256:{hashlib.sha256((run / 'generator.weights.h5').read_bytes()).hexdigest()[:16]}"
     measured = {"spread_error": 0.5, "weights": weights, "temperature": 1.0, "consistency": "exact"}
     measured["measured_on"] = "7 test pictures"

@@ -113,7 +113,9 @@ def _sums_by_spread(chooser, half, truth):
     bins = tf.minimum(tf.cast(tf.sqrt(sample_variance(chooser)), tf.int32), BINS - 1)
     # Sums over a large picture's pixels need more than float32.
     values = tf.cast(tf.reshape(values, [-1, 3]), tf.float64)
-    return tf.math.unsorted_segment_sum(values, tf.reshape(bins, [-1]), BINS)
+    # On GPUs the order of the additions, and so the last digits, may change from run to run.
+    with tf.device("CPU:0"):
+        return tf.math.unsorted_segment_sum(values, tf.reshape(bins, [-1]), BINS)
 
 
 class Bin(NamedTuple):
