@@ -17,6 +17,7 @@ from export.web import bundling
 from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
 from tf_gradsr.config_parser import save_config
 from tf_gradsr.models import GradSR
+from tf_gradsr.models.efficientnet import VARIANTS
 from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
 
@@ -141,9 +142,11 @@ def write_run():
 
 @pytest.fixture(scope="module")
 def quick_evaluation(tmp_path_factory):
-    """Evaluations without the machine's own LPIPS weights, which do not take seconds to time a model."""
+    """Evaluations without the machine's own weights of LPIPS and KID, and without seconds of timing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setattr("tf_gradsr.evaluation.networks.KID_NETWORK", "absent")
+        patch.setitem(VARIANTS, "absent", VARIANTS["lite0"]._replace(package="no_such_package"))
         patch.setattr("tf_gradsr.evaluation.contestants.SECONDS", 0)
         yield
 

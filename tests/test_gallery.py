@@ -1,4 +1,4 @@
-"""The rooms behind the hallucinate command: grids, heat maps, walks, spread, inputs, reading, writing."""
+"""The rooms behind the hallucinate command: grids, heat maps, charts, walks, spread, reading, writing."""
 
 import os
 from pathlib import Path
@@ -8,11 +8,19 @@ import pytest
 from PIL import Image
 
 from tf_gradsr.config import ConfigError
-from tf_gradsr.gallery.grid import cell_size, picture_grid, resize_to_cell, titled_cells
+from tf_gradsr.gallery.chart import COLOURS, LINE, MARGIN, SIDE, Words, diagonal_chart, tick_step
+from tf_gradsr.gallery.grid import (
+    cell_size,
+    font_of,
+    picture_grid,
+    resize_to_cell,
+    titled_cells,
+    wrapped,
+)
 from tf_gradsr.gallery.heat_map import colour, heat_map, rounded_top
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.reading import UnreadablePicture, make_pair, read_picture, upscale_alpha
-from tf_gradsr.gallery.spread import RunningSpread
+from tf_gradsr.gallery.spread import RunningSpread, legend
 from tf_gradsr.gallery.walk import closed_walk, slerp
 from tf_gradsr.gallery.writing import check_free, folder_when_complete, prepare_output, save_png, save_walk
 
@@ -96,6 +104,69 @@ def test_heat_map_stands_above_its_scale(size, rng):
     coloured = bar[(bar != 255).any(-1)]
     np.testing.assert_array_equal(coloured[[0, -1]], colour(np.array([[0.0, 10.0]]), 10.0)[0])
     assert (legend[len(legend) // 2 :] < 128).all(-1).any()
+
+
+def test_long_legends_are_wrapped_below_the_scale(rng):
+    values = rng.uniform(0, 7, (128, 128))
+    short, long = (heat_map(values, text) for text in ("grey levels", "grey levels; " * 5))
+    assert long.shape[1] == short.shape[1] == 128 and long.shape[0] > short.shape[0] + 30
+    np.testing.assert_array_equal(long[:128], short[:128])
+    font = font_of(13)
+    words = ["true", "errors", "are", "incomparably", "larger"]
+    lines = wrapped(" ".join(words), font, 90)
+    assert " ".join(lines).split() == words
+    assert all(font.getlength(line) <= 90 for line in lines)
+    assert wrapped("incomparably larger", font, 10) == ["incomparably", "larger"]
+
+
+def test_the_legend_says_how_far_a_measured_spread_can_be_trusted():
+    measured = {
+        "spread_error": 0.8,
+        "temperature": 1.0,
+        "consistency": "exact",
+        "measured_on": "500 test pictures",
+    }
+    known = "standard deviation, grey levels; true errors are 1.2 times as large (500 test pictures)"
+    plain = "standard deviation, grey levels"
+    assert legend(measured, 1.0, "exact") == known
+    for unlike in ((None, 1.0, "exact"), (measured, 0.7, "exact"), (measured, 1.0, "none")):
+        assert legend(*unlike) == plain
+
+
+# ---------------------------------------------------------------- chart
+
+
+@pytest.mark.parametrize(
+    ("top", "step"), [(1, 0.2), (4, 0.5), (8, 1), (8.1, 2), (40, 5), (50, 10), (128, 20)]
+)
+def test_ticks_stand_at_round_numbers(top, step):
+    assert tick_step(top) == pytest.approx(step)
+
+
+def test_curves_are_where_the_numbers_are():
+    words = Words("a title", "across", "up", "above", "below", "diagonal")
+    curves = {"first": [(10.0, 30.0)], "second": [(0.0, 5.0), (40.0, 35.0)]}
+    chart = diagonal_chart(curves, words)
+    # The axes end at 40, a title of one line above them; a legend line for each curve, and the diagonal's.
+    top, side = 2 * LINE, SIDE / 40
+
+    def colour_at(across, up):
+        return chart[round(top + SIDE - up * side), round(MARGIN + across * side)]
+
+    expected = {(10, 30): COLOURS[0], (12, 28): (255, 255, 255)}
+    # Two ends and the line between them.
+    expected.update(dict.fromkeys([(0, 5), (40, 35), (10, 12.5)], COLOURS[1]))
+    for place, colour_there in expected.items():
+        np.testing.assert_allclose(colour_at(*place), colour_there, atol=40, err_msg=str(place))
+    more = diagonal_chart({**curves, "third": []}, words)
+    assert more.shape == (chart.shape[0] + LINE, chart.shape[1], 3)
+
+
+def test_a_long_title_is_wrapped_and_small_numbers_have_room():
+    words = Words("a title of many words " * 9, "across", "up", "above", "below", "diagonal")
+    short = diagonal_chart({"only": [(0.0, 0.0)]}, words._replace(title="a title"))
+    long = diagonal_chart({"only": [(0.0, 0.0)]}, words)
+    assert long.shape[0] > short.shape[0] and long.shape[1] == short.shape[1]
 
 
 # ---------------------------------------------------------------- walk and spread

@@ -1,6 +1,9 @@
 """The hallucinate command as a user runs it, on pictures of every kind, with a tiny random network."""
 
+import hashlib
+import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import tf_gradsr
 from tf_gradsr import hallucinate
 from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
 from tf_gradsr.config_parser import save_config
+from tf_gradsr.gallery.heat_map import heat_map
 from tf_gradsr.registry import build_generator
 
 SCALE = 4
@@ -177,6 +181,55 @@ def test_bytes_depend_on_nothing_else_in_the_call(command, face, tmp_path):
         assert once.read_bytes() == again.read_bytes()
     assert command("--num_samples", 1, "--seed", 5, output="reseeded").status == 0
     assert (pixels(tmp_path / "reseeded/face/sample_00.png") != pixels(once.with_name("sample_00.png"))).any()
+
+
+def test_the_uncertainty_maps_legend_tells_of_a_calibration_of_these_weights(
+    command, face, run_dir, tmp_path, monkeypatch
+):
+    save(face, tmp_path / "face.png")
+    run = shutil.copytree(run_dir, tmp_path / "run")
+    legends = []
+
+    def noted(values, text):
+        legends.append(text)
+        return heat_map(values, text)
+
+    monkeypatch.setattr("tf_gradsr.result_folder.heat_map", noted)
+    weights = f"sha256:{hashlib.sha256((run / 'generator.weights.h5').read_bytes()).hexdigest()[:16]}"
+    measured = {"spread_error": 0.5, "weights": weights, "temperature": 1.0, "consistency": "exact"}
+    measured["measured_on"] = "7 test pictures"
+    plain = "standard deviation, grey levels"
+    cases = [
+        (None, plain),
+        ({}, plain),
+        ({"calibration": measured}, f"{plain}; true errors are 2.0 times as large (7 test pictures)"),
+        ({"calibration": {**measured, "weights": "sha256:0"}}, plain),
+        ({"calibration": {**measured, "temperature": 0.7}}, plain),
+    ]
+    for summary, expected in cases:
+        if summary is not None:
+            (run / "summary.json").write_text(json.dumps(summary))
+        assert command("--num_samples", 2, "--overwrite", run=run).status == 0
+        assert legends.pop() == expected
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"),
+    [
+        ("no JSON", "a readable summary.json. Received: "),
+        ("[]", "a summary.json with named entries. Received: "),
+        ('{"calibration": 3}', "a calibration with a spread_error above 0"),
+        ('{"calibration": {"spread_error": 0}}', "Received: {'spread_error': 0}"),
+        ('{"calibration": {"spread_error": NaN}}', "Received: {'spread_error': nan}"),
+    ],
+)
+def test_a_damaged_summary_is_named(command, face, run_dir, tmp_path, summary, said):
+    save(face, tmp_path / "face.png")
+    run = shutil.copytree(run_dir, tmp_path / "run")
+    (run / "summary.json").write_text(summary)
+    result = command(run=run)
+    assert result.status == 2
+    assert "error: run: " in result.err and said in result.err
 
 
 def test_without_consistency_it_is_the_models_own_picture(command, face, tmp_path):

@@ -1,9 +1,11 @@
 """Measure trained models side by side: python -m tf_gradsr.evaluate --run runs/first --output results/first
 
 Prints one table of quality, consistency, diversity and cost with 95 % intervals, and writes it to the output
-folder as results.json, results.csv and results.md, with the first pictures as figure.png and samples of the
-first 64, none chosen, as samples.png. Bicubic upscaling is always measured beside the models. The same
-command gives the same figures, but for speeds.
+folder as results.json, results.csv and results.md, with the first pictures as figure.png, samples of the
+first 64, none chosen, as samples.png, and the actual errors of samples over the predicted ones as
+reliability.png. Bicubic upscaling is always measured beside the models. The same command gives the same
+figures, but for speeds. LPIPS needs weights (python -m tf_gradsr.metrics.lpips --help), KID the extra
+features (pip install 'tf-gradsr[features]'); without them their columns say so.
 """
 
 import os
@@ -15,7 +17,7 @@ from typing import Literal, Optional
 
 from jsonargparse.typing import PositiveInt, restricted_number_type
 
-from tf_gradsr.config import ConfigError, Seed, check_consistency
+from tf_gradsr.config import ConfigError, Seed, Temperature, check_consistency
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, show_any_name
 from tf_gradsr.evaluation.settings import (
     Evaluation,
@@ -80,6 +82,13 @@ def build_parser() -> Parser:
         help="exact: pictures are projected so that they downscale to their input. none: as the generator "
         "puts them out. Both: rows for each.",
     )
+    add(
+        "--temperature",
+        nargs="+",
+        type=Temperature,
+        default=[1.0],
+        help="Factor of z for the samples; below 1 they come nearer to z = 0. Several: a row for each.",
+    )
     add("--batch_size", type=PositiveInt, default=8, help="Pictures at once; less takes less memory.")
     add("--seed", type=Seed, default=0, help="Seed of every z and of the bootstrap.")
     add(
@@ -87,6 +96,13 @@ def build_parser() -> Parser:
         type=PositiveInt,
         default=4,
         help="Rows of figure.png: the first so many pictures.",
+    )
+    add(
+        "--record_calibration",
+        action="store_true",
+        help="Also write each run's spread/error, gain of mean and CRPS into its summary.json: hallucinate "
+        "then says below its uncertainty maps how far they can be trusted. Of several rows of samples the "
+        "first.",
     )
     return parser
 
@@ -100,7 +116,7 @@ def main(argv=None) -> int:
     command = shlex.join(["python", "-m", "tf_gradsr.evaluate", *typed])
     try:
         output = check_output(arguments.output, arguments.overwrite)
-        return _run(_evaluation(arguments), output, command)
+        return _run(_evaluation(arguments), output, command, arguments.record_calibration)
     except ConfigError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return EXIT_BAD_SETTING
@@ -128,18 +144,20 @@ def _evaluation(arguments) -> Evaluation:
         split=data.split,
         num_samples=int(arguments.num_samples),
         consistency=consistency,
+        temperature=tuple(dict.fromkeys(float(value) for value in arguments.temperature)),
         batch_size=int(arguments.batch_size),
         seed=int(arguments.seed),
         figure_pictures=int(arguments.figure_pictures),
     )
 
 
-def _run(evaluation, output, command):
+def _run(evaluation, output, command, record):
     # TensorFlow's start-up notes on missing GPUs would bury our own lines; read when it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
     import tensorflow as tf
 
+    from tf_gradsr.evaluation.calibration import record_calibration
     from tf_gradsr.evaluation.evaluator import evaluate
     from tf_gradsr.evaluation.results_folder import write_results
     from tf_gradsr.evaluation.tables import terminal_table
@@ -161,6 +179,9 @@ def _run(evaluation, output, command):
     width = shutil.get_terminal_size((TABLE_WIDTH, 24)).columns
     print(terminal_table(results, evaluation, width))
     print(f"\nResults: {output}")
+    if record:
+        for path in record_calibration(results, evaluation):
+            print(f"Calibration: {path}")
     return 0
 
 

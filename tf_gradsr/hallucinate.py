@@ -7,7 +7,9 @@ Writes for each input a folder named after it:
   reconstruction.png        z = 0, the most likely picture
   sample_00.png ...         other plausible ones
   mean.png                  mean of the samples
-  uncertainty.png           their standard deviation, with its scale in grey levels
+  uncertainty.png           their standard deviation, with its scale in grey levels and, if the run's
+                            summary.json holds a calibration for these settings (evaluate
+                            --record_calibration), by how much true errors are larger
   gradient_reconstruction.png, gradient_00.png ...    image gradients, as the model puts them out
   sheet.png                 all side by side
 and, of several inputs, overview.png with a row for each of the first 16.

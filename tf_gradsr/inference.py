@@ -4,7 +4,7 @@ import functools
 import hashlib
 import numbers
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -58,20 +58,31 @@ class Hallucinator:
         config: the `Config` that it was trained with.
         weights: str, names the weights in a picture's metadata.
         pixels_at_once: int, HR pixels of one forward pass; bounds the memory.
+        calibration: dict, how far the spread of samples can be trusted, see `RunFolder.calibration`; None,
+            nobody has measured it.
 
     Attributes:
         scale: int. z_size: int. stochastic: bool, whether z changes the picture.
         identity: dict of str, `model`, `weights` and `version`, what made a picture.
         overlap: int, LR pixels by which a tile overlaps its neighbour's inner part.
+        calibration: as given.
     """
 
-    def __init__(self, generator, config: Config, weights: str = "", pixels_at_once: int = PIXELS_AT_ONCE):
+    def __init__(
+        self,
+        generator,
+        config: Config,
+        weights: str = "",
+        pixels_at_once: int = PIXELS_AT_ONCE,
+        calibration: Optional[dict] = None,
+    ):
         self.generator = generator
         self.config = config
         self.scale = config.model.scale
         self.z_size = config.model.z_size
         self.stochastic = generator.stochastic
         self.pixels_at_once = pixels_at_once
+        self.calibration = calibration
         self.overlap = min(generator.receptive_radius + ops.CONSISTENCY_ROUNDS, LARGEST_OVERLAP)
         self.identity = {
             "model": f"{config.model.name} {self.scale}x",
@@ -96,7 +107,7 @@ class Hallucinator:
             pixels_at_once: see the class.
 
         Raises:
-            ConfigError: there are no such weights, or they do not fit the config.
+            ConfigError: there are no such weights, they do not fit the config, or summary.json is damaged.
         """
         folder = RunFolder.trained(run_dir)
         config = load_config(folder.config)
@@ -110,7 +121,11 @@ class Hallucinator:
                 f"({reason_of(error)})"
             ) from error
         digest = hashlib.sha256(Path(folder.weights).read_bytes()).hexdigest()
-        return cls(generator, config, f"sha256:{digest[:16]}", pixels_at_once)
+        weights, calibration = f"sha256:{digest[:16]}", folder.calibration()
+        # A run may have gone on since it was measured.
+        if calibration and calibration.get("weights") != weights:
+            calibration = None
+        return cls(generator, config, weights, pixels_at_once, calibration)
 
     # ---------------------------------------------------------------- pictures
 

@@ -20,7 +20,7 @@ from tf_gradsr.gallery.reading import (
     read_picture,
     upscale_alpha,
 )
-from tf_gradsr.gallery.spread import RunningSpread
+from tf_gradsr.gallery.spread import RunningSpread, legend
 from tf_gradsr.gallery.walk import closed_walk
 from tf_gradsr.gallery.writing import SOFTWARE, folder_when_complete, save_png, save_walk
 
@@ -236,7 +236,9 @@ class _Making:
         stddev = spread.stddev()
         self.report.spread = float(stddev.mean())
         stddev = stddev.mean(axis=-1)
-        self._save("uncertainty", heat_map(stddev, "grey levels"), None, about)
+        settings = self.results.settings
+        text = legend(self.results.hallucinator.calibration, settings.temperature, settings.consistency)
+        self._save("uncertainty", heat_map(stddev, text), None, about)
         top = rounded_top(stddev)
         self._show(f"uncertainty 0-{top:g}", colour(stddev, top))
         self.stddev = fitted(stddev)

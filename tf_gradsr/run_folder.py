@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path
+from typing import Optional
 
-from tf_gradsr.config import Config, ConfigError, is_there
+from tf_gradsr.config import Config, ConfigError, is_there, reason_of
 from tf_gradsr.config_parser import load_config, save_config
 from tf_gradsr.files import replaced_when_complete
 
@@ -172,6 +174,55 @@ class RunFolder:
         """CPU time of all cores that the run's steps took, resumed or not, by metrics.jsonl."""
         lines = self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.exists() else []
         return sum(json.loads(line).get("cpu_seconds", 0.0) for line in lines) / 60
+
+    def calibration(self) -> Optional[dict]:
+        """What `evaluate --record_calibration` found of this run's samples, or None.
+
+        Returns:
+            The entry "calibration" of summary.json; its `spread_error` is a number above 0.
+
+        Raises:
+            ConfigError: summary.json cannot be read, or its calibration is none.
+        """
+        found = self._read_summary().get("calibration")
+        if found is None:
+            return None
+        ratio = found.get("spread_error") if isinstance(found, dict) else None
+        if not isinstance(ratio, (int, float)) or not 0 < ratio < math.inf:
+            raise ConfigError(
+                f"run: a calibration with a spread_error above 0 in {self.summary}, as evaluate "
+                f"--record_calibration writes it. Received: {found}"
+            )
+        return found
+
+    def record_calibration(self, calibration: dict) -> None:
+        """Puts the entry "calibration" into summary.json and leaves its others as they are.
+
+        Raises:
+            ConfigError: summary.json cannot be read or written.
+        """
+        summary = {**self._read_summary(), "calibration": calibration}
+        try:
+            self.write_summary(summary)
+        except OSError as error:
+            raise ConfigError(
+                f"record_calibration: a run folder that can be written. Received: {self.path} "
+                f"({error.strerror})"
+            ) from error
+
+    def _read_summary(self):
+        """summary.json; empty where there is none."""
+        if not is_there(self.summary):
+            return {}
+        try:
+            summary = json.loads(self.summary.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"run: a readable summary.json. Received: {self.summary} ({reason_of(error)})"
+            ) from error
+        if not isinstance(summary, dict):
+            raise ConfigError(f"run: a summary.json with named entries. Received: {self.summary}")
+        return summary
 
     def write_summary(self, summary: dict) -> None:
         """Writes summary.json."""

@@ -1,6 +1,6 @@
 """Means and their 95 % intervals over any number of pictures, in constant memory."""
 
-from typing import NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 
@@ -15,6 +15,10 @@ class Figure(NamedTuple):
     low: Optional[float]
     """None for a single picture, which says nothing about others."""
     high: Optional[float]
+
+    def mapped(self, function: Callable[[float], float]) -> "Figure":
+        """The figure of a rising function of the mean: percentiles go along with it."""
+        return Figure(*(value if value is None else float(function(value)) for value in self))
 
 
 def poisson_weights(seed: int, numbers, replicates: int = REPLICATES) -> np.ndarray:
@@ -33,6 +37,18 @@ def poisson_weights(seed: int, numbers, replicates: int = REPLICATES) -> np.ndar
     """
     rows = [np.random.Generator(np.random.Philox(key=[seed, n])).poisson(1.0, replicates) for n in numbers]
     return np.stack(rows).astype(np.float64)
+
+
+def with_sample(weights) -> np.ndarray:
+    """The weights with the sample itself, in which each picture occurs once, as replicate 0.
+
+    Args:
+        weights: float64 `[B, R]`, `poisson_weights`.
+
+    Returns:
+        float64 `[B, 1 + R]`.
+    """
+    return np.concatenate([np.ones((len(weights), 1)), weights], axis=1)
 
 
 class BootstrapMean:
@@ -61,8 +77,16 @@ class BootstrapMean:
         parts = np.stack([values, np.ones(len(values)) if of is None else of]).astype(np.float64)
         if not np.isfinite(parts).all():
             raise ValueError(f"Measures must be finite. Received: {parts[:, ~np.isfinite(parts).all(0)]}.")
-        self._sums += parts @ np.concatenate([np.ones((len(weights), 1)), weights], axis=1)
-        self._count += len(parts[0])
+        self.add_sums(parts @ with_sample(weights), len(weights))
+
+    def add_sums(self, sums, count: int) -> None:
+        """Adds what pictures come to in the sample and in each replicate.
+
+        Args:
+            sums: float64 `[2, 1 + R]`, sums of values and of denominators. count: of the pictures.
+        """
+        self._sums += sums
+        self._count += count
 
     def figure(self) -> Optional[Figure]:
         """The mean and its interval; None where nothing was added or all denominators are 0."""

@@ -2,11 +2,13 @@
 
 from typing import NamedTuple, Optional
 
+from tf_gradsr.metrics import MEAN_OF, right_gain
+
 # LR-PSNR that counts as consistent in the NTIRE 2021 challenge (Lugmayr, Danelljan, Timofte 2021).
 CONSISTENT_DB = 45.0
 # The rows of a stochastic model.
 Z_ZERO, Z_RANDOM = "z = 0", "z != 0"
-# In place of LPIPS where its weights are not there.
+# In place of LPIPS and KID where their weights are not there.
 NO_WEIGHTS = "no weights"
 
 
@@ -59,6 +61,24 @@ QUALITY = (
     Column(
         "sharpness", "sharpness", "% of truth", 1, None, "mean image gradient as a share of the truth's mean"
     ),
+    Column(
+        "crps",
+        "CRPS",
+        "grey levels",
+        2,
+        "lower",
+        "continuous ranked probability score over the samples, fair (Gneiting and Raftery 2007, Ferro 2014); "
+        "of a model with one answer and of z = 0, the mean absolute error",
+    ),
+    Column(
+        "kid",
+        "KID",
+        "x 1000",
+        1,
+        "lower",
+        "kernel distance of the pictures, as a set, from the truths (Binkowski et al. 2018), by "
+        "EfficientNet-Lite0's pooled features at 224x224; of samples, the mean of the first two; 0 is right",
+    ),
 )
 
 DIVERSITY = (
@@ -86,6 +106,24 @@ DIVERSITY = (
         2,
         "higher",
         "the same score of squared errors; not comparable with the one of LPIPS",
+    ),
+    Column(
+        "spread_error",
+        "spread/error",
+        "",
+        2,
+        None,
+        "RMS standard deviation of the samples over the RMSE of z = 0; 1 is right, less is too sure",
+    ),
+    Column(
+        "gain_of_mean",
+        "gain of mean",
+        "dB",
+        2,
+        None,
+        f"of the mean of {MEAN_OF} samples (of all, if fewer) over one, in mean squared error; 10 log10(2P / "
+        f"(P + 1)) is right for P samples, {right_gain(MEAN_OF):.2f} dB for {MEAN_OF}, less is too little "
+        "spread",
     ),
 )
 

@@ -66,14 +66,17 @@ class Model:
         # Models with one answer compute the gradient from their picture.
         return Result(images, gradients if self.stochastic else None)
 
-    def samples(self, lr, numbers) -> Iterator[Result]:
-        """Yields the n-th sample of every picture, for each n; z depends on seed and picture number only.
+    def samples(self, lr, numbers, temperature: float) -> Iterator[Result]:
+        """Yields the n-th sample of every picture, for each n.
+
+        z is the temperature times noise that depends on seed and picture number only.
 
         Args:
-            lr: uint8 `[B, h, w, 3]`. numbers: the pictures' numbers, B ints.
+            lr: uint8 `[B, h, w, 3]`. numbers: the pictures' numbers, B ints. temperature: >= 0.
         """
         evaluation = self._evaluation
         noise = evaluation_noise(evaluation.seed, numbers, evaluation.num_samples, self._hallucinator.z_size)
+        noise = temperature * noise
         for n in range(evaluation.num_samples):
             yield Result(*self._hallucinator.generate(lr, noise[:, n], self.consistency))
 

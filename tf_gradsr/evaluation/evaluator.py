@@ -3,8 +3,8 @@
 import os
 import platform
 import sys
-from dataclasses import dataclass, field
-from typing import Dict, List, Optional
+from dataclasses import dataclass
+from typing import Dict, List
 
 import keras
 import numpy as np
@@ -12,41 +12,17 @@ import tensorflow as tf
 from tqdm import tqdm
 
 import tf_gradsr
-from tf_gradsr import metrics
-from tf_gradsr.config import ConfigError, reason_of
 from tf_gradsr.data import is_hashed, stream_batches, stream_pictures
-from tf_gradsr.evaluation.bootstrap import BootstrapMean, Figure, poisson_weights
-from tf_gradsr.evaluation.columns import MEASURED, NO_WEIGHTS, Z_RANDOM, Z_ZERO
-from tf_gradsr.evaluation.contestants import load_contestants, pictures_per_second
+from tf_gradsr.evaluation.bootstrap import poisson_weights
+from tf_gradsr.evaluation.columns import Z_RANDOM
+from tf_gradsr.evaluation.contestants import load_contestants
 from tf_gradsr.evaluation.measures import Measures
+from tf_gradsr.evaluation.networks import load_networks
 from tf_gradsr.evaluation.settings import Evaluation
+from tf_gradsr.evaluation.tracker import Batch, Row, Tracker
 
-# AlexNet's column always stands in the table, VGG-16's where its weights are there.
-NETWORKS = ("alex", "vgg")
 # On the sheet of samples.
 SAMPLES_SHOWN = 64
-
-
-@dataclass
-class Row:
-    """One row of the table."""
-
-    model: str
-    consistency: Optional[str]
-    """"exact", "none", or None where there is nothing to project."""
-    z: Optional[str]
-    """"z = 0", "z != 0", or None for a model with one answer."""
-    identity: dict
-    """What made the pictures."""
-    figures: Dict[str, Optional[Figure]] = field(default_factory=dict)
-    """By column; None where it does not apply or could not be measured."""
-    cost: Dict[str, float] = field(default_factory=dict)
-    """By column: speed and sizes."""
-
-    @property
-    def title(self) -> str:
-        """Its name in the tables."""
-        return ", ".join(part for part in (self.model, self.z, self.consistency) if part)
 
 
 @dataclass
@@ -69,6 +45,11 @@ class Results:
     samples: Dict[str, np.ndarray]
     """Title of each row of samples to uint8 `[B, H, W, 3]`: the first samples of the first pictures."""
 
+    def described(self, split: str) -> str:
+        """How many pictures of which split were measured: "500 test pictures"."""
+        kind = "" if split == "all" else f"{split} "
+        return f"{self.pictures} {kind}{'picture' if self.pictures == 1 else 'pictures'}"
+
 
 def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
     """Measures bicubic and every run on every picture of the split.
@@ -80,14 +61,16 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
     Raises:
         ConfigError: weights or pictures cannot be read, or weights give no measurable results.
     """
-    lpips, absent, notes = load_lpips(evaluation.config.hr_shape)
+    networks = load_networks(evaluation.config.hr_shape)
+    notes = networks.notes
     if is_hashed(evaluation.config, evaluation.split):
         notes.append(
             f"The folder is not divided into splits: {evaluation.split} is the share that a hash of the "
             "names chooses; --data.split all measures every picture."
         )
-    measures = Measures(evaluation.config.model.scale, evaluation.config.data.downscale, lpips)
-    trackers = [Tracker(c, measures) for c in load_contestants(evaluation)]
+    scale, downscale = evaluation.config.model.scale, evaluation.config.data.downscale
+    measures = Measures(scale, downscale, networks.lpips, networks.features)
+    trackers = [Tracker(c, measures, evaluation.temperature) for c in load_contestants(evaluation)]
     pictures = stream_pictures(evaluation.config, evaluation.split)
     sheet, samples = Sheet(evaluation.figure_pictures), Sheet(SAMPLES_SHOWN)
     first_lr, count = None, 0
@@ -97,10 +80,11 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
         total=len(pictures), unit=" pictures", desc="Measuring", mininterval=interval, disable=not progress
     ) as bar:
         for numbers, hr, lr in stream_batches(pictures, evaluation.config, evaluation.batch_size):
-            weights = poisson_weights(evaluation.seed, numbers)
+            features = measures.features and measures.features(hr).numpy()
+            batch = Batch(numbers, hr, lr, poisson_weights(evaluation.seed, numbers), features)
             sheet.add("truth", hr)
             for tracker in trackers:
-                for row, images in tracker.update(numbers, hr, lr, weights):
+                for row, images in tracker.update(batch):
                     sheet.add(row.title, images)
                     if row.z == Z_RANDOM:
                         samples.add(row.title, images)
@@ -112,128 +96,8 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
         bar.set_description("Timing")
         rows = [row for tracker in trackers for row in tracker.rows(first_lr)]
     return Results(
-        rows, count, pictures.skipped, absent, notes, environment(), sheet.columns, samples.columns
+        rows, count, pictures.skipped, networks.absent, notes, environment(), sheet.columns, samples.columns
     )
-
-
-def load_lpips(hr_shape) -> tuple:
-    """The LPIPS layers whose weights are there.
-
-    Args:
-        hr_shape: (H, W) of the pictures.
-
-    Returns:
-        (dict of network to layer, dict of column to the words in its place, notes).
-
-    Raises:
-        ConfigError: a weights file is damaged.
-    """
-    layers, absent, notes = {}, {}, []
-    for network in NETWORKS:
-        columns = [f"lpips_{network}"] + (["diversity_lpips"] if network == "alex" else [])
-        try:
-            layer = metrics.LPIPS.load(network)
-        except metrics.MissingWeights as error:
-            absent.update(dict.fromkeys(columns, NO_WEIGHTS))
-            if network == "alex":
-                notes.append(str(error))
-            continue
-        except metrics.BadWeights as error:
-            raise ConfigError(str(error)) from error
-        if min(hr_shape) < layer.minimal_side:
-            absent.update(dict.fromkeys(columns, "too small"))
-            notes.append(
-                f"LPIPS {network} takes pictures of {layer.minimal_side}x{layer.minimal_side} or more. "
-                f"Received: {hr_shape[0]}x{hr_shape[1]}."
-            )
-            continue
-        layers[network] = layer
-    return layers, absent, notes
-
-
-class Tracker:
-    """Follows one contestant over all batches: one row, or two for a stochastic model.
-
-    Args:
-        contestant: see `contestants`. measures: `Measures`.
-    """
-
-    def __init__(self, contestant, measures: Measures):
-        self.contestant, self.measures = contestant, measures
-        kinds = (Z_ZERO, Z_RANDOM) if contestant.stochastic else (None,)
-        self._means = {z: {} for z in kinds}
-
-    def update(self, numbers, truth, lr, weights) -> list:
-        """Measures one batch.
-
-        Args:
-            numbers: the pictures' numbers. truth: uint8 `[B, H, W, 3]`. lr: uint8 `[B, h, w, 3]`.
-            weights: `poisson_weights` of the numbers.
-
-        Returns:
-            List of (`Row` without figures, uint8 `[B, H, W, 3]`): the reconstruction, and the first sample.
-        """
-        reconstruction = self.contestant.reconstruct(lr)
-        shown = {None: reconstruction.images}
-        if not self.contestant.stochastic:
-            self._add(None, weights, self._quality(reconstruction, truth, lr))
-        else:
-            self._add(Z_ZERO, weights, self._quality(reconstruction, truth, lr))
-            values, sample = self._measure_samples(numbers, truth, lr, reconstruction)
-            self._add(Z_RANDOM, weights, values)
-            shown = {Z_ZERO: reconstruction.images, Z_RANDOM: sample}
-        return [(self._row(z), images) for z, images in shown.items()]
-
-    def rows(self, lr) -> list:
-        """The finished rows; measures the speed on the LR pictures given."""
-        cost = {
-            "pictures_per_second": pictures_per_second(self.contestant, lr),
-            **self.contestant.size(lr),
-        }
-        finished = []
-        for z, means in self._means.items():
-            row = self._row(z)
-            row.figures = {c.name: means[c.name].figure() if c.name in means else None for c in MEASURED}
-            row.cost = dict(cost)
-            finished.append(row)
-        return finished
-
-    def _row(self, z):
-        return Row(self.contestant.name, self.contestant.consistency, z, self.contestant.identity())
-
-    def _quality(self, result, truth, lr):
-        """The measures of one picture for each truth, as NumPy `[B]`."""
-        values = self.measures.compare(result.images, truth, lr)
-        if result.gradients is not None:
-            values["own_gradient_error"] = self.measures.own_gradient_error(result.images, result.gradients)
-        return {name: value.numpy() for name, value in values.items()}
-
-    def _measure_samples(self, numbers, truth, lr, reconstruction):
-        """(measures of the samples: quality as means over them, and diversity; the first sample)."""
-        quality, images, maps = [], [], []
-        for sample in self.contestant.samples(lr, numbers):
-            quality.append(self._quality(sample, truth, lr))
-            images.append(sample.images)
-            maps.append(self.measures.distance_maps(sample.images, truth))
-        values = {name: np.mean([q[name] for q in quality], axis=0) for name in quality[0]}
-        stacked = {name: tf.stack([m[name] for m in maps], axis=1) for name in maps[0]}
-        values.update(self.measures.spread(np.stack(images, axis=1), reconstruction.images))
-        values.update(self.measures.diversity(stacked))
-        return {name: np.asarray(value) for name, value in values.items()}, images[0]
-
-    def _add(self, z, weights, values):
-        """Adds a batch's values to the row's means; sharpness is a ratio of means."""
-        values = dict(values)
-        values["sharpness"] = (100.0 * values.pop("gradient"), values.pop("true_gradient"))
-        for name, value in values.items():
-            parts = value if isinstance(value, tuple) else (value,)
-            try:
-                self._means[z].setdefault(name, BootstrapMean()).add(weights, *parts)
-            except ValueError as error:
-                raise ConfigError(
-                    f"run: weights whose results can be measured; did its training diverge? "
-                    f"Received: {self.contestant.name} ({name}: {reason_of(error)})"
-                ) from error
 
 
 class Sheet:

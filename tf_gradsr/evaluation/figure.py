@@ -1,14 +1,25 @@
-"""The pictures that go with the table: a comparison in the manner of the paper's Fig. 5, and samples."""
+"""The pictures that go with the table: a comparison as the paper's Fig. 5, samples, and their reliability."""
 
 from typing import Optional
 
 import numpy as np
 
 from tf_gradsr.evaluation.evaluator import Results
+from tf_gradsr.gallery.chart import Words, diagonal_chart
 from tf_gradsr.gallery.grid import cell_size, picture_grid, square_grid
 
 # Pixels of a title's letter, about.
 LETTER = 7
+# Of all pixels and colours, that a point of the reliability chart stands for at least: others are chance.
+LEAST_SHARE = 1e-3
+RELIABILITY = Words(
+    title="",
+    across="predicted: standard deviation of the samples, grey levels",
+    up="actual: RMS error of their mean, grey levels",
+    above="too sure: errors larger than predicted",
+    below="too careful: errors smaller",
+    diagonal="right: errors as large as predicted",
+)
 
 
 def comparison(results: Results) -> np.ndarray:
@@ -45,7 +56,8 @@ def samples(results: Results, split: str) -> Optional[np.ndarray]:
         split: where the pictures are from, for the line below.
 
     Returns:
-        uint8 `[height, width, 3]`, of the most consistent of the model's rows; None without such a model.
+        uint8 `[height, width, 3]`, of the most consistent of the model's rows, at the first temperature; None
+        without such a model.
     """
     rows = [row for row in results.rows if row.title in results.samples]
     # max keeps the first of equals.
@@ -60,9 +72,32 @@ def samples(results: Results, split: str) -> Optional[np.ndarray]:
     return square_grid(pictures, footer)
 
 
+def reliability(results: Results, split: str) -> Optional[np.ndarray]:
+    """Draws the actual error over the predicted standard deviation, a curve for each row of samples.
+
+    Args:
+        results: from `evaluate`.
+        split: where the pictures are from, for the title.
+
+    Returns:
+        uint8 `[height, width, 3]`; None without a row of samples, or with too few of them.
+    """
+    curves = {}
+    for row in results.rows:
+        least = LEAST_SHARE * sum(each.count for each in row.reliability)
+        points = [(each.predicted, each.actual) for each in row.reliability if each.count >= least]
+        if points:
+            ratio = row.figures["spread_error"]
+            curves[row.title if ratio is None else f"{row.title}: spread/error {ratio.mean:.2f}"] = points
+    if not curves:
+        return None
+    words = RELIABILITY._replace(title=f"Do samples differ as much as they err? {results.described(split)}")
+    return diagonal_chart(curves, words)
+
+
 def label(row, shared, room):
     """A row's title without what all models share; the model's name is cut to the room that is left."""
-    kind = ", ".join(part for part in (row.z, None if shared["consistency"] else row.consistency) if part)
+    kind = ", ".join(part for part in (row.kind, None if shared["consistency"] else row.consistency) if part)
     if not row.consistency or not (shared["model"] and kind):
         space = room - len(kind) - 2 if kind else room
         name = row.model if len(row.model) <= space else row.model[: max(1, space - 1)] + "…"

@@ -1,5 +1,7 @@
 """Everything that is measured on a batch of pictures, compiled; one value for each picture."""
 
+from typing import Callable, Optional
+
 import tensorflow as tf
 
 from tf_gradsr import metrics, ops
@@ -20,10 +22,11 @@ class Measures:
     Args:
         scale: int. downscale: the DS used in training, see `ops.downscale`.
         lpips: dict of network to `metrics.LPIPS` with weights; may be empty.
+        features: what KID compares, uint8 `[B, H, W, 3]` -> float32 `[B, d]`; None, there is no KID.
     """
 
-    def __init__(self, scale: int, downscale: str, lpips: dict):
-        self.scale, self.downscale, self.lpips = scale, downscale, lpips
+    def __init__(self, scale: int, downscale: str, lpips: dict, features: Optional[Callable] = None):
+        self.scale, self.downscale, self.lpips, self.features = scale, downscale, lpips, features
 
     @tf.function(input_signature=[PICTURES] * 3)
     def compare(self, images, truth, lr):
@@ -34,7 +37,8 @@ class Measures:
 
         Returns:
             Dict of float32 `[B]`, by names of `columns.QUALITY`, without `own_gradient_error`; in place of
-            `sharpness`, `gradient` and `true_gradient`, the mean image gradients in grey levels.
+            `sharpness`, `gradient` and `true_gradient`, the mean image gradients in grey levels; `crps` is
+            that of the one picture, its mean absolute error.
         """
         gradient, true_gradient = (image_gradient(x) for x in (images, truth))
         lr_psnr = metrics.lr_psnr(images, lr, self.scale, self.downscale)
@@ -47,6 +51,7 @@ class Measures:
             "gradient_error": mean_of_each(tf.abs(gradient - true_gradient)),
             "gradient": mean_of_each(gradient),
             "true_gradient": mean_of_each(true_gradient),
+            "crps": metrics.fair_crps(images[:, tf.newaxis], truth),
         }
 
     @tf.function(reduce_retracing=True)
@@ -77,26 +82,44 @@ class Measures:
             maps["lpips"] = self.lpips["alex"].maps(images, truth)
         return maps
 
-    @tf.function(input_signature=[SAMPLES, PICTURES])
-    def spread(self, samples, reconstruction):
-        """How much samples differ, from each other and from the reconstruction.
+    @tf.function(input_signature=[SAMPLES, PICTURES, PICTURES])
+    def spread(self, samples, reconstruction, truth):
+        """How much samples differ, from each other and from the reconstruction, and whether they should.
 
         Args:
-            samples: uint8 `[B, N, H, W, 3]`, N >= 2. reconstruction: uint8 `[B, H, W, 3]`.
+            samples: uint8 `[B, N, H, W, 3]`, N >= 2. reconstruction, truth: uint8 `[B, H, W, 3]`.
 
         Returns:
-            Dict of float32 `[B]`: `sample_std` and `reconstruction_distance`, grey levels.
+            Dict of float32 `[B]`: `sample_std`, `reconstruction_distance`, `crps`, grey levels;
+            `spread_error` and `gain_of_mean`, the two parts of each.
         """
 
-        def of_picture(pair):
+        def of_picture(parts):
             # One picture at a time: its N samples are held as float32.
-            images, picture = (tf.cast(x, tf.float32) for x in pair)
-            return metrics.sample_std(images[None])[0], tf.reduce_mean(tf.abs(images - picture))
+            images, picture, true = (x[tf.newaxis] for x in parts)
+            levels, level = tf.cast(images, tf.float32), tf.cast(picture, tf.float32)
+            return {
+                "sample_std": metrics.sample_std(images)[0],
+                "reconstruction_distance": tf.reduce_mean(tf.abs(levels - level[:, tf.newaxis])),
+                "crps": metrics.fair_crps(images, true)[0],
+                "spread_error": [part[0] for part in metrics.spread_error(images, picture, true)],
+                "gain_of_mean": [part[0] for part in metrics.gain_of_mean(images, true)],
+            }
 
-        std, distance = tf.map_fn(
-            of_picture, (samples, reconstruction), fn_output_signature=(tf.float32, tf.float32)
-        )
-        return {"sample_std": std, "reconstruction_distance": distance}
+        one, two = tf.float32, [tf.float32, tf.float32]
+        kinds = {
+            "sample_std": one,
+            "reconstruction_distance": one,
+            "crps": one,
+            "spread_error": two,
+            "gain_of_mean": two,
+        }
+        return tf.map_fn(of_picture, (samples, reconstruction, truth), fn_output_signature=kinds)
+
+    @tf.function(input_signature=[SAMPLES, PICTURES])
+    def reliability(self, samples, truth):
+        """See `metrics.reliability_sums`, which this compiles."""
+        return metrics.reliability_sums(samples, truth)
 
     def diversity(self, maps):
         """The diversity score of each kind of distance.

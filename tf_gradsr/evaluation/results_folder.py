@@ -7,14 +7,14 @@ from PIL import Image
 
 from tf_gradsr.config import ConfigError
 from tf_gradsr.evaluation import tables
-from tf_gradsr.evaluation.figure import comparison, samples
+from tf_gradsr.evaluation.figure import comparison, reliability, samples
 from tf_gradsr.files import replaced_when_complete
 
 
 def write_results(path: Path, results, evaluation, command: str) -> None:
     """Writes tables and pictures; each appears only when all are complete. Other files of the folder stay.
 
-    `samples.png` of an earlier evaluation goes where this one has no samples.
+    `samples.png` and `reliability.png` of an earlier evaluation go where this one has no samples.
 
     Args:
         path: the folder, made if needed. results: `Results`. evaluation: what was asked.
@@ -28,7 +28,12 @@ def write_results(path: Path, results, evaluation, command: str) -> None:
         "results.csv": tables.comma_separated(results),
         "results.md": tables.markdown(results, evaluation, command),
     }
-    pictures = {"figure.png": comparison(results), "samples.png": samples(results, evaluation.split)}
+    pictures = {
+        "figure.png": comparison(results),
+        "samples.png": samples(results, evaluation.split),
+        "reliability.png": reliability(results, evaluation.split),
+    }
+    absent = [name for name, picture in pictures.items() if picture is None]
     pictures = {name: Image.fromarray(picture) for name, picture in pictures.items() if picture is not None}
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -41,8 +46,8 @@ def write_results(path: Path, results, evaluation, command: str) -> None:
                 partial[name].write_text(text, encoding="utf-8", errors="backslashreplace")
             for name, picture in pictures.items():
                 picture.save(partial[name])
-        if "samples.png" not in pictures:
-            (path / "samples.png").unlink(missing_ok=True)
+        for name in absent:
+            (path / name).unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(
             f"output: a folder that can be written. Received: {path} ({error.strerror})"

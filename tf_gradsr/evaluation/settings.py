@@ -14,7 +14,14 @@ from tf_gradsr.run_folder import RunFolder
 SHARED = ("model.scale", "data.lr_size", "data.downscale")
 # In results.json, for those who read it.
 FORMAT = 1
-RESULT_FILES = ("results.json", "results.csv", "results.md", "figure.png", "samples.png")
+RESULT_FILES = (
+    "results.json",
+    "results.csv",
+    "results.md",
+    "figure.png",
+    "samples.png",
+    "reliability.png",
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class Evaluation:
     """N >= 2: samples of each picture by a stochastic model."""
     consistency: Tuple[str, ...] = ("exact",)
     """Of "exact" and "none"; see `Hallucinator.generate`. Each gives its own rows."""
+    temperature: Tuple[float, ...] = (1.0,)
+    """Factors of z, >= 0. Each gives its own row of samples."""
     batch_size: int = 8
     """Pictures measured at once; bounds the memory."""
     seed: int = 0

@@ -5,13 +5,19 @@ import io
 import json
 
 from tf_gradsr.evaluation.bootstrap import REPLICATES
+from tf_gradsr.evaluation.calibration import calibration_of
 from tf_gradsr.evaluation.columns import COLUMNS, COST, DIVERSITY, MEASURED, NO_WEIGHTS, QUALITY, Z_RANDOM
 from tf_gradsr.evaluation.settings import FORMAT, Evaluation
+from tf_gradsr.metrics import MEAN_OF, right_gain
 
 INTERVALS = (
     f"[low, high]: 95 % interval of the mean over pictures, Poisson bootstrap, {REPLICATES:,} replicates."
 )
 SAMPLED = "z != 0: means over {num_samples} samples a picture, seed {seed}."
+HEATED = " T: the temperature, by which z is multiplied."
+CALIBRATED = (
+    "Right for samples of the true posterior: spread/error 1; gain of mean {gain:.2f} dB (of {count})."
+)
 NOTHING = "-"
 
 
@@ -47,10 +53,14 @@ def footnotes(results, evaluation: Evaluation) -> list:
     data = evaluation.config.data
     source = data.source if data.path is None else f"{data.source} {data.path}"
     batch = min(evaluation.batch_size, results.pictures)
+    sampled = SAMPLED.format(num_samples=evaluation.num_samples, seed=evaluation.seed)
+    if set(evaluation.temperature) != {1.0}:
+        sampled += HEATED
+    count = min(MEAN_OF, evaluation.num_samples)
     return [
-        f"{results.pictures} {pictures}{left_out}: {source}, {evaluation.split}. "
-        + SAMPLED.format(num_samples=evaluation.num_samples, seed=evaluation.seed),
+        f"{results.pictures} {pictures}{left_out}: {source}, {evaluation.split}. {sampled}",
         INTERVALS,
+        CALIBRATED.format(count=count, gain=right_gain(count)),
         "Grey levels of 0-255; image gradients are unhalved central differences (eq. 3 to 5).",
         f"Speed on {results.environment['device']}, batches of {batch}.",
         *results.notes,
@@ -133,10 +143,11 @@ def comma_separated(results) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     measured = [f"{c.name}{part}" for c in MEASURED for part in ("", "_low", "_high")]
-    writer.writerow(["model", "consistency", "z", *measured, *(c.name for c in COST)])
+    writer.writerow(["model", "consistency", "z", "temperature", *measured, *(c.name for c in COST)])
     for row in results.rows:
         figures = [part for c in MEASURED for part in row.figures.get(c.name) or (None, None, None)]
-        writer.writerow([row.model, row.consistency, row.z, *figures, *(row.cost[c.name] for c in COST)])
+        about = row.model, row.consistency, row.z, row.temperature
+        writer.writerow([*about, *figures, *(row.cost[c.name] for c in COST)])
     return file.getvalue()
 
 
@@ -150,6 +161,7 @@ def as_json(results, evaluation: Evaluation, command: str) -> str:
             "split": evaluation.split,
             "num_samples": evaluation.num_samples,
             "consistency": list(evaluation.consistency),
+            "temperature": list(evaluation.temperature),
             "batch_size": evaluation.batch_size,
             "seed": evaluation.seed,
             "scale": evaluation.config.model.scale,
@@ -161,17 +173,21 @@ def as_json(results, evaluation: Evaluation, command: str) -> str:
         "columns": {c.name: {k: v for k, v in c._asdict().items() if k != "name"} for c in COLUMNS},
         "absent": results.absent,
         "notes": results.notes,
-        "rows": [_json_row(row) for row in results.rows],
+        "rows": [_json_row(row, results, evaluation) for row in results.rows],
     }
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
-def _json_row(row):
+def _json_row(row, results, evaluation):
     return {
         "model": row.model,
         "consistency": row.consistency,
         "z": row.z,
+        "temperature": row.temperature,
         "identity": row.identity,
         "figures": {name: figure and figure._asdict() for name, figure in row.figures.items()},
+        "calibration": calibration_of(row, results, evaluation),
+        # What reliability.png draws, grey levels; from sure pixels to unsure ones.
+        "reliability": [each._asdict() for each in row.reliability],
         **row.cost,
     }

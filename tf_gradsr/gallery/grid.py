@@ -22,6 +22,17 @@ def font_of(size: int):
     return ImageFont.load_default(size=size)
 
 
+def wrapped(text: str, font, width: float) -> list:
+    """A text's words in lines of `width` pixels; a word that is longer has a line of its own."""
+    lines = []
+    for word in text.split():
+        if lines and font.getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
 def cell_size(height: int, width: int, shrink: bool = True) -> tuple:
     """(height, width) at which a picture of that size is shown."""
     longest = max(height, width)

@@ -5,8 +5,10 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tf_gradsr.gallery.grid import font_of, resize_to_cell
+from tf_gradsr.gallery.grid import font_of, resize_to_cell, wrapped
 
+# Lines of text are no shorter than so many times the font's size, however narrow the map is.
+SHORTEST_LINE = 9
 # From low to high; their luminance rises, so that the order survives printing in grey.
 RAMP = ((8, 8, 32), (84, 20, 110), (188, 55, 84), (246, 134, 40), (252, 250, 170))
 
@@ -41,7 +43,7 @@ def heat_map(values, unit: str) -> np.ndarray:
 
     Args:
         values: float `[H, W]`, >= 0.
-        unit: what the numbers of the scale count.
+        unit: what the numbers of the scale count; long texts are wrapped.
 
     Returns:
         uint8 `[height, width, 3]`; the map begins at the top left corner.
@@ -51,10 +53,11 @@ def heat_map(values, unit: str) -> np.ndarray:
     font = font_of(max(13, cell.shape[1] // 40))
     gap, line = font.size // 2, math.ceil(font.size * 1.4)
     ends = ("0", f"{top / 2:g}", f"{top:g}+" if values.max() > top else f"{top:g}")
-    width = max(cell.shape[1], math.ceil(font.getlength(unit)) + 2 * gap)
+    lines = wrapped(unit, font, max(cell.shape[1] - 2 * gap, SHORTEST_LINE * font.size))
+    width = max([cell.shape[1], *(math.ceil(font.getlength(text)) + 2 * gap for text in lines)])
     bar_top = cell.shape[0] + gap
     text_top = bar_top + font.size + gap // 2
-    picture = Image.new("RGB", (width, text_top + 2 * line + gap), "white")
+    picture = Image.new("RGB", (width, text_top + (1 + len(lines)) * line + gap), "white")
     picture.paste(Image.fromarray(cell), (0, 0))
     ramp = np.linspace(0.0, top, width - 2 * gap)[np.newaxis]
     picture.paste(Image.fromarray(colour(np.repeat(ramp, font.size, axis=0), top)), (gap, bar_top))
@@ -62,5 +65,6 @@ def heat_map(values, unit: str) -> np.ndarray:
     places = ((gap, "la"), (width // 2, "ma"), (width - gap, "ra"))
     for (left, anchor), end in zip(places, ends):
         draw.text((left, text_top), end, fill="black", font=font, anchor=anchor)
-    draw.text((width // 2, text_top + line), unit, fill="black", font=font, anchor="ma")
+    for number, text in enumerate(lines, 1):
+        draw.text((width // 2, text_top + number * line), text, fill="black", font=font, anchor="ma")
     return np.asarray(picture)

