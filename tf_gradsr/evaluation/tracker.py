@@ -14,13 +14,14 @@ from tf_gradsr.evaluation.contestants import pictures_per_second
 from tf_gradsr.evaluation.measures import Measures
 from tf_gradsr.evaluation.set_distance import SetDistance
 from tf_gradsr.metrics.calibration import Bin
+from tf_gradsr.metrics.face_descriptors import face_distance
 
 # Figures that are no ratio of means, but grow with one.
 OF_RATIO = {
     "spread_error": np.sqrt,
     "gain_of_mean": lambda ratio: 10.0 * np.log10(ratio),
 }
-# Samples of each picture that KID is the mean over.
+# Samples of each picture that kernel and face distances are the mean over.
 KID_SAMPLES = 2
 
 
@@ -36,8 +37,8 @@ class Batch:
     """uint8 `[B, h, w, 3]`."""
     weights: np.ndarray
     """`poisson_weights` of the numbers."""
-    features: Optional[np.ndarray] = None
-    """What KID compares, of the truth: float32 `[B, d]`; None, there is no KID."""
+    features: Dict[str, np.ndarray] = field(default_factory=dict)
+    """What kernel distances compare, of the truth: float32 `[B, d]` by column."""
 
 
 @dataclass
@@ -92,7 +93,10 @@ class Tracker:
             at each temperature.
         """
         reconstruction = self.contestant.reconstruct(batch.lr)
-        self._answer.add(batch, self._quality(reconstruction, batch), [self._features(reconstruction)])
+        features = self.measures.features(reconstruction.images)
+        self._answer.add(
+            batch, {**self._quality(reconstruction, batch), **_of_faces([features], batch)}, [features]
+        )
         shown = [(self._answer.row, reconstruction.images)]
         for sums in self._sampled:
             shown.append((sums.row, self._measure_samples(sums, batch, reconstruction)))
@@ -117,10 +121,6 @@ class Tracker:
             values["own_gradient_error"] = self.measures.own_gradient_error(result.images, result.gradients)
         return {name: value.numpy() for name, value in values.items()}
 
-    def _features(self, result):
-        """What KID compares, float32 `[B, d]`, or None."""
-        return self.measures.features and self.measures.features(result.images).numpy()
-
     def _measure_samples(self, sums, batch, reconstruction):
         """Adds quality as the mean over samples, and what all of them tell; returns the first sample."""
         quality, images, maps, features = [], [], [], []
@@ -129,7 +129,7 @@ class Tracker:
             images.append(sample.images)
             maps.append(self.measures.distance_maps(sample.images, batch.truth))
             if len(features) < KID_SAMPLES:
-                features.append(self._features(sample))
+                features.append(self.measures.features(sample.images))
         stacked = np.stack(images, axis=1)
         if len(images) >= metrics.LEAST_SAMPLES:
             sums.reliability.add(self.measures.reliability(stacked, batch.truth))
@@ -140,9 +140,26 @@ class Tracker:
             **self.measures.spread(stacked, reconstruction.images, batch.truth),
             **self.measures.diversity(distances),
         }
-        values.update({name: np.asarray(value) for name, value in of_all.items()})
+        values.update(
+            {name: np.asarray(value) for name, value in of_all.items()}, **_of_faces(features, batch)
+        )
         sums.add(batch, values, features)
         return images[0]
+
+
+def _of_faces(features, batch):
+    """How far faces are from the true person, and two samples' from each other, `[B]` each.
+
+    Args:
+        features: of one picture, or of several samples, of each truth.
+    """
+    if "face_kid" not in batch.features:
+        return {}
+    truth, made = batch.features["face_kid"], [each["face_kid"] for each in features]
+    values = {"face_distance": np.mean([face_distance(truth, each) for each in made], axis=0)}
+    if len(made) > 1:
+        values["faces_apart"] = face_distance(made[0], made[1])
+    return values
 
 
 class _Sums:
@@ -151,7 +168,7 @@ class _Sums:
     def __init__(self, row):
         self.row = row
         self.reliability = metrics.Reliability()
-        self._means, self._distance = {}, SetDistance()
+        self._means, self._distances = {}, {}
 
     def add(self, batch, values, features):
         """Adds a batch's values, `[B]` or the two parts of a ratio of means, and its features."""
@@ -166,8 +183,9 @@ class _Sums:
                     f"run: weights whose results can be measured; did its training diverge? "
                     f"Received: {self.row.model} ({name}: {reason_of(error)})"
                 ) from error
-        if batch.features is not None:
-            self._distance.add(batch.weights, batch.features, np.stack(features))
+        for name, truth in batch.features.items():
+            made = np.stack([each[name] for each in features])
+            self._distances.setdefault(name, SetDistance()).add(batch.weights, truth, made)
 
     def finished(self, cost):
         """The row with its figures."""
@@ -175,7 +193,7 @@ class _Sums:
         for name, function in OF_RATIO.items():
             if figures.get(name):
                 figures[name] = figures[name].mapped(function)
-        figures["kid"] = self._distance.figure()
+        figures.update({name: distance.figure() for name, distance in self._distances.items()})
         self.row.figures = {column.name: figures.get(column.name) for column in MEASURED}
         self.row.cost = dict(cost)
         self.row.reliability = self.reliability.bins()

@@ -1,0 +1,127 @@
+"""Who somebody is, in numbers: descriptors of faces by a network that takes no part in any training here.
+
+The network is the MobileNet of Savchenko (2019, "Efficient facial representations for age, gender and
+identity recognition in organizing photo albums using multi-output ConvNet"), trained on VGGFace2. It lies in
+the npm package `@vladmandic/human` (MIT) as a graph of TensorFlow.js, and is read from there without Node.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf import json_format
+
+from tf_gradsr.metrics.lpips_weights import BadWeights, MissingWeights
+
+GRAPH, WEIGHTS = "faceres.json", "faceres.bin"
+SHA256 = "2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b"
+INPUT, DESCRIPTOR = "input_1:0", "global_pooling/Mean:0"
+SIDE, LENGTH = 224, 1024
+# What it sees of a face in FFHQ's alignment: top, left, bottom, right in units of the sides. Of six frames,
+# tried on 128 faces, the one that tells strangers best from mirrored faces.
+FRAME = (0.15, 0.08, 1.0, 0.92)
+# Where the package is looked for, and how it comes there.
+FOLDER = Path("~/.cache/tf_gradsr/package/models")
+FETCH = (
+    "npm pack --pack-destination ~/.cache/tf_gradsr @vladmandic/human@3.3.6 && "
+    "tar xf ~/.cache/tf_gradsr/vladmandic-human-3.3.6.tgz -C ~/.cache/tf_gradsr"
+)
+
+
+class FaceDescriptors:
+    """Descriptors of aligned faces.
+
+    Call: uint8 `[B, H, W, 3]`, faces in FFHQ's alignment -> float32 `[B, 1024]`, of root mean square 1.
+    """
+
+    def __init__(self, graph):
+        self._graph = graph
+        self._compiled = tf.function(
+            self._descriptors, input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)]
+        )
+
+    @classmethod
+    def load(cls, folder=None) -> "FaceDescriptors":
+        """Reads the network.
+
+        Args:
+            folder: path of the package's folder `models`; None, `~/.cache/tf_gradsr/package/models`.
+
+        Raises:
+            MissingWeights: it is not there; says how to get it.
+            BadWeights: its files are others.
+        """
+        folder = Path(folder or FOLDER).expanduser()
+        if not (folder / GRAPH).is_file() or not (folder / WEIGHTS).is_file():
+            raise MissingWeights(f"Figures of faces need a face recognition network: {FETCH}")
+        try:
+            data = (folder / WEIGHTS).read_bytes()
+            if hashlib.sha256(data).hexdigest() != SHA256:
+                raise ValueError(f"{WEIGHTS} is not the file that this program knows")
+            return cls(read_graph(json.loads((folder / GRAPH).read_text(encoding="utf-8")), data))
+        # A damaged graph raises whatever it trips over.
+        except Exception as error:
+            raise BadWeights(
+                f"face network: as the package brings it; fetch it again: {FETCH}. "
+                f"Received: {folder} ({error})"
+            ) from error
+
+    def __call__(self, faces):
+        return self._compiled(faces)
+
+    def _descriptors(self, faces):
+        sides = tf.cast(tf.tile(tf.shape(faces)[1:3], [2]), tf.float32)
+        top, left, bottom, right = tf.unstack(tf.cast(tf.round(tf.constant(FRAME) * sides), tf.int32))
+        seen = tf.image.resize(tf.cast(faces, tf.float32)[:, top:bottom, left:right], (SIDE, SIDE))
+        (descriptors,) = self._graph(seen)
+        return tf.math.l2_normalize(descriptors, axis=1) * LENGTH**0.5
+
+
+def read_graph(document, data, feed=INPUT, fetch=DESCRIPTOR):
+    """A graph of TensorFlow.js as a function of TensorFlow.
+
+    Args:
+        document: dict, a graph model's JSON: `modelTopology`, a GraphDef without its constants, and
+            `weightsManifest`, which says where they lie in `data`.
+        data: bytes of the weights, in the manifest's order; 16-bit floats are widened.
+        feed, fetch: str, names of the tensors that go in and come out.
+
+    Returns:
+        Callable of one tensor -> list of one tensor.
+
+    Raises:
+        ValueError: data of another length, or weights stored in a way that is not known.
+    """
+    arrays, place = {}, 0
+    for entry in document["weightsManifest"][0]["weights"]:
+        stored = entry.get("quantization", {}).get("dtype", entry["dtype"])
+        if stored not in ("float16", "float32", "int32"):
+            raise ValueError(f"weights are float16, float32 or int32. Received: {stored}")
+        count = int(np.prod(entry["shape"]))
+        array = np.frombuffer(data, stored, count, place)
+        place += array.nbytes
+        arrays[entry["name"]] = array.reshape(entry["shape"]).astype(entry["dtype"])
+    if place != len(data):
+        raise ValueError(f"the weights take {place} bytes. Received: {len(data)}")
+    graph = json_format.ParseDict(
+        document["modelTopology"], tf.compat.v1.GraphDef(), ignore_unknown_fields=True
+    )
+    for node in graph.node:
+        if node.op == "Const":
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(arrays[node.name]))
+    whole = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
+    return whole.prune(whole.graph.get_tensor_by_name(feed), [whole.graph.get_tensor_by_name(fetch)])
+
+
+def face_distance(first, second):
+    """Distance of two people's descriptors: that of the unit vectors, 0 (the same) to 2.
+
+    Args:
+        first, second: float32 `[B, 1024]`, as `FaceDescriptors` gives them.
+
+    Returns:
+        float32 NumPy array `[B]`.
+    """
+    return np.linalg.norm(np.asarray(first) - np.asarray(second), axis=-1) / LENGTH**0.5
