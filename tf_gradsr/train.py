@@ -22,13 +22,21 @@ from tf_gradsr.run_folder import RunFolder
 # A trial of every part in about a minute: tiny networks, few pictures, both phases, nothing to download.
 SMOKE = {
     "data": {"limit": 16},
-    "loss": {"perceptual": "none", "discriminator_run": None, "pixel": 1.0},
+    "loss": {
+        "perceptual": "none",
+        "discriminator_run": None,
+        "pixel": 1.0,
+        "faces": 0.0,
+        "identity": 0.0,
+    },
     "model": {
         "blocks": 1,
         "discriminator_blocks": 1,
         "widths": [8],
         "discriminator_widths": [8],
         "growth_channels": 4,
+        "features_side": 32,
+        "face_features": None,
     },
     "train": {
         "steps": 4,

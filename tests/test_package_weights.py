@@ -1,0 +1,71 @@
+"""Runs made small for the package."""
+
+import hashlib
+
+import h5py
+import numpy as np
+import pytest
+
+from tf_gradsr import Hallucinator, package_weights
+
+
+@pytest.fixture
+def run(tmp_path, write_pictures, write_run):
+    path = write_run(tmp_path / "run", write_pictures(tmp_path / "pictures", 1))
+    (path / "summary.json").write_text('{"model": {}}\n')
+    return path
+
+
+def command(run, output, *options):
+    return package_weights.main(["--run", str(run), "--output", str(output), *options])
+
+
+def test_weights_take_half_the_room_and_give_nearly_the_same_pictures(run, rng, tmp_path, capsys):
+    packaged = tmp_path / "packaged"
+    assert command(run, packaged) == 0
+    assert "MB" in capsys.readouterr().out
+    names = {"config.yaml", "generator.weights.h5", "generator.weights.sha256", "summary.json"}
+    assert {path.name for path in packaged.iterdir()} == names
+    kinds = set()
+    with h5py.File(packaged / "generator.weights.h5") as file:
+        file.visititems(lambda _, item: kinds.add(str(getattr(item, "dtype", "group"))))
+    assert kinds == {"group", "float16"}
+    before, after = Hallucinator.load(run), Hallucinator.load(packaged)
+    for a, b in zip(before.generator.get_weights(), after.generator.get_weights()):
+        assert b.dtype == np.float32
+        np.testing.assert_array_equal(b, a.astype(np.float16))
+    lr = rng.integers(0, 256, (2, 8, 8, 3), np.uint8)
+    pictures = [h.sample(lr, 2, seed=0).images.astype(int) for h in (before, after)]
+    assert np.mean(np.abs(pictures[0] - pictures[1])) < 0.2
+    digest, name = (packaged / "generator.weights.sha256").read_text().split()
+    assert digest == hashlib.sha256((packaged / name).read_bytes()).hexdigest()
+    assert (packaged / "config.yaml").read_text() == (run / "config.yaml").read_text()
+
+
+def test_weights_that_are_there_are_kept_unless_told_otherwise(run, tmp_path, capsys):
+    assert command(run, tmp_path / "packaged") == 0
+    assert command(run, tmp_path / "packaged") == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert command(run, tmp_path / "packaged", "--overwrite") == 0
+
+
+def test_weights_beyond_float16_are_refused(run, tmp_path, capsys):
+    with h5py.File(run / "generator.weights.h5", "r+") as file:
+        file["conv_in/vars/0"][...] = 1e6
+    assert command(run, tmp_path / "packaged") == 2
+    assert "65504" in capsys.readouterr().err
+    assert not (tmp_path / "packaged" / "generator.weights.h5").exists()
+
+
+@pytest.mark.parametrize("missing", ["run", "output"])
+def test_both_folders_are_asked_for(run, tmp_path, capsys, missing):
+    arguments = {"run": str(run), "output": str(tmp_path / "packaged")}
+    del arguments[missing]
+    assert package_weights.main([text for k, v in arguments.items() for text in (f"--{k}", v)]) == 2
+    assert f"{missing}: a folder" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_made_is_named(run, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert command(run, tmp_path / "file" / "below") == 2
+    assert "output: a folder that can be written" in capsys.readouterr().err
