@@ -1,4 +1,4 @@
-"""CPU time of training recipes: python benchmarks/training_cost.py configs/faces_8x.yaml --data faces
+"""CPU time of training recipes: python benchmarks/training_cost.py configs/cpu_8x.yaml --data faces
 
 Runs some steps of each config, each in a process of its own that starts from random weights, and prints the
 CPU seconds a step and the CPU minutes that the config's steps come to. TF_NUM_INTRAOP_THREADS=1 in the

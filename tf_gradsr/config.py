@@ -476,7 +476,6 @@ def check_paths(config: Config) -> Config:
     named = {"data.path": config.data.path}
     if config.loss.perceptual.startswith("vgg") and config.loss.vgg_weights not in ("imagenet", "random"):
         named["loss.vgg_weights"] = config.loss.vgg_weights
-    named["model.face_features"] = config.model.face_features
     named["train.initial_weights"] = config.train.initial_weights
     named["train.initial_run"] = config.train.initial_run
     for name, path in named.items():
