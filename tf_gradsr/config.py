@@ -147,6 +147,8 @@ class LossConfig:
     """gradsr: weight of the adversarial loss of a second projected D_I, on the features of model.face_features (not in the paper: 0)."""
     identity: NonNegativeFloat = 0.0
     """gradsr: weight of the reconstruction's distance from the truth in the features of model.face_features (not in the paper: 0)."""
+    distillation: NonNegativeFloat = 0.0
+    """gradsr: weight of the distance from what train.teacher makes of the same LR and z, pictures and gradients (not in the paper: 0)."""
     mirror: NonNegativeFloat = 1.0
     """gradsr: weight of the adversarial losses of the paper's D_I and D_g, eq. 10 and 11 (paper: 1); 0 leaves both out."""
     perceptual: Literal["vgg16", "vgg19", "efficientnet", "discriminator", "none"] = "vgg16"
@@ -199,6 +201,8 @@ class TrainConfig:
     """A generator.weights.h5 that G starts from, of a run with the same model settings (not in the paper)."""
     initial_run: Optional[str] = None
     """The folder of a run with the same model settings, from whose newest checkpoint G, its average and the discriminators start; the optimizers start afresh (not in the paper)."""
+    teacher: Optional[str] = None
+    """gradsr, with loss.distillation: the folder of a trained run with the same scale, z_size and gradient_channels, which a smaller G learns from."""
     crop: Optional[PositiveInt] = None
     """gradsr: side in LR pixels of the random square of each picture that training shows; validation sees whole pictures (not in the paper: null)."""
     batch_size: PositiveInt = 8
@@ -435,6 +439,11 @@ def _check_discriminators(config):
             "model.face_features: the folder of the unpacked npm package @vladmandic/face-api, for loss.faces and "
             "loss.identity. Received: nothing"
         )
+    if (loss.distillation > 0) != bool(config.train.teacher):
+        raise ConfigError(
+            "train.teacher: the folder of a trained run with loss.distillation above 0, else null. "
+            f"Received: {config.train.teacher or 'nothing'}, loss.distillation {loss.distillation}"
+        )
     if kind == "mirror" and loss.mirror == 0:
         raise ConfigError(
             "loss.mirror: above 0 with model.discriminator mirror, or nobody judges the samples. Received: 0"
@@ -476,6 +485,7 @@ def check_paths(config: Config) -> Config:
     named = {"data.path": config.data.path}
     if config.loss.perceptual.startswith("vgg") and config.loss.vgg_weights not in ("imagenet", "random"):
         named["loss.vgg_weights"] = config.loss.vgg_weights
+    named["train.teacher"] = config.train.teacher
     named["train.initial_weights"] = config.train.initial_weights
     named["train.initial_run"] = config.train.initial_run
     for name, path in named.items():

@@ -21,6 +21,7 @@ RESUMABLE = {
     "train.keep_checkpoints",
     "train.summary_pictures",
     "train.initial_weights",
+    "train.teacher",
     "train.initial_run",
     "data.path",
     "data.cache",

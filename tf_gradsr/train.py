@@ -28,6 +28,7 @@ SMOKE = {
         "pixel": 1.0,
         "faces": 0.0,
         "identity": 0.0,
+        "distillation": 0.0,
     },
     "model": {
         "blocks": 1,
@@ -48,6 +49,7 @@ SMOKE = {
         "checkpoint_interval": 2,
         "initial_weights": None,
         "initial_run": None,
+        "teacher": None,
         "summary_pictures": 4,
     },
 }

@@ -85,6 +85,7 @@ class GradSR(SuperResolver):
         critics: dict of `ProjectedCritic`, D_I on frozen features: "projected", on ImageNet's, and "faces",
             on those of a face recognition network, those of them that the config asks for.
         steering: the `SpreadSteering` of the posterior terms, or None.
+        teacher: a trained generator that G learns from beside the truth, frozen, or None; set by the trainer.
         frozen_discriminator: another D_I for the perceptual loss, its weights as made until somebody sets
             them; None without `loss.discriminator_run`.
         levels: int, doublings that hallucinations and discriminators have grown to. Call
@@ -121,6 +122,7 @@ class GradSR(SuperResolver):
             self.face_features = FaceFeatures(config.model.face_features)
         self.steering = SpreadSteering(config.loss.spread) if config.loss.mean else None
         self.levels = len(self.generator.up_blocks)
+        self.teacher = None
         self.frozen_discriminator = None
         if config.loss.discriminator_run:
             self.frozen_discriminator, _ = build_discriminators(config, precision)
@@ -190,6 +192,10 @@ class GradSR(SuperResolver):
                 hallucination[1][-1], ops.image_gradient(hallucination[0][-1], self.gradient_channels)
             )
             loss += weights.coupling * coupling
+            # G: what a larger generator makes of the same LR and z (ours, 0 in the paper)
+            if self.teacher is not None:
+                terms["distillation"] = self._distillation(lr, z1, z2, reconstruction, hallucination, other)
+                loss += weights.distillation * terms["distillation"]
             # G: the samples' mean and spread (ours, 0 in the paper)
             posterior_loss, posterior_logs = self._posterior_terms(hallucination[0], other[0], real[0])
             loss += posterior_loss
@@ -213,6 +219,19 @@ class GradSR(SuperResolver):
             "hallucination/sample_std": _spread(hallucination[0][-1], other[0][-1]),
             "norm/g": g_norm,
         }
+
+    def _distillation(self, lr, z1, z2, *made):
+        """Distance of G's three passes from the teacher's, pictures and gradients, over all scales."""
+        noises = tf.concat([tf.zeros_like(z1), z1, z2], axis=0)
+        images, gradients = self.teacher((tf.tile(lr, [3, 1, 1, 1]), noises))
+        own_images, own_gradients = (
+            [tf.concat(level, axis=0) for level in zip(*(each[i] for each in made))] for i in range(2)
+        )
+        count = len(own_images)
+        distance = losses.pixel_loss(own_images, [tf.stop_gradient(x) for x in images[:count]])
+        return distance + losses.gradient_loss(
+            own_gradients, [tf.stop_gradient(x) for x in gradients[:count]]
+        )
 
     def _posterior_terms(self, images, other_images, real_images):
         """(weighted loss, logs): error of the mean of two samples, less s times their distance."""

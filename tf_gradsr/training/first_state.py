@@ -5,6 +5,7 @@ from pathlib import Path
 from tf_gradsr.config import Config, ConfigError, TrainConfig, reason_of
 from tf_gradsr.config_parser import load_config
 from tf_gradsr.files import replaced_when_complete
+from tf_gradsr.models import build_generator
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
 
@@ -23,6 +24,44 @@ def start_from_other_run(model, config: Config) -> None:
         _load_generator(model, config.train.initial_weights)
     if config.train.initial_run:
         _read_checkpoint("train.initial_run", config.train.initial_run, model, config)
+
+
+# What a teacher and its pupil must have in common.
+SHARED = ("scale", "z_size", "gradient_channels")
+
+
+def load_teacher(model, config: Config, precision: str = "float32") -> None:
+    """Gives a model the generator that `train.teacher` names, if it does.
+
+    Args:
+        model: a compiled `GradSR`.
+        config: a checked `Config`.
+        precision: of the teacher's convolutions.
+
+    Raises:
+        ConfigError: there are no such weights, or they are of a model that takes or gives other things.
+    """
+    if not config.train.teacher:
+        return
+    folder = RunFolder.trained(config.train.teacher)
+    taught = load_config(folder.config)
+    for name in SHARED:
+        theirs, ours = getattr(taught.model, name), getattr(config.model, name)
+        if theirs != ours:
+            raise ConfigError(f"model.{name}: as the teacher's, {theirs}. Received: {ours}")
+    if taught.model.name != "gradsr":
+        raise ConfigError(f"train.teacher: a run of gradsr. Received: one of {taught.model.name}")
+    teacher = build_generator(taught, precision)
+    try:
+        teacher.load_weights(folder.weights)
+    # The file's reader raises whatever it trips over.
+    except Exception as error:
+        raise ConfigError(
+            f"train.teacher: weights that fit the run's config.yaml. Received: {folder.weights} "
+            f"({reason_of(error)})"
+        ) from error
+    teacher.trainable = False
+    model.teacher = teacher
 
 
 def load_frozen_discriminator(model, config: Config, folder: RunFolder, step: int) -> None:

@@ -26,6 +26,7 @@ from tf_gradsr.training.callbacks import (
 from tf_gradsr.training.checkpoints import Checkpoints
 from tf_gradsr.training.first_state import (
     load_frozen_discriminator,
+    load_teacher,
     save_frozen_discriminator,
     start_from_other_run,
 )
@@ -84,6 +85,8 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict
     step = checkpoints.restore_latest()
     if step == 0:
         start_from_other_run(model, config)
+    with strategy.scope():
+        load_teacher(model, config, precision)
     load_frozen_discriminator(model, config, folder, step)
     pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
     folder.prepare(config)
