@@ -18,6 +18,8 @@ from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.checkpoints import Checkpoints
 
+TITLES = {"image": "D_I", "gradient": "D_g"}
+
 
 def load(run):
     """(config, model) of a run's newest checkpoint."""
@@ -50,9 +52,12 @@ def main():
     if options.pictures < 1:
         parser.error(f"--pictures: at least 1. Received: {options.pictures}")
     config, model = load(options.run)
+    if not model.mirrors:
+        raise SystemExit("run: one with the paper's discriminators, loss.mirror above 0. Received: none")
     if options.data:
         config.data.source, config.data.path = "folder", options.data
-    print("| pictures | D_I right | D_I margin | D_g right | D_g margin |\n|---|---|---|---|---|")
+    titles = [f"{TITLES[name]} {figure}" for name in model.mirrors for figure in ("right", "margin")]
+    print(f"| pictures | {' | '.join(titles)} |\n|{'---|' * (len(titles) + 1)}")
     for split in ("train", "validation"):
         pictures = load_pictures(config, split, progress=False)
         batches = evaluation_batches(pictures, config, config.train.batch_size, options.pictures)

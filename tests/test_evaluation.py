@@ -401,11 +401,11 @@ def test_intervals_hold_the_mean_and_costs_are_those_of_the_model(results, run):
 
 def test_work_is_that_of_the_convolutions():
     # The network of the package, by hand: multiply-adds are pixels times weights.
-    low = 16 * 16 * (27 * 64 + 9 * 64 * 64 + 24 * 9 * 64 * 64)  # LR, z, 12 blocks of two
+    low = 16 * 16 * (27 * 96 + 9 * 64 * 96 + 24 * 9 * 96 * 96)  # LR, z, 12 blocks of two
     # At each scale: up, gradient and picture together; both of them to colours.
-    up_2x = 32 * 32 * (9 * 64 * 64 + 9 * 64 * 128 + 64 * 6)
-    up_4x = 64 * 64 * (9 * 64 * 32 + 9 * 32 * 64 + 32 * 6)
-    up_8x = 128 * 128 * (9 * 32 * 16 + 9 * 16 * 32 + 16 * 6)
+    up_2x = 32 * 32 * (9 * 96 * 96 + 9 * 96 * 192 + 96 * 6)
+    up_4x = 64 * 64 * (9 * 96 * 48 + 9 * 48 * 96 + 48 * 6)
+    up_8x = 128 * 128 * (9 * 48 * 32 + 9 * 32 * 64 + 32 * 6)
     convolutions = 2e-9 * (low + up_2x + up_4x + up_8x)
     assert 1 < gflop(Hallucinator.load(), (16, 16, 3), "none") / convolutions < 1.01
 

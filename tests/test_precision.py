@@ -45,11 +45,6 @@ def test_a_machine_without_bfloat16_is_told_and_uses_float32(no_gpu, monkeypatch
     assert capsys.readouterr().err == ""
 
 
-def test_float16_needs_a_gpu(no_gpu):
-    with pytest.raises(ConfigError, match=r"train.precision: .*Received: mixed_float16"):
-        precision.usable_precision("mixed_float16")
-
-
 @pytest.mark.parametrize(("asked", "expected"), [(None, False), (False, False), (True, True)])
 def test_xla_is_left_out_on_cpus_unless_asked_for(no_gpu, asked, expected):
     assert precision.uses_xla(TrainConfig(jit_compile=asked)) is expected

@@ -14,9 +14,7 @@ from tf_gradsr import Hallucinator, metrics, ops, run_folder
 from tf_gradsr.config import Config, ConfigError, DataConfig
 from tf_gradsr.config_parser import load_config
 from tf_gradsr.data import load_pictures
-from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import PRETRAINED, RunFolder
-from tf_gradsr.training.first_state import start_from_other_run
 
 PROJECT = Path(__file__).parent.parent
 
@@ -44,26 +42,12 @@ def test_the_files_are_small_plain_and_as_their_checksum_says(hallucinator):
     digest, name = (PRETRAINED / "generator.weights.sha256").read_text().split()
     assert name == weights.name and hashlib.sha256(weights.read_bytes()).hexdigest() == digest
     assert weights.stat().st_size <= 6_000_000
-    assert hallucinator.generator.count_params() <= 1_500_000
+    assert hallucinator.generator.count_params() <= 2_600_000
     assert hallucinator.scale == 8 and hallucinator.stochastic
     kinds = set()
     with h5py.File(weights) as file:
         file.visititems(lambda _, item: kinds.add(str(getattr(item, "dtype", "group"))))
-    assert kinds == {"group", "float32"}
-
-
-def test_the_checkpoint_to_go_on_from_holds_the_same_generator(hallucinator):
-    folder = PROJECT / "checkpoints" / "faces_8x"
-    config = load_config(folder / "config.yaml")
-    config.train.initial_run = str(folder)
-    model = build_model(config)
-    made = {name: network.get_weights() for name, network in model.discriminators.items()}
-    start_from_other_run(model, config)
-    for own, given in zip(model.ema_generator.get_weights(), hallucinator.generator.get_weights()):
-        np.testing.assert_array_equal(own, given)
-    for name, network in model.discriminators.items():
-        same = [np.array_equal(a, b) for a, b in zip(made[name], network.get_weights())]
-        assert sum(same) <= 1, "a relativistic loss leaves but the last bias as it was made"
+    assert kinds == {"group", "float16"}
 
 
 def test_damaged_weights_are_refused(tmp_path):
@@ -114,10 +98,21 @@ def test_reconstructions_are_as_good_as_shipped(hallucinator, pairs, shipped):
     assert np.abs(blocks - lr).max() <= 0.5 + 1e-6
 
 
-def test_samples_differ_as_much_as_shipped(hallucinator, pairs, shipped):
-    images = hallucinator.sample(pairs[0][:96], num_samples=4, seed=1).images
-    spread = images.std(axis=1, ddof=1).mean()
-    assert spread == pytest.approx(shipped["model"]["sample_std"], rel=0.2)
+def test_samples_are_as_shipped(hallucinator, pairs, shipped):
+    """Their spread, calibration and CRPS, by NumPy, within a fifth of what the whole test set gave."""
+    lr, truth = (x[:96] for x in pairs)
+    z = np.random.default_rng(1).standard_normal((96, 4, hallucinator.z_size)).astype(np.float32)
+    made = hallucinator.generate(np.repeat(lr, 4, axis=0), z.reshape(384, -1))[0]
+    samples, truth = made.reshape(96, 4, *truth.shape[1:]).astype(np.float64), truth.astype(np.float64)
+    spread = samples.std(axis=1, ddof=1)
+    assert spread.mean() == pytest.approx(shipped["model"]["sample_std"], rel=0.2)
+    error = hallucinator.reconstruct(lr).image - truth
+    recorded = shipped["calibration"]
+    ratio = np.sqrt(np.mean(spread**2) / np.mean(error**2))
+    assert ratio == pytest.approx(recorded["spread_error"], rel=0.2)
+    apart = np.mean([np.abs(samples[:, i] - samples[:, j]).mean() for i in range(4) for j in range(i)])
+    crps = np.abs(samples - truth[:, np.newaxis]).mean() - apart / 2
+    assert crps == pytest.approx(recorded["crps"], rel=0.2)
 
 
 @pytest.mark.parametrize("stage", ["faces", "faces_reconstruction"])

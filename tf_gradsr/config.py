@@ -209,8 +209,8 @@ class TrainConfig:
     """Pictures in a step, over all devices together (paper 4.1: 8)."""
     seed: Seed = 0
     """Seed of the initial weights, of the order and flips of the pictures, and of every z."""
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    """gradsr: mixed: convolutions in 16 bits; pixels, losses, the average and the optimizers in float32. bfloat16 needs a CPU or GPU with it (else float32 is used, with a note), float16 a GPU."""
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    """gradsr. mixed_bfloat16: convolutions in 16 bits; pixels, losses, the average and the optimizers in float32. A CPU or GPU without bfloat16 uses float32, with a note."""
     jit_compile: Optional[bool] = None
     """Compile the whole step by XLA; left out, on GPUs alone, since CPUs are slower with it."""
     deterministic: bool = True

@@ -1,7 +1,5 @@
 """The models by their name in a config, `model.name`."""
 
-import keras
-
 from tf_gradsr.baselines import ESRGAN, SRGAN, build_rrdbnet, build_srresnet
 from tf_gradsr.config import Config
 from tf_gradsr.models import GradSR, SuperResolver
@@ -31,9 +29,6 @@ def build_model(config: Config, precision: str = "float32", jit_compile: bool = 
     model = make(config) if precision == "float32" else make(config, precision)
     g_optimizer, d_optimizer = build_optimizers(config)
     decay = ema_decay(config.optimizer.ema_half_life, config.train.batch_size)
-    if precision == "mixed_float16":
-        # float16's small gradients would be 0 without a scale.
-        g_optimizer, d_optimizer = map(keras.optimizers.LossScaleOptimizer, (g_optimizer, d_optimizer))
     model.compile(config.loss, g_optimizer, d_optimizer, decay, jit_compile)
     return model
 

@@ -75,7 +75,7 @@ class GradSR(SuperResolver):
 
     Args:
         config: a checked `Config`.
-        precision: "float32", "mixed_bfloat16" or "mixed_float16", for the convolutions of all networks but
+        precision: "float32" or "mixed_bfloat16", for the convolutions of all networks but
             the average, which is what is measured and exported.
 
     Attributes:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tf_gradsr.config import ConfigError, TrainConfig
+from tf_gradsr.config import TrainConfig
 
 CPU_FLAGS = Path("/proc/cpuinfo")
 # x86's names and Arm's for multiplying bfloat16.
@@ -19,17 +19,9 @@ def usable_precision(asked: str) -> str:
     hardware.
 
     Args:
-        asked: "float32", "mixed_bfloat16" or "mixed_float16".
-
-    Raises:
-        ConfigError: mixed_float16 without a GPU.
+        asked: "float32" or "mixed_bfloat16".
     """
     gpus = tf.config.list_physical_devices("GPU")
-    if asked == "mixed_float16" and not gpus:
-        raise ConfigError(
-            "train.precision: float32 or mixed_bfloat16 on a CPU, which has no float16. "
-            "Received: mixed_float16"
-        )
     if asked != "mixed_bfloat16" or (_gpus_multiply_bfloat16(gpus) if gpus else cpu_multiplies_bfloat16()):
         return asked
     device = "GPU" if gpus else "CPU"
