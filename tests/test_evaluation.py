@@ -44,7 +44,9 @@ pytestmark = pytest.mark.usefixtures("quick_evaluation")
 def run(tmp_path_factory, write_pictures, write_run):
     """A run folder whose pictures are 32x32."""
     folder = tmp_path_factory.mktemp("evaluation")
-    return write_run(folder / "tiny", write_pictures(folder / "pictures", PICTURES))
+    path = write_run(folder / "tiny", write_pictures(folder / "pictures", PICTURES))
+    (path / "metrics.jsonl").write_text('{"step": 1, "cpu_seconds": 450.0}\n')
+    return path
 
 
 def evaluation_of(run, **settings) -> Evaluation:
@@ -396,6 +398,8 @@ def test_intervals_hold_the_mean_and_costs_are_those_of_the_model(results, run):
     cost = by_title(results)["tiny, z = 0, exact"].cost
     assert by_title(results)["bicubic"].cost["gflop"] == 0 < cost["gflop"]
     assert cost["parameters"] == sum(w.size for w in Hallucinator.load(run).generator.get_weights())
+    assert cost["training_cpu_minutes"] == 7.5 and cost["training_gpu_minutes"] == 0
+    assert by_title(results)["bicubic"].cost["training_cpu_minutes"] is None
     assert cost["weights_megabytes"] == (run / "generator.weights.h5").stat().st_size / 1e6
 
 

@@ -1,12 +1,14 @@
 """Runs made small for the package."""
 
 import hashlib
+import json
 
 import h5py
 import numpy as np
 import pytest
 
 from tf_gradsr import Hallucinator, package_weights
+from tf_gradsr.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -40,6 +42,19 @@ def test_weights_take_half_the_room_and_give_nearly_the_same_pictures(run, rng, 
     digest, name = (packaged / "generator.weights.sha256").read_text().split()
     assert digest == hashlib.sha256((packaged / name).read_bytes()).hexdigest()
     assert (packaged / "config.yaml").read_text() == (run / "config.yaml").read_text()
+
+
+def test_the_summary_says_what_training_cost(run, tmp_path):
+    (run / "metrics.jsonl").write_text('{"step": 1, "cpu_seconds": 90}\n{"step": 2, "gpu_seconds": 30}\n')
+    assert command(run, tmp_path / "own") == 0
+    assert RunFolder(tmp_path / "own").training_minutes() == {"cpu": 1.5, "gpu": 0.5}
+    assert command(run, tmp_path / "all", "--cpu_minutes", "12", "--gpu_minutes", "9") == 0
+    assert RunFolder(tmp_path / "all").training_minutes() == {"cpu": 12, "gpu": 9}
+    assert command(tmp_path / "all", tmp_path / "again") == 0
+    summary = json.loads((tmp_path / "again" / "summary.json").read_text())
+    assert summary == {"model": {}, "training_minutes": {"cpu": 12, "gpu": 9}}
+    (run / "summary.json").write_text('{"training_minutes": {"cpu": -1, "gpu": 0}}')
+    assert command(run, tmp_path / "bad") == 2
 
 
 def test_weights_that_are_there_are_kept_unless_told_otherwise(run, tmp_path, capsys):

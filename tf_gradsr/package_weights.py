@@ -10,9 +10,11 @@ import hashlib
 import shutil
 import sys
 from pathlib import Path
+from typing import Optional
 
 import h5py
 import numpy as np
+from jsonargparse.typing import NonNegativeFloat
 
 from tf_gradsr.config import ConfigError
 from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, show_any_name
@@ -25,6 +27,12 @@ def build_parser() -> Parser:
     parser = Parser(prog="tf_gradsr.package_weights", description=__doc__)
     parser.add_argument("--run", type=str, metavar="DIR", help="Folder of a training run.")
     parser.add_argument("--output", type=str, metavar="DIR", help="Folder to write, made if needed.")
+    for kind, meaning in (("cpu", "all cores"), ("gpu", "all GPUs")):
+        parser.add_argument(
+            f"--{kind}_minutes",
+            type=Optional[NonNegativeFloat],
+            help=f"What training cost over all its stages, minutes of {meaning}; left out, the run's own.",
+        )
     parser.add_argument("--overwrite", action="store_true", help="Replace the weights in the output folder.")
     return parser
 
@@ -38,7 +46,10 @@ def main(argv=None) -> int:
         for name in ("run", "output"):
             if not getattr(options, name):
                 raise ConfigError(f"{name}: a folder. Received: nothing")
-        packaged = package_weights(RunFolder.trained(options.run), options.output, options.overwrite)
+        run = RunFolder.trained(options.run)
+        given = {kind: getattr(options, f"{kind}_minutes") for kind in ("cpu", "gpu")}
+        minutes = {**run.training_minutes(), **{kind: m for kind, m in given.items() if m is not None}}
+        packaged = package_weights(run, options.output, options.overwrite, minutes)
     except ConfigError as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return EXIT_BAD_SETTING
@@ -49,13 +60,16 @@ def main(argv=None) -> int:
     return 0
 
 
-def package_weights(run: RunFolder, output, overwrite: bool = False) -> RunFolder:
+def package_weights(
+    run: RunFolder, output, overwrite: bool = False, minutes: Optional[dict] = None
+) -> RunFolder:
     """Writes weights as float16, checksum, config and, if there is one, summary of a run.
 
     Args:
         run: a trained run.
         output: path of the folder.
         overwrite: whether to replace weights that are there.
+        minutes: for the summary, see `RunFolder.training_minutes`; None, nothing is said of it.
 
     Returns:
         The folder written.
@@ -75,9 +89,10 @@ def package_weights(run: RunFolder, output, overwrite: bool = False) -> RunFolde
         digest = hashlib.sha256(packaged.weights.read_bytes()).hexdigest()
         with replaced_when_complete(packaged.checksum) as partial:
             Path(partial).write_text(f"{digest}  {packaged.weights.name}\n", encoding="utf-8")
-        for source, target in ((run.config, packaged.config), (run.summary, packaged.summary)):
-            if source.exists() and source.resolve() != target.resolve():
-                shutil.copyfile(source, target)
+        if run.config.resolve() != packaged.config.resolve():
+            shutil.copyfile(run.config, packaged.config)
+        known = {"training_minutes": minutes} if minutes else {}
+        packaged.write_summary({**run.read_summary(), **known})
     except OSError as error:
         raise ConfigError(
             f"output: a folder that can be written. Received: {packaged.path} ({error.strerror or error})"

@@ -173,8 +173,33 @@ class RunFolder:
 
     def cpu_minutes(self) -> float:
         """CPU time of all cores that the run's steps took, resumed or not, by metrics.jsonl."""
+        return self._logged_seconds("cpu_seconds") / 60
+
+    def _logged_seconds(self, name):
+        """Sum of a figure over the lines of metrics.jsonl."""
         lines = self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.exists() else []
-        return sum(json.loads(line).get("cpu_seconds", 0.0) for line in lines) / 60
+        return sum(json.loads(line).get(name, 0.0) for line in lines)
+
+    def training_minutes(self) -> dict:
+        """What training cost: `{"cpu": minutes of all cores, "gpu": minutes of all GPUs}`.
+
+        The entry "training_minutes" of summary.json, which counts all stages; else by metrics.jsonl, which
+        counts this run alone; {} where there is neither.
+
+        Raises:
+            ConfigError: summary.json cannot be read, or its entry holds no minutes.
+        """
+        found = self.read_summary().get("training_minutes")
+        if found is None:
+            gpu = self._logged_seconds("gpu_seconds") / 60
+            return {"cpu": self.cpu_minutes(), "gpu": gpu} if is_there(self.metrics) else {}
+        minutes = [found.get(kind) for kind in ("cpu", "gpu")] if isinstance(found, dict) else [None]
+        if not all(isinstance(value, (int, float)) and 0 <= value < math.inf for value in minutes):
+            raise ConfigError(
+                f'run: training_minutes of "cpu" and "gpu", numbers of 0 or more, in {self.summary}. '
+                f"Received: {found}"
+            )
+        return found
 
     def calibration(self) -> Optional[dict]:
         """What `evaluate --record_calibration` found of this run's samples, or None.
@@ -185,7 +210,7 @@ class RunFolder:
         Raises:
             ConfigError: summary.json cannot be read, or its calibration is none.
         """
-        found = self._read_summary().get("calibration")
+        found = self.read_summary().get("calibration")
         if found is None:
             return None
         ratio = found.get("spread_error") if isinstance(found, dict) else None
@@ -202,7 +227,7 @@ class RunFolder:
         Raises:
             ConfigError: summary.json cannot be read or written.
         """
-        summary = {**self._read_summary(), "calibration": calibration}
+        summary = {**self.read_summary(), "calibration": calibration}
         try:
             self.write_summary(summary)
         except OSError as error:
@@ -211,7 +236,7 @@ class RunFolder:
                 f"({error.strerror})"
             ) from error
 
-    def _read_summary(self):
+    def read_summary(self):
         """summary.json; empty where there is none."""
         if not is_there(self.summary):
             return {}

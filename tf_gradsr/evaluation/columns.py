@@ -165,6 +165,12 @@ COST = (
         "of one forward pass, but for resizing; a multiply-add is two FLOP",
     ),
     Column("parameters", "parameters", "", 0, None, "of the generator"),
+    Column(
+        "training_cpu_minutes", "training", "CPU min", 0, None, "all stages, minutes of all cores together"
+    ),
+    Column(
+        "training_gpu_minutes", "training", "GPU min", 0, None, "all stages, minutes of all GPUs together"
+    ),
     Column("weights_megabytes", "weights file", "MB", 2, None, "generator.weights.h5, 10^6 bytes"),
 )
 

@@ -12,6 +12,7 @@ from tf_gradsr import metrics, ops
 from tf_gradsr.data import evaluation_noise
 from tf_gradsr.evaluation.settings import Evaluation, Run
 from tf_gradsr.inference import Hallucinator
+from tf_gradsr.run_folder import RunFolder
 
 # Speed is the median of so many repetitions, and of as many as fit into so many seconds.
 REPETITIONS, SECONDS = 3, 2.0
@@ -44,7 +45,8 @@ class Bicubic:
 
     def size(self, lr) -> dict:
         """Nothing is learned."""
-        return {"gflop": 0.0, "parameters": 0, "weights_megabytes": 0.0}
+        training = {"training_cpu_minutes": None, "training_gpu_minutes": None}
+        return {"gflop": 0.0, "parameters": 0, **training, "weights_megabytes": 0.0}
 
 
 class Model:
@@ -59,6 +61,7 @@ class Model:
         self.name, self.consistency = run.name, consistency
         self.stochastic = hallucinator.stochastic
         self._run, self._hallucinator, self._evaluation = run, hallucinator, evaluation
+        self._minutes = RunFolder(run.path).training_minutes()
 
     def reconstruct(self, lr) -> Result:
         """The pictures at z = 0 of LR pictures, uint8 `[B, h, w, 3]`."""
@@ -85,10 +88,11 @@ class Model:
         return {"run": str(self._run.path), **self._hallucinator.identity}
 
     def size(self, lr) -> dict:
-        """Work for one of the LR pictures (uint8 `[B, h, w, 3]`), parameters, size of the weights file."""
+        """Work for one of the LR pictures (uint8 `[B, h, w, 3]`), parameters, training, weights file."""
         return {
             "gflop": gflop(self._hallucinator, lr.shape[1:], self.consistency),
             "parameters": self._hallucinator.generator.count_params(),
+            **{f"training_{kind}_minutes": self._minutes.get(kind) for kind in ("cpu", "gpu")},
             "weights_megabytes": (self._run.path / "generator.weights.h5").stat().st_size / 1e6,
         }
 

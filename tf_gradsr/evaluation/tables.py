@@ -24,7 +24,8 @@ NOTHING = "-"
 def cell(row, column, absent) -> tuple:
     """(figure, interval) of a row's column as text; the interval is "" where there is none."""
     if column.name in row.cost:
-        return f"{row.cost[column.name]:,.{column.decimals}f}", ""
+        value = row.cost[column.name]
+        return NOTHING if value is None else f"{value:,.{column.decimals}f}", ""
     figure = row.figures.get(column.name)
     if figure is None:
         applies = column in QUALITY or row.z == Z_RANDOM

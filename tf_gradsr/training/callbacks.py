@@ -91,6 +91,7 @@ class MetricsLog(StepCallback):
         super().__init__()
         self.run_folder, self.writer = run_folder, writer
         self.interval, self.batch_size = interval, batch_size
+        self.gpus = len(tf.config.list_physical_devices("GPU"))
         self._restart()
 
     def _restart(self):
@@ -116,6 +117,8 @@ class MetricsLog(StepCallback):
         values["pictures_per_second"] = self.steps * self.batch_size / seconds
         # Of all cores and all that this process does: what runs are compared by on a shared machine.
         values["cpu_seconds"] = time.process_time() - self.cpu_started
+        if self.gpus:
+            values["gpu_seconds"] = self.gpus * seconds
         write_metrics(self.run_folder, self.writer, step, values)
         self._restart()
 
