@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from references import conv
 from skimage.transform import resize
+from training_steps import fit
 
 from tf_gradsr import losses, metrics, ops
 from tf_gradsr.config import Config, ConfigError, LossConfig, check_config, widths_for_scale
@@ -444,15 +445,6 @@ EVERY_TERM = {
     "score/image_real", "score/image_fake", "score/gradient_real", "score/gradient_fake",
     "reconstruction/lr_psnr", "hallucination/lr_psnr", "hallucination/sample_std", "norm/g", "norm/d",
 }  # fmt: skip
-
-
-def fit(model, batch, steps):
-    """Trains in graph mode, as users do; returns the logs of every step."""
-    history = []
-    log = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: history.append(dict(logs)))
-    dataset = tf.data.Dataset.from_tensors(batch).repeat()
-    model.fit(dataset, epochs=1, steps_per_epoch=steps, callbacks=[log], verbose=0, shuffle=False)
-    return history
 
 
 def real_pyramids(hr, scale, gradient_channels):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from training_steps import fit
 
 from tf_gradsr import losses
 from tf_gradsr.augmentation import DRAWS, augment
@@ -206,15 +207,6 @@ def test_learned_consistency_gives_the_heads_the_residual(tiny_config):
 
 
 # ---------------------------------------------------------------- the training step
-
-
-def fit(model, batch, steps):
-    """Trains in graph mode, as users do; returns the logs of every step."""
-    history = []
-    log = keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: history.append(dict(logs)))
-    dataset = tf.data.Dataset.from_tensors(batch).repeat()
-    model.fit(dataset, epochs=1, steps_per_epoch=steps, callbacks=[log], verbose=0, shuffle=False)
-    return history
 
 
 def projected_batch(batches, scale=4):
