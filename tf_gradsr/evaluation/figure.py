@@ -65,10 +65,8 @@ def samples(results: Results, split: str) -> Optional[np.ndarray]:
     if not rows:
         return None
     row = max(rows, key=lambda row: row.consistency == "exact")
-    pictures = results.samples[row.title]
-    footer = (
-        f"{row.title}: the first sample of each of the first {len(pictures)} {split} pictures, none chosen"
-    )
+    pictures, kind = results.samples[row.title], "" if split == "all" else f"{split} "
+    footer = f"{row.title}: the first sample of each of the first {len(pictures)} {kind}pictures, none chosen"
     return square_grid(pictures, footer)
 
 
