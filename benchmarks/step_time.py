@@ -1,8 +1,7 @@
-"""Seconds of one training step: python benchmarks/step_time.py --config configs/faces_8x.yaml --loss.faces 0 ...
+"""Seconds of one training step: python benchmarks/step_time.py --config configs/faces_8x_mirror.yaml
 
-The full objective on random pictures, from random weights, with any setting of `tf_gradsr.train`; prints the time
-of the first step, which builds the graph, and the median of the next ones. LR size, batch and precision are the
-config's.
+The full objective on random pictures, from random weights, with any setting of `tf_gradsr.train` beside it;
+prints the time of the first step, which builds the graph, and the median of the next five.
 """
 
 import os
