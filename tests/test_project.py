@@ -9,14 +9,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Each row may import from the rows below it, and from its own package.
 LAYERS = [
-    ["train", "evaluate", "hallucinate"],
+    ["train", "evaluate", "hallucinate", "package_weights"],
     ["training", "evaluation", "result_folder"],
     ["inference"],
     ["registry"],
     ["baselines"],
     ["models", "data"],
     ["losses", "metrics", "gallery", "optimizers"],
-    ["ops", "run_folder"],
+    ["augmentation", "ops", "run_folder"],
     ["config_parser", "files"],
     ["config", "decoding"],
 ]
