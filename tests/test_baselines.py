@@ -549,7 +549,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(resumed_run, tmp
     [
         (["--model.name", "edsr"], "model.name", "gradsr, srgan, esrgan"),
         (["--model.name", "srgan"], "loss.perceptual", "vgg19 or none with model.name srgan"),
-        (["--loss.perceptual", "vgg19"], "loss.perceptual", "vgg16, efficientnet, discriminator or none with model"),
+        (["--loss.perceptual", "vgg19"], "loss.perceptual", "vgg16, efficientnet, discriminator or none"),
         (["--model.name", "esrgan", "--model.growth_channels", "0"], "model.growth_channels", ">0"),
         (["--model.name", "esrgan", "--loss.perceptual", "none"], "loss.pixel", "above 0"),
         *(
