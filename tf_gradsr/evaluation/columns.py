@@ -101,7 +101,7 @@ QUALITY = (
 )
 
 DIVERSITY = (
-    Column("sample_std", "sample std", "grey levels", 2, "higher", "mean over pixels, over the samples"),
+    Column("sample_std", "sample std", "grey levels", 2, None, "mean over pixels, over the samples"),
     Column(
         "reconstruction_distance",
         "dist. to z = 0",
