@@ -30,21 +30,21 @@ install: $(VENV)/.installed
 
 # Four embedded test faces, made small, and what the model that comes with the package makes of them.
 demo: $(VENV)/.installed
-	$(BIN)/python -m tf_gradsr.data.write_faces --count 4 --output demo/faces
-	$(BIN)/python -m tf_gradsr.hallucinate --input demo/faces --downscale --num_samples 4 --output demo/results --overwrite
+	$(BIN)/gradsr faces write --count 4 --output demo/faces
+	$(BIN)/gradsr hallucinate demo/faces --downscale --num_samples 4 --output demo/results --overwrite
 
 # Trains on the embedded faces; run again after an interruption, it goes on.
 train: $(VENV)/.installed
-	$(BIN)/python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/quickstart
+	$(BIN)/gradsr train --config configs/quickstart.yaml --run_dir runs/quickstart
 
 # The page, at http://localhost:8000. Needs npm.
 web: web-page
-	$(BIN)/python -m export.web.serve --folder $(PAGE)
+	$(BIN)/gradsr web serve --folder $(PAGE)
 
 web-page: $(VENV)/.installed-mobile
-	$(BIN)/python -m export.tflite --run $(RUN) --quantize $(QUANTIZE) --output build/web/model.tflite --overwrite \
+	$(BIN)/gradsr export tflite --run $(RUN) --quantize $(QUANTIZE) --output build/web/model.tflite --overwrite \
 	  $(if $(filter int8,$(QUANTIZE)),--representative_path embedded)
-	$(BIN)/python -m export.web.build --model build/web/model.tflite --output $(PAGE) --overwrite
+	$(BIN)/gradsr web build --model build/web/model.tflite --output $(PAGE) --overwrite
 
 # The README's picture of the page, by the test that opens it with the package's model.
 web-screenshot: $(VENV)/.installed-test browser

@@ -20,6 +20,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    entry_points={"console_scripts": ["gradsr = tf_gradsr.__main__:main"]},
     packages=find_packages(include=["tf_gradsr", "tf_gradsr.*"]),
     package_data={"tf_gradsr": ["pretrained/*/*"], "tf_gradsr.data": ["faces128/*/*"]},
     python_requires=">=3.10,<3.14",

@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
-from tf_gradsr.config_parser import load_config
+from tf_gradsr.config_files import load_config
 from tf_gradsr.data import load_pictures, training_batches
 from tf_gradsr.registry import build_model
 

@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 import tensorflow as tf
 
-from tf_gradsr.config_parser import load_config
+from tf_gradsr.config_files import load_config
 from tf_gradsr.data import evaluation_batches, load_pictures
 from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder

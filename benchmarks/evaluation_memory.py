@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from tf_gradsr.config import Config
-from tf_gradsr.config_parser import save_config
+from tf_gradsr.config_files import save_config
 from tf_gradsr.registry import build_generator
 
 LR_SIDE, SCALE = 8, 4

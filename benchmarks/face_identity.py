@@ -14,8 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from tf_gradsr.config import ConfigError
 from tf_gradsr.data import evaluation_noise, stream_batches, stream_pictures
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation.face_scale import JPEG_QUALITY, compressed
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.metrics import BadWeights, MissingWeights, kernel_distance

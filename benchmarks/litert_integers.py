@@ -1,8 +1,9 @@
 """How much of a model LiteRT can compute in integers: python -m benchmarks.litert_integers RUN [PICTURES]
 
 Converts one run with everything in 8-bit integers, with pictures between the network's blocks in float32
-(what `export.tflite --quantize int8` does) and with 16-bit activations, and prints how far each is from the
-trained model: PSNR of samples, and the largest difference of a downscaled picture to its input, grey levels.
+(what `gradsr export tflite --quantize int8` does), with 16-bit activations, and prints how far each is
+from the trained model: PSNR of samples, and the largest difference of a downscaled picture to its input, in
+grey levels.
 PICTURES is the folder of the run's pictures, if they are not where its config.yaml says.
 """
 
@@ -15,12 +16,12 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from export import lite_conversion
-from export.lite_file import representative_inputs
-from export.lite_graph import LiteGraph
-from export.lite_operators import with_quantized_borders
-from export.lite_pictures import calibration_pictures
-from export.lite_verification import compared
+from tf_gradsr.export.lite import conversion as lite_conversion
+from tf_gradsr.export.lite.graph import LiteGraph
+from tf_gradsr.export.lite.lite_file import representative_inputs
+from tf_gradsr.export.lite.operators import with_quantized_borders
+from tf_gradsr.export.lite.sample_pictures import calibration_pictures
+from tf_gradsr.export.lite.verification import compared
 from tf_gradsr.inference import Hallucinator
 
 COUNT = 100

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tf_gradsr.config_parser import load_config
+from tf_gradsr.config_files import load_config
 
 WARM_UP = 20
 

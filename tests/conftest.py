@@ -13,13 +13,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from export.web import bundling
 from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
-from tf_gradsr.config_parser import save_config
+from tf_gradsr.config_files import save_config
 from tf_gradsr.models import GradSR
 from tf_gradsr.models.efficientnet import VARIANTS
 from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.web import bundling
 
 # A shell starts background jobs deaf to Ctrl-C, and programs hand that on to what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -157,7 +157,7 @@ def npm():
     if not shutil.which("npm"):
         pytest.skip("no npm on the PATH")
     # Of several test processes only one fetches.
-    with (bundling.HERE / "package-lock.json").open() as lock:
+    with (bundling.SOURCES / "package-lock.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             bundling.install()

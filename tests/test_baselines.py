@@ -18,7 +18,7 @@ from tf_gradsr.baselines.layers import WideConvolution
 from tf_gradsr.baselines.rrdbnet import RRDB, DenseBlock
 from tf_gradsr.baselines.srresnet import NormalizedResidualBlock, ShuffleUpBlock
 from tf_gradsr.config import Config, widths_for_scale
-from tf_gradsr.config_parser import load_config
+from tf_gradsr.config_files import load_config
 from tf_gradsr.data import load_pictures, training_batches
 from tf_gradsr.evaluation.contestants import gflop
 from tf_gradsr.inference import Hallucinator

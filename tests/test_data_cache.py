@@ -9,8 +9,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from tf_gradsr.config import Config, ConfigError, DataConfig, ModelConfig
+from tf_gradsr.config import Config, DataConfig, ModelConfig
 from tf_gradsr.data import load_pictures, training_batches
+from tf_gradsr.errors import ConfigError
 
 
 @pytest.fixture

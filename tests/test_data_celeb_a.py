@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_gradsr.config import Config, ConfigError, DataConfig
+from tf_gradsr.config import Config, DataConfig
 from tf_gradsr.data import load_pictures
+from tf_gradsr.errors import ConfigError
 
 # Official splits of the made archive.
 SPLITS = {"train": range(1, 7), "validation": range(7, 9), "test": range(9, 12)}

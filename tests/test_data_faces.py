@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from tf_gradsr.config import Config, DataConfig
-from tf_gradsr.data import load_pictures, write_faces
+from tf_gradsr.data import load_pictures
 from tf_gradsr.data.faces import FOLDER
+from tf_gradsr.faces import write_faces
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_gradsr.config import Config, ConfigError, DataConfig, ModelConfig
+from tf_gradsr.config import Config, DataConfig, ModelConfig
 from tf_gradsr.data import is_hashed, load_pictures
+from tf_gradsr.errors import ConfigError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

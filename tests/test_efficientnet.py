@@ -7,8 +7,9 @@ import pytest
 import skimage.data
 import tensorflow as tf
 
-from tf_gradsr.config import Config, ConfigError, DataConfig
+from tf_gradsr.config import Config, DataConfig
 from tf_gradsr.data import load_pictures
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.models import efficientnet
 from tf_gradsr.models.efficientnet import EfficientNetLite
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tf_gradsr import evaluate, metrics
-from tf_gradsr.config_parser import load_config
+from tf_gradsr.config_files import load_config
 from tf_gradsr.data import stream_batches
 from tf_gradsr.evaluation.columns import COST, DIVERSITY, MEASURED, QUALITY
 from tf_gradsr.evaluation.settings import pictures_config
@@ -135,7 +135,7 @@ def test_markdown_holds_the_table_and_the_command(written, folder, arguments):
     assert "no weights" in text and text.count("tf_gradsr.metrics.lpips --convert") == 1
     command = re.search(r"```sh\n(.*)\n```", text).group(1)
     expected = [*arguments, "--output", folder / "results"]
-    assert shlex.split(command) == ["python", "-m", "tf_gradsr.evaluate", *map(str, expected)]
+    assert shlex.split(command) == ["gradsr", "evaluate", *map(str, expected)]
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert len(tables) == 2 * (2 + 9)
 
@@ -290,7 +290,7 @@ def test_ctrl_c_while_writing_leaves_no_half_results(folder, tmp_path, monkeypat
         (["--data.source", "faces", "--data.path", "x"], "data.path", "take no path"),
         (["--data.path", "no/such"], "data.path", "--data.path names another. Received: no/such"),
         (["--num_sample", "3"], "num_sample", "did you mean num_samples?"),
-        (["--run", "no/such"], "run", "config.yaml. Received: no/such"),
+        (["--run", "no/such"], "run", "a model of the package; there is cpu_8x"),
         (["--run", "{folder}/first"], "run", "--run NAME=DIR. Received: first for both"),
         (["--run", "a={folder}/pictures"], "run", "Received: {folder}/pictures"),
     ],
@@ -302,16 +302,16 @@ def test_bad_settings_end_with_one_line_and_status_2(given, setting, said, folde
     output = capsys.readouterr()
     assert output.out == ""
     assert len(output.err.strip().splitlines()) == 1
-    assert f"tf_gradsr.evaluate: error: {setting}: " in output.err
+    assert f"gradsr evaluate: error: {setting}: " in output.err
     assert said.format(folder=folder) in output.err
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize(("option", "setting"), [("--run", "output"), ("--output", "run")])
-def test_run_and_output_are_asked_for(option, setting, folder, tmp_path, capsys):
-    assert status_of([option, folder / "first" if option == "--run" else tmp_path / "new"]) == 2
-    error = capsys.readouterr().err
-    assert f"error: {setting}: the folder" in error and "Received: nothing" in error
+def test_a_run_is_asked_for_and_an_output_that_is_empty_refused(folder, tmp_path, capsys):
+    assert status_of(["--output", tmp_path / "new"]) == 2
+    assert "error: run: the folder" in capsys.readouterr().err
+    assert status_of(["--run", folder / "first", "--output", ""]) == 2
+    assert "error: output: the folder" in capsys.readouterr().err
 
 
 def test_a_file_as_output_is_refused(folder, tmp_path, capsys):

@@ -9,8 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tf_gradsr import metrics
-from tf_gradsr.config import ConfigError
-from tf_gradsr.config_parser import load_config
+from tf_gradsr.config_files import load_config
 from tf_gradsr.data import (
     evaluation_batches,
     evaluation_noise,
@@ -18,6 +17,7 @@ from tf_gradsr.data import (
     stream_batches,
     stream_pictures,
 )
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation.bootstrap import BootstrapMean, poisson_weights
 from tf_gradsr.evaluation.calibration import calibration_of
 from tf_gradsr.evaluation.columns import FACE_COLUMNS

@@ -12,8 +12,11 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from export import archive, benchmark, benchmark_runs, lite_file
-from export.input_checks import Limits
+from tf_gradsr import benchmark
+from tf_gradsr.export import benchmark_runs
+from tf_gradsr.export.lite import lite_file
+from tf_gradsr.export.serving import archive
+from tf_gradsr.export.serving.input_checks import Limits
 from tf_gradsr.run_folder import RunFolder
 
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
@@ -115,7 +118,7 @@ def refuses(result, text):
 def test_what_cannot_be_run_is_named(command, lite, tmp_path):
     assert refuses(command(tmp_path), "model: a folder with saved_model.pb")
     assert refuses(command(lite, tmp_path / "none.tflite"), "none.tflite")
-    assert refuses(command(), "arguments are required: model")
+    assert refuses(command(), "model: must be given")
     assert refuses(command(lite, "--runs", 0), "runs: a whole number")
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(lite.read_bytes()[:1000])
@@ -130,7 +133,16 @@ def test_without_litert_it_says_what_to_install(command, lite, monkeypatch):
 
 
 def test_interrupted_leaves_no_process(lite):
-    program = [sys.executable, "-m", "export.benchmark", str(lite), "--runs", "1000000", "--threads", "1"]
+    program = [
+        sys.executable,
+        "-m",
+        "tf_gradsr.benchmark",
+        str(lite),
+        "--runs",
+        "1000000",
+        "--threads",
+        "1",
+    ]
     process = subprocess.Popen(program, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 60

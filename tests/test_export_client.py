@@ -24,12 +24,14 @@ from PIL import Image
 from prediction_server import Refusal, serving
 from tensorflow_serving.apis import predict_pb2
 
-from export import archive, client, predict_messages, retries
-from export.grpc_server import GrpcServer
-from export.in_flight import work_in_flight
-from export.input_checks import Limits
-from export.rest_server import RestServer
-from export.server_errors import ServerError
+from tf_gradsr import client
+from tf_gradsr.export.remote import predict_messages, retries
+from tf_gradsr.export.remote.grpc_server import GrpcServer
+from tf_gradsr.export.remote.in_flight import work_in_flight
+from tf_gradsr.export.remote.rest_server import RestServer
+from tf_gradsr.export.remote.server_errors import ServerError
+from tf_gradsr.export.serving import archive
+from tf_gradsr.export.serving.input_checks import Limits
 from tf_gradsr.gallery import writing
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.run_folder import RunFolder
@@ -159,7 +161,7 @@ def command_line(at, protocol, folder, inputs, *arguments, **settings):
         getattr(at, protocol),
         *(["--rest"] if protocol == "rest" else []),
     ]
-    line += ["--input", *(folder / name for name in inputs), "--output", folder / "out", *arguments]
+    line += [*(folder / name for name in inputs), "--output", folder / "out", *arguments]
     for name, value in settings.items():
         line += [f"--{name}", value]
     return [str(word) for word in line]
@@ -244,7 +246,12 @@ def test_metadata_say_how_to_ask_again(command, stand_in, protocol, face, tmp_pa
     assert command(stand_in, version=1, **SETTINGS).status == 0
     about = Image.open(tmp_path / "out/face/sample_02.png").text
     noise = {"z_index": "2", "seed": "5", "temperature": "0.7"}
-    assert about == {"Software": "export.client", "model": "gradsr", "model_version": "1", **noise}
+    assert about == {
+        "Software": "tf_gradsr.client",
+        "model": "gradsr",
+        "model_version": "1",
+        **noise,
+    }
 
 
 def test_large_pictures_are_downscaled_as_asked(command, stand_in, rng, tmp_path):
@@ -426,7 +433,10 @@ def test_nobody_listens(command, face, tmp_path):
     result = command(SimpleNamespace(grpc=grpc_port, rest=rest_port), "--downscale", retries=1)
     assert result.status == 1 and "Traceback" not in result.err
     last = result.err.splitlines()[-1]
-    assert re.search(r"export.client: error: localhost:\d+, .*UNAVAILABLE: .*refused.*; 1 of 1 files", last)
+    assert re.search(
+        r"gradsr client: error: localhost:\d+, .*UNAVAILABLE: .*refused.*; 1 of 1 files",
+        last,
+    )
     assert names_in(tmp_path / "out") == []
 
 
@@ -476,7 +486,7 @@ def test_ctrl_c_leaves_whole_folders_only(stand_in, protocol, faces, tmp_path):
     stand_in.model.before = lambda: next(first, False) or over.wait(60)
     line = command_line(stand_in, protocol, tmp_path, faces, num_samples=1, in_flight=2)
     process = subprocess.Popen(
-        [sys.executable, "-m", "export.client", *line],
+        [sys.executable, "-m", "tf_gradsr.client", *line],
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -502,7 +512,7 @@ def test_interrupted_amid_writing(command, stand_in, face, tmp_path, monkeypatch
     def interrupt(*arguments, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("export.served_pictures.upscale_alpha", interrupt)
+    monkeypatch.setattr("tf_gradsr.export.remote.served_pictures.upscale_alpha", interrupt)
     monkeypatch.setattr(writing.Image.Image, "save", interrupt, raising=True)
     result = command(stand_in, signature="reconstruct")
     assert result.status == 130 and names_in(tmp_path / "out") == []
@@ -514,7 +524,7 @@ def test_interrupted_amid_writing(command, stand_in, face, tmp_path, monkeypatch
 def test_it_runs_without_tensorflow(stand_in, protocol, faces, tmp_path):
     code = """
 import sys
-from export import client
+from tf_gradsr import client
 status = client.main(sys.argv[1:])
 sys.exit(status or ("tensorflow" in sys.modules and "it was imported"))
 """
@@ -608,7 +618,9 @@ def test_bad_settings_are_one_line(command, face, tmp_path, capsys):
     assert refuses(command(at, inputs=["empty"]), "input: a file, a folder with pictures")
     (tmp_path / "out" / "face").mkdir(parents=True)
     assert refuses(command(at), "is there already; give --overwrite")
-    assert client.main([]) == 2 and "input: pictures" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        client.main([])
+    assert "input: must be given" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- what documents and configs say

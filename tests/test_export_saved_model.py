@@ -12,10 +12,10 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf import config_pb2
 
-from export import archive, saved_model
-from export.input_checks import Limits
-from export.verification import loaded, loaded_in_session, operations
-from export.warmup import WARMUP_FILE, read_warmup
+from tf_gradsr.export.serving import archive, saved_model
+from tf_gradsr.export.serving.input_checks import Limits
+from tf_gradsr.export.serving.verification import loaded, loaded_in_session, operations
+from tf_gradsr.export.serving.warmup import WARMUP_FILE, read_warmup
 from tf_gradsr.inference import Hallucinator, mean_and_stddev
 from tf_gradsr.run_folder import RunFolder
 

@@ -9,7 +9,7 @@ import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from export import client
+from tf_gradsr import client
 
 ROOT = Path(__file__).parent.parent
 SERVING = ROOT / "export" / "serving"

@@ -12,10 +12,11 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from export import lite_conversion, lite_file, tflite
-from export.lite_operators import left_to_cpu, operations, with_quantized_borders
-from export.lite_verification import WrongFile, check_operations
 from tf_gradsr import ops
+from tf_gradsr.export.lite import conversion as lite_conversion
+from tf_gradsr.export.lite import lite_file, tflite
+from tf_gradsr.export.lite.operators import left_to_cpu, operations, with_quantized_borders
+from tf_gradsr.export.lite.verification import WrongFile, check_operations
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.run_folder import RunFolder
 
@@ -451,7 +452,9 @@ def test_interrupted_leaves_what_was_there(command, run_dir, tmp_path, monkeypat
     assert output.read_bytes() == b"before" and len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("module", ["tflite", "benchmark", "stopwatch"])
+@pytest.mark.parametrize(
+    "module", ["export.lite.tflite", "benchmark", "export.stopwatch", "__main__", "train", "web.build"]
+)
 def test_commands_start_without_tensorflow(module):
-    program = f"import sys, export.{module}; sys.exit('tensorflow' in sys.modules)"
+    program = f"import sys, tf_gradsr.{module}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tf_gradsr.config import Config, ConfigError, DataConfig
+from tf_gradsr.config import Config, DataConfig
 from tf_gradsr.data import load_pictures
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.models.face_recognition import MANIFEST, WEIGHTS, FaceFeatures
 
 # The first numbers of the descriptor of `pattern`, by the package's own program under Node.

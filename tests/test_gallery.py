@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tf_gradsr.config import ConfigError
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.gallery.chart import COLOURS, LINE, MARGIN, SIDE, Words, diagonal_chart, tick_step
 from tf_gradsr.gallery.grid import (
     cell_size,

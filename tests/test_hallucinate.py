@@ -1,8 +1,10 @@
 """The hallucinate command as a user runs it, on pictures of every kind, with a tiny random network."""
 
 import hashlib
+import io
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -19,7 +21,7 @@ from PIL import Image, ImageCms
 import tf_gradsr
 from tf_gradsr import hallucinate
 from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
-from tf_gradsr.config_parser import save_config
+from tf_gradsr.config_files import save_config
 from tf_gradsr.gallery.heat_map import heat_map
 from tf_gradsr.registry import build_generator
 
@@ -58,11 +60,11 @@ def face(rng):
 def command(run_dir, tmp_path, capsys):
     """Runs the command in this process on inputs in `tmp_path`; returns status, stdout, stderr."""
 
-    def run(*arguments, inputs=("face.png",), run=run_dir, output="out"):
+    def run(*arguments, inputs=("face.png",), run=run_dir, output="out", output_text=None):
         inputs = [str(tmp_path / name) for name in inputs]
-        options = ["--output", str(tmp_path / output), *(["--run", str(run)] if run else [])]
+        options = ["--output", output_text or str(tmp_path / output), *(["--run", str(run)] if run else [])]
         try:
-            status = hallucinate.main(["--input", *inputs, *options, *map(str, arguments)])
+            status = hallucinate.main([*inputs, *options, *map(str, arguments)])
         except SystemExit as stop:
             status = stop.code
         return SimpleNamespace(status=status, **capsys.readouterr()._asdict())
@@ -431,7 +433,7 @@ def test_file_names_that_are_no_text_do_not_stop_the_others(face, run_dir, tmp_p
     save(face, tmp_path / "z.png")
     command = [sys.executable, "-m", "tf_gradsr.hallucinate", "--run", run_dir, "--num_samples", "0"]
     result = subprocess.run(
-        [*command, "--input", tmp_path, "--output", tmp_path / "out"],
+        [*command, tmp_path, "--output", tmp_path / "out"],
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
     )
@@ -558,12 +560,13 @@ def test_a_model_of_bicubic_lr_needs_consistency_none(command, face, tmp_path):
         (["--lr_size", "8"], "lr_size", "goes with --downscale"),
         (["--lr_size", "0", "--downscale"], "lr_size", "a whole number >0"),
         (["--num_sample", "1"], "num_sample", "did you mean num_samples?"),
-        (["--run", "no/such/run"], "run", "config.yaml. Received: no/such/run"),
-        (["--input", "no_such.png"], "input", "Received: no_such.png"),
-        (["--input", "n" * 300], "input", "a path that can be read. Received: nnn"),
-        (["--input", ""], "input", "Received: ''"),
+        (["--run", "no/such/run"], "run", "a model of the package; there is cpu_8x"),
+        (
+            ["other.png"],
+            "input",
+            "all in one place, before the options or after them. Received apart: other.png",
+        ),
         (["--run", "n" * 300], "run", "a folder that can be read. Received: nnn"),
-        (["--input"], "input", "at least one"),
     ],
 )
 def test_bad_settings_end_with_one_line_and_status_2(command, face, tmp_path, arguments, setting, said):
@@ -572,16 +575,67 @@ def test_bad_settings_end_with_one_line_and_status_2(command, face, tmp_path, ar
     assert result.status == 2
     assert result.out == ""
     assert len(result.err.strip().splitlines()) == 1
-    assert f"tf_gradsr.hallucinate: error: {setting}:" in result.err
+    assert f"gradsr hallucinate: error: {setting}:" in result.err
     assert said in result.err
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("no_such.png", "Received: no_such.png"),
+        ("n" * 300, "a path that can be read. Received: nnn"),
+        ("", "Received: ''"),
+    ],
+)
+def test_inputs_that_lead_to_nothing(path, said, run_dir, capsys):
+    assert hallucinate.main([path, "--run", str(run_dir)]) == 2
+    error = capsys.readouterr().err
+    assert "error: input: " in error and said in error
+
+
 def test_what_must_be_given_is_asked_for(capsys, run_dir):
-    assert hallucinate.main(["--output", "unused", "--run", str(run_dir)]) == 2
-    assert "error: input: " in capsys.readouterr().err
-    assert hallucinate.main(["--input", __file__, "--run", str(run_dir)]) == 2
+    with pytest.raises(SystemExit) as stop:
+        hallucinate.main(["--output", "unused", "--run", str(run_dir)])
+    assert stop.value.code == 2
+    assert "error: input: must be given. Received: nothing" in capsys.readouterr().err
+    assert hallucinate.main([__file__, "--run", str(run_dir), "--output", ""]) == 2
     assert "error: output: " in capsys.readouterr().err
+
+
+def test_a_mistyped_file_name_suggests_the_nearest(command, face, tmp_path):
+    save(face, tmp_path / "face.png")
+    result = command(inputs=["fase.png"])
+    assert result.status == 2 and "did you mean face.png? Received: " in result.err
+
+
+def test_standard_input_to_standard_output(run_dir, face, tmp_path):
+    """A picture in, its reconstruction out, the same as in a folder; everything else on standard error."""
+    save(face, tmp_path / "face.png")
+    program = [sys.executable, "-m", "tf_gradsr", "hallucinate"]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run(
+        [*program, "-", "-o", "-", "--run", str(run_dir)],
+        input=(tmp_path / "face.png").read_bytes(),
+        capture_output=True,
+        cwd=tmp_path,
+        env=environment,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    assert (
+        hallucinate.main([str(tmp_path / "face.png"), "-o", str(tmp_path / "out"), "--run", str(run_dir)])
+        == 0
+    )
+    expected = np.asarray(Image.open(tmp_path / "out/face/reconstruction.png"))
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(result.stdout))), expected)
+    assert not (tmp_path / "hallucinated").exists()
+
+
+def test_standard_streams_are_for_one_picture(command, face, tmp_path):
+    save(face, tmp_path / "face.png")
+    result = command(inputs=["face.png", "other.png"], output_text="-")
+    assert result.status == 2 and "error: input: one picture where - is used" in result.err
 
 
 def test_help_names_files_metadata_and_every_option(capsys):
@@ -592,14 +646,14 @@ def test_help_names_files_metadata_and_every_option(capsys):
     for word in ("uncertainty.png", "Software", "z_index", "temperature", "weights", "Exit status"):
         assert word in text
     # Every option has a sentence.
-    options = text.split("options:")[1].split("\n  --")[1:]
+    options = re.split(r"\n  -(?:o OUTPUT, )?-", text.split("options:")[1])[1:]
     assert len(options) >= 12
     assert all(len(option.split()) > 8 for option in options)
 
 
 def test_as_a_command_of_its_own(run_dir, face, tmp_path):
     save(face, tmp_path / "face.png")
-    inputs = ["--input", "face.png", "--output", "out", "--run", str(run_dir), "--num_samples", "2"]
+    inputs = ["face.png", "--output", "out", "--run", str(run_dir), "--num_samples", "2"]
     result = subprocess.run(
         [sys.executable, "-m", "tf_gradsr.hallucinate", *inputs],
         capture_output=True,

@@ -7,8 +7,8 @@ import pytest
 
 import tf_gradsr
 from tf_gradsr import ops
-from tf_gradsr.config import ConfigError
-from tf_gradsr.config_parser import save_config
+from tf_gradsr.config_files import save_config
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.inference import Hallucinator, mean_and_stddev
 from tf_gradsr.registry import build_generator
 

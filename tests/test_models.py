@@ -9,7 +9,8 @@ from skimage.transform import resize
 from training_steps import fit
 
 from tf_gradsr import losses, metrics, ops
-from tf_gradsr.config import Config, ConfigError, LossConfig, check_config, widths_for_scale
+from tf_gradsr.config import Config, LossConfig, check_config, widths_for_scale
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.models import Discriminator, Generator, build_discriminators, build_generator
 from tf_gradsr.models.blocks import DownBlock, Modulation, ResidualBlock, UpBlock, convolution
 from tf_gradsr.models.perceptual import LAYERS, VGGFeatures

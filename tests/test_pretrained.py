@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from tf_gradsr import Hallucinator, metrics, ops, run_folder
-from tf_gradsr.config import Config, ConfigError, DataConfig
-from tf_gradsr.config_parser import load_config
+from tf_gradsr import Hallucinator, metrics, ops, preset_models, run_folder
+from tf_gradsr.config import Config, DataConfig
+from tf_gradsr.config_files import load_config
 from tf_gradsr.data import load_pictures
-from tf_gradsr.run_folder import PRETRAINED, RunFolder
+from tf_gradsr.errors import ConfigError
+from tf_gradsr.run_folder import DEFAULT_PRESET, PRESETS, RunFolder
 
+PRETRAINED = PRESETS / DEFAULT_PRESET
 PROJECT = Path(__file__).parent.parent
 
 
@@ -62,9 +64,9 @@ def test_damaged_weights_are_refused(tmp_path):
 
 
 def test_the_packages_weights_are_refused_without_their_checksum(tmp_path, monkeypatch):
-    package = tmp_path / "package"
+    package = tmp_path / DEFAULT_PRESET
     shutil.copytree(PRETRAINED, package)
-    monkeypatch.setattr(run_folder, "PRETRAINED", package)
+    monkeypatch.setattr(run_folder, "PRESETS", tmp_path)
     assert RunFolder.trained(None).path == package
     checksum = package / "generator.weights.sha256"
     for content in (b"", b"\xff\xfe"):
@@ -74,7 +76,7 @@ def test_the_packages_weights_are_refused_without_their_checksum(tmp_path, monke
     checksum.unlink()
     with pytest.raises(ConfigError, match=r"run: generator.weights.sha256 beside the package's weights"):
         RunFolder.trained(None)
-    other = tmp_path / "runs"
+    other = tmp_path / "runs" / "other"
     shutil.copytree(package, other)
     assert RunFolder.trained(other).path == other, "a run of one's own has no checksum"
 
@@ -115,19 +117,34 @@ def test_samples_are_as_shipped(hallucinator, pairs, shipped):
     assert crps == pytest.approx(recorded["crps"], rel=0.2)
 
 
-@pytest.mark.parametrize("stage", ["faces", "faces_reconstruction"])
-@pytest.mark.parametrize("name", ["srgan", "esrgan"])
-def test_baselines_went_to_their_recipes_last_step_and_are_as_good_as_they_say(name, stage, pairs):
-    run, recipe = RunFolder(PROJECT / "checkpoints" / f"{name}_{stage}"), f"{name}_{stage}.yaml"
+@pytest.mark.parametrize("name", ["srgan_faces", "esrgan_faces"])
+def test_baselines_have_their_recipes_settings_and_are_as_good_as_they_say(name, pairs):
+    run = RunFolder.trained(name)
     trained = load_config(run.config)
-    expected = load_config(PROJECT / "configs" / "baselines" / recipe)
+    expected = load_config(PROJECT / "configs" / "baselines" / f"{name}.yaml")
     expected.train.initial_weights = trained.train.initial_weights
     assert trained == expected
-    lines = map(json.loads, run.metrics.read_text().splitlines())
-    steps = [line["step"] for line in lines if "cpu_seconds" in line]
-    interval = trained.train.log_interval
-    assert set(range(interval, trained.train.steps + 1, interval)) <= set(steps)
-    assert steps == sorted(set(steps)) and steps[-1] == trained.train.steps
     images = reconstructions(Hallucinator.load(run.path), pairs[0], consistency="none")
-    model, bicubic = (json.loads(run.summary.read_text())[of]["psnr"] for of in ("model", "bicubic"))
+    model, bicubic = (run.read_summary()[of]["psnr"] for of in ("model", "bicubic"))
     assert margin(images, *pairs) == pytest.approx(model - bicubic, abs=0.2)
+
+
+def test_models_are_listed_and_found_by_name(capsys):
+    assert preset_models.main(["--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert set(rows) == {path.name for path in PRESETS.iterdir()}
+    ours = rows["faces_8x"]
+    assert (ours["lr"], ours["hr"]) == ([16, 16], [128, 128])
+    assert ours["parameters"] == sum(
+        int(np.prod(w.shape)) for w in Hallucinator.load("faces_8x").generator.weights
+    )
+    assert preset_models.main([]) == 0
+    assert "faces_8x" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=r"did you mean faces_8x\? Received: face_8x"):
+        RunFolder.trained("face_8x")
+
+
+def test_a_folder_goes_before_a_models_name(tmp_path, monkeypatch):
+    shutil.copytree(PRESETS / "cpu_8x", tmp_path / "faces_8x")
+    monkeypatch.chdir(tmp_path)
+    assert RunFolder.trained("faces_8x").path.resolve() == tmp_path / "faces_8x"

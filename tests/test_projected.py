@@ -8,7 +8,8 @@ from training_steps import fit
 
 from tf_gradsr import losses
 from tf_gradsr.augmentation import DRAWS, augment
-from tf_gradsr.config import ConfigError, check_config
+from tf_gradsr.config import check_config
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.models import GradSR, gradsr
 from tf_gradsr.models.projected_critic import ProjectedCritic
 from tf_gradsr.models.projected_discriminator import ProjectedDiscriminator, SpectralConvolution

@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 
 from tf_gradsr.config import Config, DataConfig
-from tf_gradsr.data import load_pictures, synthesize
-from tf_gradsr.data.face_networks import FaceNetworks
-from tf_gradsr.data.synthesize import Recipe
+from tf_gradsr.data import load_pictures
+from tf_gradsr.faces import synthesize
+from tf_gradsr.faces.synthesis_networks import FaceNetworks
+from tf_gradsr.faces.synthesize import Recipe
 
 installed = pytest.mark.skipif(
     not (find_spec("openvino") and find_spec("random_face")),
@@ -186,7 +187,7 @@ def test_an_interruption_says_how_to_go_on(tmp_path, command, monkeypatch):
 def test_bad_settings_end_with_one_line(command, arguments, message):
     result = command(*arguments)
     assert (result.status, result.out) == (2, "")
-    assert result.err == f"tf_gradsr.data.synthesize: error: {message}\n"
+    assert result.err == f"gradsr faces synthesize: error: {message}\n"
 
 
 def test_a_folder_never_mixes_two_kinds(tmp_path, command):
@@ -217,7 +218,7 @@ def test_missing_packages_are_named_with_the_remedy(empty_packages, tmp_path, mo
     message = capsys.readouterr().err
     names = [name.replace("_", "-") for name in missing]
     assert message.endswith(f"Received: no {' and no '.join(names)}\n") and message.count("\n") == 1
-    assert "pip install 'tf-gradsr[faces]', or in a clone of it pip install -e '.[faces]'" in message
+    assert "pip install 'tf-gradsr[faces]'" in message
     assert not (tmp_path / "out").exists()
 
 
@@ -250,7 +251,7 @@ def test_a_full_disk_ends_with_one_line(tmp_path, command, monkeypatch):
 def test_starts_without_tensorflow_and_without_warnings():
     code = (
         "import runpy, sys; sys.argv = ['synthesize', '--help']\n"
-        "try: runpy.run_module('tf_gradsr.data.synthesize', run_name='__main__', alter_sys=True)\n"
+        "try: runpy.run_module('tf_gradsr.faces.synthesize', run_name='__main__', alter_sys=True)\n"
         "except SystemExit as stop: assert not stop.code\n"
         "assert 'tensorflow' not in sys.modules"
     )

@@ -1,6 +1,7 @@
 """The train command line: settings, help, and errors on one line that name the setting."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -10,8 +11,9 @@ import pytest
 import yaml
 
 from tf_gradsr import train
-from tf_gradsr.config import Config, ConfigError, check_config
-from tf_gradsr.config_parser import load_config, save_config
+from tf_gradsr.config import Config, check_config
+from tf_gradsr.config_files import load_config, save_config
+from tf_gradsr.errors import ConfigError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 TINY = ["--data.source", "faces", "--loss.perceptual", "none", "--loss.pixel", "1"]
@@ -145,9 +147,19 @@ def test_an_empty_folder_ends_without_traceback(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_help_explains_every_setting(capsys):
+def test_help_shows_what_people_change_and_how_to_see_the_rest(capsys):
     with pytest.raises(SystemExit) as stop:
         train.main(["--help"])
+    text = capsys.readouterr().out
+    assert stop.value.code == 0
+    shown = set(re.findall(r"^  --(\w+\.\w+) ", text, re.MULTILINE))
+    assert shown == train.MOST_CHANGED and len(shown) == 20
+    assert "--help_all" in text
+
+
+def test_help_explains_every_setting(capsys):
+    with pytest.raises(SystemExit) as stop:
+        train.main(["--help_all"])
     text = capsys.readouterr().out
     assert stop.value.code == 0
     for section in fields(Config):

@@ -19,9 +19,10 @@ import yaml
 from PIL import Image
 
 from tf_gradsr import train as train_command
-from tf_gradsr.config import Config, ConfigError
-from tf_gradsr.config_parser import load_config
+from tf_gradsr.config import Config
+from tf_gradsr.config_files import load_config
 from tf_gradsr.data import load_pictures, training_batches
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.models import GradSR
 from tf_gradsr.run_folder import RunFolder

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export import tflite
-from export.web import build, bundling, screenshot, serve
-from export.web.browser import find_chromium, launched
-from export.web.serve import PageHandler, PlainHandler, serving
 from tf_gradsr import metrics, ops
+from tf_gradsr.export.lite import tflite
 from tf_gradsr.gallery.heat_map import RAMP, colour, rounded_top
 from tf_gradsr.gallery.walk import slerp
 from tf_gradsr.inference import Hallucinator, mean_and_stddev, noise_vector
+from tf_gradsr.web import build, bundling, screenshot, serve
+from tf_gradsr.web.browser import find_chromium, launched
+from tf_gradsr.web.serve import PageHandler, PlainHandler, serving
 
 HEIGHT, WIDTH, SCALE, Z_SIZE = 8, 12, 4, 3
 COUNT = 12
@@ -587,7 +587,7 @@ def javascript():
     """Runs an expression over the page's modules in Node.js."""
     if not shutil.which("node"):
         pytest.skip("no Node.js on the PATH")
-    sources = bundling.HERE / "src"
+    sources = bundling.SOURCES / "src"
     names = ("pixels", "noise", "latent", "spread")
 
     def run(expression, given):
@@ -688,7 +688,7 @@ def refuses(result, text):
 
 def test_bad_settings_are_one_line(command, tmp_path, monkeypatch):
     output, model = tmp_path / "page", tmp_path / "model.tflite"
-    assert refuses(command(build, "--output", output), "model: a file of python -m export.tflite")
+    assert refuses(command(build, "--output", output), "model: a file of gradsr export tflite")
     model.touch()
     assert refuses(command(build, "--model", model, "--output", output), "(.tflite.json) beside it")
     (tmp_path / "model.tflite.json").write_text('{"scale": 8}')
@@ -715,14 +715,15 @@ def test_a_description_that_is_none(command, tmp_path, npm):
     for text in ('{"scale": 8}', "no JSON", "[]"):
         (tmp_path / "model.tflite.json").write_text(text)
         result = command(build, "--model", tmp_path / "model.tflite", "--output", tmp_path / "page")
-        assert refuses(result, "a description as export.tflite writes it")
+        assert refuses(result, "a description as gradsr export tflite writes it")
     assert not (tmp_path / "page").exists()
 
 
 def test_a_failing_bundler_leaves_nothing(command, root, model, tmp_path, monkeypatch):
     monkeypatch.setattr(bundling, "install", lambda: None)
-    # No package.json there.
-    monkeypatch.setattr(bundling, "HERE", tmp_path)
+    # Its package.json names no bundler.
+    (tmp_path / "package.json").write_text("{}")
+    monkeypatch.setattr(bundling, "SOURCES", tmp_path)
     result = command(build, "--model", model, "--output", tmp_path / "out" / "page")
     assert result.status == 1 and "npm run" in result.err and "Nothing was written" in result.err
     assert list((tmp_path / "out").iterdir()) == []

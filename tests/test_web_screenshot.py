@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export import tflite
-from export.web import build, screenshot
-from export.web.browser import find_chromium
+from tf_gradsr.export.lite import tflite
+from tf_gradsr.web import build, screenshot
+from tf_gradsr.web.browser import find_chromium
 
 
 def test_the_page_with_the_shipped_model(npm, tmp_path, capsys):

@@ -19,6 +19,8 @@ from jsonargparse.typing import (
     restricted_number_type,
 )
 
+from tf_gradsr.errors import ConfigError
+
 # The docstrings are what error messages print; they follow the library's own wording.
 Seed = restricted_number_type(
     "Seed", int, [(">=", 0), ("<", 2**31)], docstring="int restricted to be ≥0 and <2147483648"
@@ -40,19 +42,6 @@ SpreadWeight = restricted_number_type(
 
 # tf.image.ssim's window; smaller pictures cannot be measured.
 SSIM_WINDOW = 11
-
-
-class ConfigError(ValueError):
-    """A setting that cannot work. The message names the setting, what is allowed and what came."""
-
-
-# Letters of another library's message that fit into a line of ours.
-REASON_LENGTH = 160
-
-
-def reason_of(error: Exception) -> str:
-    """What another library says went wrong, in one line that is not too long."""
-    return " ".join(str(error).split())[:REASON_LENGTH] or type(error).__name__
 
 
 @dataclass

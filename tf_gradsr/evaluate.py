@@ -1,4 +1,4 @@
-"""Measure trained models side by side: python -m tf_gradsr.evaluate --run runs/first --output results/first
+"""Measure trained models side by side: gradsr evaluate --run runs/first --output results/first
 
 Prints one table of quality, consistency, diversity and cost with 95 % intervals, and writes it to the output
 folder as results.json, results.csv and results.md, with the first pictures as figure.png, samples of the
@@ -8,17 +8,16 @@ figures, but for speeds. LPIPS needs weights (python -m tf_gradsr.metrics.lpips 
 features (pip install 'tf-gradsr[features]'); without them their columns say so.
 """
 
-import os
 import shlex
 import shutil
-import signal
 import sys
 from typing import Literal, Optional
 
 from jsonargparse.typing import PositiveInt, restricted_number_type
 
-from tf_gradsr.config import ConfigError, Seed, Temperature, check_consistency
-from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, show_any_name
+from tf_gradsr.cli import CommandFailed, Parser, run
+from tf_gradsr.config import Seed, Temperature, check_consistency
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation.settings import (
     Evaluation,
     check_output,
@@ -33,18 +32,25 @@ TABLE_WIDTH = 110
 
 def build_parser() -> Parser:
     """The command line's parser."""
-    parser = Parser(prog="tf_gradsr.evaluate", description=__doc__)
+    parser = Parser(prog="gradsr evaluate", description=__doc__)
     add = parser.add_argument
     add(
         "--run",
-        action="append",
+        nargs="+",
+        action="extend",
         type=str,
-        metavar="[NAME=]DIR",
-        help="Folder of a training run, with config.yaml and generator.weights.h5; repeat it for several "
-        "models, which must share scale, LR size and downscaling. NAME is the model's in the table, else "
-        "the folder's.",
+        metavar="[NAME=]RUN",
+        help="Folders of training runs, or names of models of the package (gradsr models), which must share "
+        "scale, LR size and downscaling. NAME is the model's in the table, else the folder's.",
     )
-    add("--output", type=str, metavar="DIR", help="Folder of the results, made if needed.")
+    add(
+        "-o",
+        "--output",
+        type=str,
+        default="evaluated",
+        metavar="DIR",
+        help="Folder of the results, made if needed.",
+    )
     add("--overwrite", action="store_true", help="Replace earlier results in the output folder.")
     add(
         "--data.source",
@@ -108,21 +114,14 @@ def build_parser() -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; returns 0 done, 1 failed, 2 bad setting, 130 interrupted."""
-    parser = build_parser()
-    arguments = parser.parse_args(argv)
-    show_any_name()
-    typed = sys.argv[1:] if argv is None else argv
-    command = shlex.join(["python", "-m", "tf_gradsr.evaluate", *typed])
-    try:
-        output = check_output(arguments.output, arguments.overwrite)
-        return _run(_evaluation(arguments), output, command, arguments.record_calibration)
-    except ConfigError as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
-        return EXIT_BAD_SETTING
-    except KeyboardInterrupt:
-        print("Interrupted. Nothing was written.", file=sys.stderr)
-        return 130
+    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
+
+
+def _execute(settings):
+    output = check_output(settings.output, settings.overwrite)
+    command = shlex.join(["gradsr", "evaluate", *settings.typed])
+    _evaluate(_evaluation(settings), output, command, settings.record_calibration)
 
 
 def _evaluation(arguments) -> Evaluation:
@@ -151,9 +150,7 @@ def _evaluation(arguments) -> Evaluation:
     )
 
 
-def _run(evaluation, output, command, record):
-    # TensorFlow's start-up notes on missing GPUs would bury our own lines; read when it is imported.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def _evaluate(evaluation, output, command, record):
     import keras
     import tensorflow as tf
 
@@ -169,12 +166,10 @@ def _run(evaluation, output, command, record):
     try:
         results = evaluate(evaluation)
     except tf.errors.ResourceExhaustedError as error:
-        print(
-            f"tf_gradsr.evaluate: error: batch_size: one that fits the device's memory "
-            f"({error.message.splitlines()[0]}). Received: {evaluation.batch_size}",
-            file=sys.stderr,
-        )
-        return 1
+        raise CommandFailed(
+            f"batch_size: one that fits the device's memory ({error.message.splitlines()[0]}). "
+            f"Received: {evaluation.batch_size}"
+        ) from error
     write_results(output, results, evaluation, command)
     width = shutil.get_terminal_size((TABLE_WIDTH, 24)).columns
     print(terminal_table(results, evaluation, width))
@@ -182,10 +177,7 @@ def _run(evaluation, output, command, record):
     if record:
         for path in record_calibration(results, evaluation):
             print(f"Calibration: {path}")
-    return 0
 
 
 if __name__ == "__main__":
-    # Asked to end, it leaves as it does at Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

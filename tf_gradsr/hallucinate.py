@@ -1,6 +1,6 @@
 """Make plausible large pictures of small ones.
 
-python -m tf_gradsr.hallucinate --input face.png --output out
+gradsr hallucinate face.png --output out
 
 Writes for each input a folder named after it:
   lr.png                    what the model saw
@@ -27,16 +27,18 @@ however many samples and files are asked for.
 Exit status: 0 all done, 1 some files failed, 2 bad setting, 130 interrupted.
 """
 
-import os
-import signal
+import contextlib
 import sys
+import tempfile
 from pathlib import Path
 from typing import Literal, Optional
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-from tf_gradsr.config import ConfigError, Seed, Temperature, check_consistency, reason_of
-from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, load_config, show_any_name
+from tf_gradsr.cli import Parser, run
+from tf_gradsr.config import Seed, Temperature, check_consistency
+from tf_gradsr.config_files import load_config
+from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import (
@@ -56,20 +58,30 @@ HONESTY = "Invented by a neural network: no evidence of anybody's identity."
 
 def build_parser() -> Parser:
     """The command line's parser."""
-    parser = Parser(prog="tf_gradsr.hallucinate", description=__doc__)
+    parser = Parser(prog="gradsr hallucinate", description=__doc__)
     add = parser.add_argument
     add(
-        "--input",
+        "input",
         type=str,
         nargs="+",
-        help="Pictures: files, folders (the pictures right in them), globs ('faces/**/*.png').",
+        metavar="PICTURE",
+        help="Files, folders (the pictures right in them), globs ('faces/**/*.png'); - reads one from "
+        "standard input.",
     )
-    add("--output", type=str, help="Folder of the results, made if needed; one folder in it for each input.")
+    add(
+        "-o",
+        "--output",
+        type=str,
+        default="hallucinated",
+        metavar="DIR",
+        help="Folder of the results, made if needed; one folder in it for each input. - writes "
+        "reconstruction.png of one input to standard output, and nothing else.",
+    )
     add(
         "--run",
         type=str,
-        help="Folder of a training run, with config.yaml and generator.weights.h5; left out, the face model "
-        "that comes with the package, 16x16 -> 128x128.",
+        help="Folder of a training run, or the name of a model of the package (gradsr models); left out, "
+        "faces_8x, 16x16 to 128x128.",
     )
     add(
         "--num_samples",
@@ -121,25 +133,49 @@ def build_parser() -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; returns 0 done, 1 some files failed, 2 bad setting, 130 interrupted."""
-    parser = build_parser()
-    settings = parser.parse_args(argv)
-    show_any_name()
-    try:
-        _check(settings)
-        files = _without_overview(find_inputs(settings.input), settings.output)
-        names = folder_names(files)
-        check_free(settings.output, names, settings.overwrite, files)
-        if len(files) > 1:
-            check_free_picture(settings.output / OVERVIEW, settings.overwrite)
-        prepare_output(settings.output)
-        return _run(settings, files, names)
-    except ConfigError as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
-        return EXIT_BAD_SETTING
-    except KeyboardInterrupt:
-        print("Interrupted. The folders that are there are complete.", file=sys.stderr)
-        return 130
+    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    return run(build_parser(), _execute, argv, interrupted="The folders that are there are complete.")
+
+
+def _execute(settings):
+    settings.to_standard_output = False
+    with contextlib.ExitStack() as stack:
+        if "-" in (*settings.input, settings.output):
+            _use_standard_streams(settings, Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        return _hallucinate_files(settings)
+
+
+def _hallucinate_files(settings):
+    _check(settings)
+    files = _without_overview(find_inputs(settings.input), settings.output)
+    names = folder_names(files)
+    check_free(settings.output, names, settings.overwrite, files)
+    if len(files) > 1:
+        check_free_picture(settings.output / OVERVIEW, settings.overwrite)
+    prepare_output(settings.output)
+    status = _hallucinate(settings, files, names)
+    if settings.to_standard_output and status == 0:
+        sys.stdout.buffer.write((settings.output / names[0] / "reconstruction.png").read_bytes())
+    return status
+
+
+def _use_standard_streams(settings, folder):
+    """Puts files of a temporary folder in the place of `-`.
+
+    Raises:
+        ConfigError: `-` beside other inputs, or as output of several.
+    """
+    if len(settings.input) > 1:
+        raise ConfigError(f"input: one picture where - is used. Received: {' '.join(settings.input)}")
+    if settings.input == ["-"]:
+        # Named, since results are named after their input.
+        path = folder / "picture"
+        path.write_bytes(sys.stdin.buffer.read())
+        settings.input = [str(path)]
+    if settings.output == "-":
+        settings.to_standard_output, settings.output = True, str(folder / "results")
+        # The reconstruction needs no samples.
+        settings.num_samples = settings.interpolate = 0
 
 
 def _without_overview(files, output):
@@ -153,10 +189,8 @@ def _without_overview(files, output):
 
 def _check(settings):
     """Checks what needs no TensorFlow, which takes seconds to start."""
-    if not settings.input:
-        raise ConfigError("input: pictures, for example --input face.png. Received: nothing")
     if not settings.output:
-        raise ConfigError("output: the folder of the results, for example --output out. Received: nothing")
+        raise ConfigError("output: the folder of the results, for example -o out. Received: ''")
     settings.output = Path(settings.output).expanduser()
     if settings.lr_size and not settings.downscale:
         raise ConfigError(
@@ -171,9 +205,7 @@ def _check(settings):
     check_consistency(settings.consistency, load_config(RunFolder.trained(settings.run).config))
 
 
-def _run(settings, files, names):
-    # TensorFlow's start-up notes on missing GPUs would bury our own lines; read when it is imported.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def _hallucinate(settings, files, names):
     from tqdm import tqdm
 
     from tf_gradsr.inference import Hallucinator
@@ -189,7 +221,8 @@ def _run(settings, files, names):
             bar.set_description_str(file.name)
             try:
                 report = results.make(file, name)
-                tqdm.write(f"{file}: {report}; {settings.output / name / 'sheet.png'}", file=sys.stdout)
+                said_to = sys.stderr if settings.to_standard_output else sys.stdout
+                tqdm.write(f"{file}: {report}; {settings.output / name / 'sheet.png'}", file=said_to)
             except FAILURES as error:
                 tqdm.write(f"{file}: {reason_of(error)}", file=sys.stderr)
                 failed.append(file)
@@ -205,11 +238,9 @@ def _run(settings, files, names):
             save_png(partial, results.overview.draw(), metadata={"Software": SOFTWARE})
         print(f"Overview: {path}")
     if len(failed) < len(files):
-        print(HONESTY)
+        print(HONESTY, file=sys.stderr if settings.to_standard_output else sys.stdout)
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    # Asked to end, it leaves as it does at Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

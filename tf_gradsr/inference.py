@@ -11,8 +11,9 @@ import tensorflow as tf
 
 import tf_gradsr
 from tf_gradsr import ops
-from tf_gradsr.config import Config, ConfigError, check_consistency, reason_of
-from tf_gradsr.config_parser import load_config
+from tf_gradsr.config import Config, check_consistency
+from tf_gradsr.config_files import load_config
+from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
 

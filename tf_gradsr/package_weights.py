@@ -1,6 +1,6 @@
 """Make a run small enough for the package:
 
-python -m tf_gradsr.package_weights --run runs/faces_8x --output tf_gradsr/pretrained/faces_8x
+gradsr package --run runs/faces_8x --output tf_gradsr/pretrained/faces_8x
 
 Writes a run folder with the averaged generator as float16, half the size, its SHA-256, the config and the
 summary. Any command takes it as --run; pictures differ from the run's by a grey level here and there.
@@ -16,17 +16,17 @@ import h5py
 import numpy as np
 from jsonargparse.typing import NonNegativeFloat
 
-from tf_gradsr.config import ConfigError
-from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, show_any_name
+from tf_gradsr.cli import Parser, run
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.run_folder import RunFolder
 
 
 def build_parser() -> Parser:
     """The command line's parser."""
-    parser = Parser(prog="tf_gradsr.package_weights", description=__doc__)
+    parser = Parser(prog="gradsr package", description=__doc__)
     parser.add_argument("--run", type=str, metavar="DIR", help="Folder of a training run.")
-    parser.add_argument("--output", type=str, metavar="DIR", help="Folder to write, made if needed.")
+    parser.add_argument("-o", "--output", type=str, metavar="DIR", help="Folder to write, made if needed.")
     for kind, meaning in (("cpu", "all cores"), ("gpu", "all GPUs")):
         parser.add_argument(
             f"--{kind}_minutes",
@@ -38,26 +38,19 @@ def build_parser() -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; returns 0 done, 2 bad setting, 130 interrupted."""
-    parser = build_parser()
-    options = parser.parse_args(argv)
-    show_any_name()
-    try:
-        for name in ("run", "output"):
-            if not getattr(options, name):
-                raise ConfigError(f"{name}: a folder. Received: nothing")
-        run = RunFolder.trained(options.run)
-        given = {kind: getattr(options, f"{kind}_minutes") for kind in ("cpu", "gpu")}
-        minutes = {**run.training_minutes(), **{kind: m for kind, m in given.items() if m is not None}}
-        packaged = package_weights(run, options.output, options.overwrite, minutes)
-    except ConfigError as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
-        return EXIT_BAD_SETTING
-    except KeyboardInterrupt:
-        print("Interrupted. The output folder may be incomplete.", file=sys.stderr)
-        return 130
+    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    return run(build_parser(), _execute, argv, interrupted="The output folder may be incomplete.")
+
+
+def _execute(options):
+    for name in ("run", "output"):
+        if not getattr(options, name):
+            raise ConfigError(f"{name}: a folder. Received: nothing")
+    run_folder = RunFolder.trained(options.run)
+    given = {kind: getattr(options, f"{kind}_minutes") for kind in ("cpu", "gpu")}
+    minutes = {**run_folder.training_minutes(), **{kind: m for kind, m in given.items() if m is not None}}
+    packaged = package_weights(run_folder, options.output, options.overwrite, minutes)
     print(f"{packaged.weights}: {packaged.weights.stat().st_size / 1e6:.2f} MB")
-    return 0
 
 
 def package_weights(

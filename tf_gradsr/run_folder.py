@@ -6,8 +6,9 @@ import math
 from pathlib import Path
 from typing import Optional
 
-from tf_gradsr.config import Config, ConfigError, is_there, reason_of
-from tf_gradsr.config_parser import load_config, save_config
+from tf_gradsr.config import Config, is_there
+from tf_gradsr.config_files import load_config, save_config
+from tf_gradsr.errors import ConfigError, nearest, reason_of
 from tf_gradsr.files import replaced_when_complete
 
 # Settings that a resumed run may change: how long, how often, and where the pictures lie.
@@ -28,8 +29,14 @@ RESUMABLE = {
     "data.cache_dir",
 }
 
-# The weights that come with the package, 16x16 -> 128x128 faces.
-PRETRAINED = Path(__file__).parent / "pretrained" / "faces_8x"
+# Run folders that come with the package; the one taken when none is named: faces, 16x16 to 128x128.
+PRESETS = Path(__file__).parent / "pretrained"
+DEFAULT_PRESET = "faces_8x"
+
+
+def preset_names() -> list:
+    """Names of the models that come with the package."""
+    return sorted(path.parent.name for path in PRESETS.glob("*/config.yaml"))
 
 
 class RunFolder:
@@ -59,12 +66,15 @@ class RunFolder:
         """The folder of a run that has weights to load.
 
         Args:
-            run_dir: its path; None, the weights that come with the package.
+            run_dir: its path, or the name of a model that comes with the package (`preset_names`); None,
+                `DEFAULT_PRESET`. A folder that is there goes before a name.
 
         Raises:
             ConfigError: there are no such weights, they cannot be read, or are not what their checksum says.
         """
-        folder = cls(PRETRAINED if run_dir is None else run_dir)
+        name = DEFAULT_PRESET if run_dir is None else str(run_dir)
+        is_preset = run_dir is None or (name in preset_names() and not is_there(name))
+        folder = cls(PRESETS / name if is_preset else run_dir)
         try:
             folder._check_trained()
         except OSError as error:
@@ -75,7 +85,12 @@ class RunFolder:
 
     def _check_trained(self):
         if not self.config.is_file():
-            raise ConfigError(f"run: the folder of a training run, with config.yaml. Received: {self.path}")
+            names = preset_names()
+            hint = nearest(self.path, names, otherwise=f"there is {', '.join(names)}.")
+            raise ConfigError(
+                "run: the folder of a training run, with config.yaml, or a model of the package; "
+                f"{hint} Received: {self.path}"
+            )
         if not self.weights.is_file():
             raise ConfigError(
                 f"run: a run with {self.weights.name}, written with each checkpoint. Received: {self.path}"
@@ -84,7 +99,7 @@ class RunFolder:
 
     def _check_sum(self):
         if not self.checksum.is_file():
-            if self.path.resolve() == PRETRAINED.resolve():
+            if self.path.resolve().parent == PRESETS.resolve():
                 raise ConfigError(
                     f"run: {self.checksum.name} beside the package's weights; install the package again. "
                     f"Received: {self.path}, without it"

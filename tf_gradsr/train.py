@@ -1,22 +1,18 @@
 """Train GradSR, or a baseline:
 
-python -m tf_gradsr.train --config configs/quickstart.yaml --run_dir runs/quickstart
+gradsr train --config configs/quickstart.yaml --run_dir runs/quickstart
 
 Started again on the same run_dir, it goes on from the last checkpoint. Ctrl-C saves one before leaving.
 """
 
-import gc
-import os
 import sys
+from argparse import SUPPRESS
+from dataclasses import fields
 
-from tf_gradsr.config import Config, ConfigError, check_config, check_paths, is_there
-from tf_gradsr.config_parser import (
-    EXIT_BAD_SETTING,
-    Parser,
-    add_config_arguments,
-    config_from,
-    show_any_name,
-)
+from tf_gradsr.cli import SHARED_OPTIONS, CommandFailed, Parser, run
+from tf_gradsr.config import Config, check_config, check_paths, is_there
+from tf_gradsr.config_files import add_config_arguments, config_from
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.run_folder import RunFolder
 
 # A trial of every part in about a minute: tiny networks, few pictures, both phases, nothing to download.
@@ -55,9 +51,37 @@ SMOKE = {
 }
 
 
-def build_parser() -> Parser:
-    """The command line's parser."""
-    parser = Parser(prog="tf_gradsr.train", description=__doc__)
+# What `--help` shows; `--help_all` shows every setting.
+MOST_CHANGED = {
+    "data.source",
+    "data.path",
+    "data.lr_size",
+    "data.limit",
+    "data.cache",
+    "model.name",
+    "model.scale",
+    "model.blocks",
+    "model.widths",
+    "model.consistency",
+    "model.discriminator",
+    "loss.perceptual",
+    "optimizer.g_learning_rate",
+    "train.steps",
+    "train.batch_size",
+    "train.seed",
+    "train.precision",
+    "train.initial_weights",
+    "train.checkpoint_interval",
+    "train.validation_interval",
+}
+
+
+_SECTIONS = {section.name for section in fields(Config)}
+
+
+def build_parser(all_settings: bool = True) -> Parser:
+    """The command line's parser; without `all_settings` its help shows those of `MOST_CHANGED` alone."""
+    parser = Parser(prog="gradsr train", description=__doc__)
     parser.add_argument(
         "--run_dir", type=str, help="Folder of the run, made if needed; resumed if it holds one."
     )
@@ -68,33 +92,44 @@ def build_parser() -> Parser:
         "where the config's pictures are not there; options given beside it still hold. Not for quality.",
     )
     add_config_arguments(parser)
+    if not all_settings:
+        parser.epilog = (
+            f"These are the {len(MOST_CHANGED)} settings that people change most; --help_all shows all.\n"
+            f"{SHARED_OPTIONS}"
+        )
+        parser.usage = "gradsr train --config FILE --run_dir DIR [--SETTING VALUE ...]"
+        for action in parser._actions:
+            name = action.dest
+            if name in _SECTIONS or ("." in name and name not in MOST_CHANGED):
+                action.help = SUPPRESS
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; returns 0 done, 1 failed, 2 bad setting, 128 + n for signal n."""
-    parser = build_parser()
-    arguments = parser.parse_args(argv)
-    show_any_name()
-    try:
-        config = config_from(arguments)
-        if not arguments.run_dir:
-            raise ConfigError(
-                "run_dir: the folder of the run, for example --run_dir runs/first. Received: nothing"
-            )
-        if arguments.smoke:
-            _make_small(config, given=sys.argv[1:] if argv is None else argv)
-        return _run(check_paths(config), arguments.run_dir)
-    except ConfigError as error:
-        print(f"{parser.prog}: error: {error}", file=sys.stderr)
-        return EXIT_BAD_SETTING
-    except KeyboardInterrupt:
-        print("Interrupted. The last checkpoint, if there is one, is kept.", file=sys.stderr)
-        return 130
-    finally:
-        # A fit stopped within an epoch leaves its iterator in a reference cycle of Keras. Destroyed at the
-        # interpreter's end, when its threads can no longer run Python, it now and then waited for ever.
-        gc.collect()
+    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    typed, all_settings = sys.argv[1:] if argv is None else list(argv), True
+    if "--help_all" in typed:
+        typed = ["--help"]
+    # Settings without help are left out of --print_config, too.
+    elif {"-h", "--help"} & set(typed):
+        all_settings = False
+    return run(
+        build_parser(all_settings),
+        _execute,
+        typed,
+        interrupted="The last checkpoint, if there is one, is kept.",
+    )
+
+
+def _execute(settings):
+    config = config_from(settings)
+    if not settings.run_dir:
+        raise ConfigError(
+            "run_dir: the folder of the run, for example --run_dir runs/first. Received: nothing"
+        )
+    if settings.smoke:
+        _make_small(config, given=settings.typed)
+    return _train(check_paths(config), settings.run_dir)
 
 
 def _make_small(config: Config, given) -> None:
@@ -114,9 +149,7 @@ def _make_small(config: Config, given) -> None:
     check_config(config)
 
 
-def _run(config, run_dir):
-    # TensorFlow's start-up notes on missing GPUs would bury our own lines; read when it is imported.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def _train(config, run_dir):
     import tensorflow as tf
 
     from tf_gradsr.training.callbacks import TrainingDiverged
@@ -136,16 +169,12 @@ def _run(config, run_dir):
         )
         return 128 + stop.signal
     except (TrainingDiverged, CheckpointError) as error:
-        print(f"tf_gradsr.train: error: {error}", file=sys.stderr)
-        return 1
+        raise CommandFailed(str(error)) from error
     except tf.errors.ResourceExhaustedError as error:
-        print(
-            f"tf_gradsr.train: error: train.batch_size: one that fits the device's memory "
-            f"({error.message.splitlines()[0]}); the last checkpoint is kept. "
-            f"Received: {config.train.batch_size}",
-            file=sys.stderr,
-        )
-        return 1
+        raise CommandFailed(
+            f"train.batch_size: one that fits the device's memory ({error.message.splitlines()[0]}); the "
+            f"last checkpoint is kept. Received: {config.train.batch_size}"
+        ) from error
     minutes = RunFolder(run_dir).cpu_minutes()
     print(f"\nRun folder: {run_dir} ({config.train.steps} steps, {minutes:.1f} CPU minutes)")
     print(summary_table(summary))

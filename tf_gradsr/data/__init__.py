@@ -23,7 +23,7 @@ def __dir__():
 
 
 def __getattr__(name):
-    # Late: `tf_gradsr.data.synthesize` needs no TensorFlow, whose import is slow.
+    # Late: `tf_gradsr.faces.synthesize` needs no TensorFlow, whose import is slow.
     if name in _ROOMS:
         return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

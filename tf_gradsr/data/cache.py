@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.config import Config
+from tf_gradsr.errors import ConfigError
 
 # Raise it when the same source would give other pixels: files of older versions are then left alone.
 FORMAT = 1

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tf_gradsr.config import Config, ConfigError, reason_of
+from tf_gradsr.config import Config
 from tf_gradsr.data.source import Source, source_of_files, source_of_prepared, source_of_tfds, stamp
+from tf_gradsr.errors import ConfigError, reason_of
 
 ARCHIVE = "img_align_celeba.zip"
 FOLDER = "img_align_celeba"

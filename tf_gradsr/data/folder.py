@@ -11,8 +11,9 @@ import logging
 import os
 from pathlib import Path
 
-from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.config import Config
 from tf_gradsr.data.source import Source, source_of_files
+from tf_gradsr.errors import ConfigError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 # Folders that are splits; of two names the first wins.

@@ -8,13 +8,14 @@ import psutil
 import tensorflow as tf
 from tqdm import tqdm
 
-from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.config import Config
 from tf_gradsr.data import cache
 from tf_gradsr.data.celeb_a import open_celeb_a
 from tf_gradsr.data.decode import decode_picture
 from tf_gradsr.data.faces import open_faces
 from tf_gradsr.data.folder import open_folder
 from tf_gradsr.decoding import fit_picture
+from tf_gradsr.errors import ConfigError
 
 SOURCES = {"faces": open_faces, "celeb_a": open_celeb_a, "folder": open_folder}
 SPLITS = ("train", "validation", "test")

@@ -6,7 +6,7 @@ from typing import Callable, Dict, List, NamedTuple
 import tensorflow as tf
 
 from tf_gradsr import metrics, ops
-from tf_gradsr.config import ConfigError
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation.columns import FACE_COLUMNS, NO_WEIGHTS
 from tf_gradsr.evaluation.measures import PICTURES
 from tf_gradsr.metrics.face_descriptors import FaceDescriptors

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tf_gradsr.config import ConfigError
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation import tables
 from tf_gradsr.evaluation.figure import comparison, reliability, samples
 from tf_gradsr.files import replaced_when_complete

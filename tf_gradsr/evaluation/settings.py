@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-from tf_gradsr.config import Config, ConfigError, check_config, is_there
-from tf_gradsr.config_parser import load_config
+from tf_gradsr.config import Config, check_config, is_there
+from tf_gradsr.config_files import load_config
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.run_folder import RunFolder
 
 # What all models of one table must share, or they would be measured on other LR pictures.

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_gradsr import metrics
-from tf_gradsr.config import ConfigError, reason_of
+from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.evaluation.bootstrap import BootstrapMean, Figure
 from tf_gradsr.evaluation.columns import MEASURED, Z_RANDOM, Z_ZERO
 from tf_gradsr.evaluation.contestants import pictures_per_second

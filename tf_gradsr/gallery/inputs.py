@@ -3,7 +3,7 @@
 import glob
 from pathlib import Path
 
-from tf_gradsr.config import ConfigError
+from tf_gradsr.errors import ConfigError, nearest
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
@@ -32,7 +32,7 @@ def find_inputs(paths) -> list:
         if not found:
             raise ConfigError(
                 "input: a file, a folder with pictures, or a glob that finds some "
-                f"({', '.join(ENDINGS)}). Received: {path or repr(path)}"
+                f"({', '.join(ENDINGS)}){_hint(path)} Received: {path or repr(path)}"
             )
         for file in found:
             files.setdefault(file.resolve(), file)
@@ -56,6 +56,17 @@ def folder_names(files) -> list:
         taken.add(name.casefold())
         names.append(name)
     return names
+
+
+def _hint(path):
+    """The nearest name in the folder of a mistyped one."""
+    path = Path(path).expanduser()
+    try:
+        names = [entry.name for entry in path.parent.iterdir()] if path.name else []
+    except OSError:
+        names = []
+    hint = nearest(path.name, names)
+    return f"; {hint}" if hint else "."
 
 
 def _files_of(path):

@@ -6,8 +6,8 @@ from typing import Optional
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tf_gradsr.config import reason_of
 from tf_gradsr.decoding import fit_picture, upright
+from tf_gradsr.errors import reason_of
 
 
 class UnreadablePicture(ValueError):

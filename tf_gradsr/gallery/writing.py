@@ -11,7 +11,7 @@ import psutil
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from tf_gradsr.config import ConfigError
+from tf_gradsr.errors import ConfigError
 
 # In the metadata of what is written, so that nothing else is overwritten.
 SOFTWARE = "tf_gradsr.hallucinate"

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_gradsr.config_parser import EXIT_BAD_SETTING, Parser, one_line
+from tf_gradsr.cli import Parser, run
+from tf_gradsr.config_files import one_line
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.metrics.lpips_weights import (
     BACKBONES,
     BadWeights,
@@ -35,7 +37,7 @@ BACKBONE_URLS = {
 INSTALL = "pip install torch lpips==0.1.4"
 
 
-class ConversionError(Exception):
+class ConversionError(ConfigError):
     """The conversion cannot be done; one line: the option, what is needed, what came."""
 
 
@@ -75,25 +77,22 @@ def build_parser() -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; returns 0 done, 2 it cannot be done as asked."""
-    parser = build_parser()
-    options = parser.parse_args(argv)
+    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
+
+
+def _execute(options):
+    if not options.convert:
+        raise ConversionError("--convert: must be given, nothing else is done here. Received: nothing")
+    if options.network not in BACKBONES:
+        raise ConversionError(f"--network: one of {', '.join(BACKBONES)}. Received: {options.network}")
+    output = Path(options.output or default_weights_path(options.network)).expanduser()
     try:
-        if not options.convert:
-            raise ConversionError("--convert: must be given, nothing else is done here. Received: nothing")
-        if options.network not in BACKBONES:
-            raise ConversionError(f"--network: one of {', '.join(BACKBONES)}. Received: {options.network}")
-        output = Path(options.output or default_weights_path(options.network)).expanduser()
         _convert(options, output)
     except (ConversionError, BadWeights) as error:
-        print(f"{parser.prog}: error: {one_line(str(error))}", file=sys.stderr)
-        return EXIT_BAD_SETTING
-    except KeyboardInterrupt:
-        print("Interrupted. Nothing was written.", file=sys.stderr)
-        return 130
+        raise ConversionError(one_line(str(error))) from error
     title = backbone(options.network).title
     print(f"{output}: LPIPS 0.1 with {title}, {output.stat().st_size / 1e6:.1f} MB")
-    return 0
 
 
 def convert_weights(network, features, linear) -> dict:

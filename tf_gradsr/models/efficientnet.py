@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_gradsr.config import ConfigError
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.models.torch_weights import TorchFileError, read_torch_weights
 
 # Of the batch normalisations, which are folded into the convolutions before them.

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_gradsr.config import ConfigError, reason_of
+from tf_gradsr.errors import ConfigError, reason_of
 
 MANIFEST = "face_recognition_model-weights_manifest.json"
 WEIGHTS = "face_recognition_model.bin"

@@ -10,7 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 
 import tf_gradsr
-from tf_gradsr.config import reason_of
+from tf_gradsr.errors import reason_of
 from tf_gradsr.files import replaced_when_complete
 
 log = logging.getLogger(__name__)

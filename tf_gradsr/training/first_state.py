@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from tf_gradsr.config import Config, ConfigError, TrainConfig, reason_of
-from tf_gradsr.config_parser import load_config
+from tf_gradsr.config import Config, TrainConfig
+from tf_gradsr.config_files import load_config
+from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.models import build_generator
 from tf_gradsr.run_folder import RunFolder

@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from tf_gradsr import metrics, ops
-from tf_gradsr.config import Config, ConfigError
+from tf_gradsr.config import Config
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import (

@@ -2,7 +2,7 @@
 
 const CALL_FAILED = {
   model: (reason) =>
-    `The model could not be loaded: ${reason}. If this is your page, build it again (python -m export.web.build).`,
+    `The model could not be loaded: ${reason}. If this is your page, build it again (gradsr web build).`,
   runtime: (reason) =>
     'This browser could not start LiteRT, which runs the model: it needs WebAssembly with SIMD, as current versions ' +
     `of Chrome, Edge, Firefox and Safari have it, and the page's folder wasm. (${reason})`,

@@ -249,7 +249,7 @@ async function useFace(url, name) {
 
 async function readModel(folder) {
   if (location.protocol === 'file:') {
-    throw new Error('Open this page from a web server, for example with: python -m export.web.serve');
+    throw new Error('Open this page from a web server, for example with: gradsr web serve');
   }
   const response = await fetch(`${folder}gradsr.json`).catch(() => null);
   if (!response?.ok) throw new Error('gradsr.json is missing beside this page: build it again.');

@@ -1,0 +1,201 @@
+"""What all commands share: the parser, exit statuses, signals, a quiet start.
+
+Exit statuses: 0 done, 1 failed or some inputs did, 2 bad setting, 130 interrupted (Ctrl-C), 143 asked to end
+(SIGTERM).
+"""
+
+import gc
+import importlib
+import io
+import os
+import signal
+import sys
+import threading
+from argparse import RawDescriptionHelpFormatter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Callable, Optional
+
+from jsonargparse import ArgumentParser, DefaultHelpFormatter
+
+from tf_gradsr.config_files import one_line
+from tf_gradsr.errors import ConfigError, nearest, reason_of
+
+EXIT_FAILED, EXIT_BAD_SETTING, EXIT_INTERRUPTED, EXIT_ENDED = 1, 2, 130, 143
+# Errors that a command names in one line and ends with: the disk's, a library's of a missing memory.
+_OF_THE_MACHINE = (OSError, MemoryError)
+
+
+# Not among a command's own, so that `--print_config` leaves them out.
+SHARED_OPTIONS = """Every command also has --verbose, which shows TensorFlow's own messages, and --debug,
+which shows where in the program an error came up."""
+
+
+class CommandFailed(Exception):
+    """What a command was asked for cannot be done; the message is for the user. Exit status 1."""
+
+
+class _Ended(BaseException):
+    """SIGTERM."""
+
+
+class _HelpFormatter(RawDescriptionHelpFormatter, DefaultHelpFormatter):
+    """Keeps the lines of the description."""
+
+
+class Parser(ArgumentParser):
+    """An argument parser whose errors are one line: the setting, what is allowed, what came; status 2."""
+
+    def __init__(self, *args, **kwargs):
+        kwargs.setdefault("epilog", SHARED_OPTIONS)
+        super().__init__(*args, allow_abbrev=False, formatter_class=_HelpFormatter, **kwargs)
+
+    def error(self, message, ex=None):
+        print(f"{self.prog}: error: {one_line(message, self._option_types())}", file=sys.stderr)
+        sys.exit(EXIT_BAD_SETTING)
+
+    def _option_types(self):
+        """{"num_samples": PositiveInt, ...} of the parser's own options; None for switches."""
+        return {action.dest: getattr(action, "_typehint", action.type) for action in self._actions}
+
+
+def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> int:
+    """Runs a command from its arguments to its exit status.
+
+    Args:
+        parser: the command's.
+        execute: called with the parsed arguments; its return value is the exit status, None for 0.
+            `settings.typed` is the list of arguments as they were typed.
+        argv: list of arguments; None, those of the process.
+        interrupted: what the user reads after "Interrupted." on Ctrl-C and SIGTERM.
+
+    Returns:
+        The exit status, see the module.
+
+    Raises:
+        SystemExit: the arguments cannot be parsed, or ask for help.
+    """
+    typed = list(sys.argv[1:] if argv is None else argv)
+    verbose, debug = (option in typed for option in ("--verbose", "--debug"))
+    try:
+        with _ended_by_sigterm():
+            settings = parser.parse_args([text for text in typed if text not in ("--verbose", "--debug")])
+            settings.typed = typed
+            _show_any_name()
+            if not verbose:
+                silence_tensorflow()
+            status = execute(settings) or 0
+            sys.stdout.flush()
+            return status
+    except BrokenPipeError:
+        # Whoever read our output has enough, as `| head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ConfigError, CommandFailed, *_OF_THE_MACHINE) as error:
+        if debug:
+            raise
+        words = error if isinstance(error, (ConfigError, CommandFailed)) else reason_of(error)
+        print(f"{parser.prog}: error: {words}", file=sys.stderr)
+        return EXIT_BAD_SETTING if isinstance(error, ConfigError) else EXIT_FAILED
+    except (KeyboardInterrupt, _Ended) as asked:
+        print(f"Interrupted. {interrupted}".strip(), file=sys.stderr)
+        return EXIT_ENDED if isinstance(asked, _Ended) else EXIT_INTERRUPTED
+    finally:
+        # A fit stopped within an epoch leaves its iterator in a reference cycle of Keras. Destroyed at the
+        # interpreter's end, when its threads can no longer run Python, it now and then waited for ever.
+        gc.collect()
+
+
+def silence_tensorflow() -> None:
+    """Keeps the lines back that TensorFlow prints when it starts; works before it is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].get_logger().setLevel("ERROR")
+
+
+@contextmanager
+def _ended_by_sigterm():
+    """SIGTERM ends what runs in the block as Ctrl-C does; in the main thread, which alone gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number, frame):
+        raise _Ended
+
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _show_any_name() -> None:
+    """Lets standard output show file names that are no text: names are bytes, not each can be encoded."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def missing_extra(extra: str, package: str, use: str) -> ConfigError:
+    """The error for a package that an extra of ours installs.
+
+    Args:
+        extra: such as "mobile". package: its name on the index. use: what the command needs it for.
+    """
+    return ConfigError(
+        f"{extra}: the package {package}, {use}: pip install 'tf-gradsr[{extra}]'. "
+        "Received: an installation without it"
+    )
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, or a group of commands under one name.
+
+    Attributes:
+        summary: one line for the help.
+        module: where its `main(argv)` is; None for a group.
+        commands: {name: `Command`} of a group.
+    """
+
+    summary: str
+    module: Optional[str] = None
+    commands: dict = field(default_factory=dict)
+
+
+def dispatch(prog: str, group: Command, argv=None, version: Optional[str] = None) -> int:
+    """Runs the command that the first arguments name; nothing of the others is imported.
+
+    Args:
+        prog: what was typed so far, such as "gradsr export".
+        group: its commands.
+        argv: list of arguments; None, those of the process.
+        version: what `--version` prints; None, there is no such option.
+
+    Returns:
+        The command's exit status.
+    """
+    first, *rest = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    if first in ("-h", "--help"):
+        print(_overview(prog, group, version))
+        return 0
+    if first == "--version" and version:
+        print(version)
+        return 0
+    command = group.commands.get(first)
+    if command is None:
+        hint = nearest(first, group.commands, otherwise=f"one of {', '.join(group.commands)}.")
+        print(f"{prog}: error: no such command; {hint} Received: {first}", file=sys.stderr)
+        return EXIT_BAD_SETTING
+    if command.module is None:
+        return dispatch(f"{prog} {first}", command, rest)
+    return importlib.import_module(command.module).main(rest)
+
+
+def _overview(prog, group, version):
+    """The help of a group: its commands, a line for each."""
+    width = max(map(len, group.commands))
+    lines = [f"usage: {prog} COMMAND [options]", "", group.summary, "", "commands:"]
+    lines += [f"  {name:{width}}  {command.summary}" for name, command in group.commands.items()]
+    options = f"{prog} COMMAND --help says more of a command."
+    return "\n".join([*lines, "", options + (f" {prog} --version." if version else "")])

@@ -1,0 +1,227 @@
+"""Sends pictures to a served model, writes what it makes of them:
+gradsr client --host localhost --port 8500 faces/ --output out
+
+Asks TF-Serving over gRPC, or with --rest over REST, for one picture a request, several of them at once.
+Writes for each input a folder named after it, with files named as tf_gradsr.hallucinate names them:
+  lr.png                    what was sent
+  sample_00.png ...         of --signature sample_encoded and sample; mean.png of sample
+  reconstruction.png        of --signature reconstruct
+  truth.png                 with --downscale, the picture that LR was made from
+Inputs are read as tf_gradsr.hallucinate reads them: png, jpeg, webp, bmp, tiff, gif (the first picture);
+grey, palette, CMYK, 16 bits (read as 8), EXIF orientation; alpha is upscaled and kept. Sample i is the one
+that tf_gradsr.hallucinate makes with the same seed, as far as the two machines compute alike.
+
+A file that fails is named with the reason, the others go on. A server that cannot be asked ends the run.
+
+Exit status: 0 all done, 1 some files failed or the server did, 2 bad setting, 130 interrupted.
+"""
+
+import sys
+from pathlib import Path
+from typing import Literal, Optional
+
+from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt, restricted_number_type
+
+from tf_gradsr.cli import Parser, run
+from tf_gradsr.config import Seed, Temperature
+from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.gallery.inputs import find_inputs, folder_names
+from tf_gradsr.gallery.writing import check_free, prepare_output
+
+# Those of the stock image.
+GRPC_PORT, REST_PORT = 8500, 8501
+Port = restricted_number_type(
+    "Port", int, [(">=", 1), ("<=", 65535)], docstring="int restricted to be ≥1 and ≤65535"
+)
+InFlight = restricted_number_type(
+    "InFlight", int, [(">=", 1), ("<=", 64)], docstring="int restricted to be ≥1 and ≤64"
+)
+
+
+def build_parser() -> Parser:
+    """The command line's parser."""
+    parser = Parser(prog="gradsr client", description=__doc__)
+    add = parser.add_argument
+    add("--host", type=str, default="localhost", help="Name or address of the server. There is no TLS.")
+    add("--port", type=Optional[Port], default=None, help=f"{GRPC_PORT}, with --rest {REST_PORT}.")
+    add("--rest", action="store_true", help="Ask over REST; gRPC sends pictures in fewer bytes.")
+    add(
+        "input",
+        type=str,
+        nargs="+",
+        metavar="PICTURE",
+        help="Files, folders (the pictures right in them), globs ('faces/**/*.png').",
+    )
+    add(
+        "-o",
+        "--output",
+        type=str,
+        default="hallucinated",
+        metavar="DIR",
+        help="Folder of the results, made if needed; one folder in it for each input.",
+    )
+    add("--model", type=str, default="gradsr", help="The name that the model is served under.")
+    add("--version", type=Optional[NonNegativeInt], default=None, help="Left out: the newest.")
+    add(
+        "--signature",
+        type=Literal["sample_encoded", "sample", "reconstruct"],
+        default="sample_encoded",
+        help="sample_encoded: samples, png on the way. sample: the same as numbers, and their mean. "
+        "reconstruct: z = 0, the most likely picture; all that models with one answer and servers that "
+        "batch requests have.",
+    )
+    add(
+        "--num_samples",
+        type=PositiveInt,
+        default=8,
+        help="Samples an input; the export's --max_samples at most. Sample i is the same however many.",
+    )
+    add("--seed", type=Seed, default=0, help="Seed of the samples; sample i of every input has the same z.")
+    add(
+        "--temperature",
+        type=Temperature,
+        default=1.0,
+        help="Factor of z. Below 1 the samples come nearer to the reconstruction, above they get wilder.",
+    )
+    add(
+        "--downscale",
+        action="store_true",
+        help="The inputs are large: make LR of them first, by the mean of each block, for models trained "
+        "with data.downscale: area. Asks the server for the scale; starts TensorFlow, which takes seconds.",
+    )
+    add(
+        "--lr_size",
+        type=Optional[PositiveInt],
+        default=None,
+        help="With --downscale: cut the largest centred square and resize it so that LR has this side. "
+        "Left out, the picture is only cut to a multiple of the scale.",
+    )
+    add("--in_flight", type=InFlight, default=4, help="Requests at once, and pictures in memory.")
+    add("--deadline", type=PositiveFloat, default=60.0, help="Seconds that a request may take, each try.")
+    add(
+        "--retries",
+        type=NonNegativeInt,
+        default=5,
+        help="How often a request is repeated that the server was unavailable for, after 0.5 s, 1 s, 2 s ... "
+        "(by chance a little less). What it refuses is not repeated.",
+    )
+    add("--overwrite", action="store_true", help="Replace folders of results that are there already.")
+    return parser
+
+
+def main(argv=None) -> int:
+    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    return run(build_parser(), _execute, argv, interrupted="The folders that are there are complete.")
+
+
+def _execute(settings):
+    _check(settings)
+    files = find_inputs(settings.input)
+    names = folder_names(files)
+    check_free(settings.output, names, settings.overwrite, files)
+    prepare_output(settings.output)
+    return _ask(settings, files, names)
+
+
+def _check(settings):
+    if not settings.output:
+        raise ConfigError("output: the folder of the results, for example -o out. Received: ''")
+    settings.output = Path(settings.output).expanduser()
+    # An IPv6 address as URLs write it.
+    settings.host = settings.host.removeprefix("[").removesuffix("]") if settings.host else settings.host
+    for name in ("host", "model"):
+        value = getattr(settings, name)
+        if not value or any(c in "/ \t\n?#" for c in value):
+            raise ConfigError(f"{name}: a name, without spaces or slashes. Received: {value!r}")
+    if settings.lr_size and not settings.downscale:
+        raise ConfigError(
+            "lr_size: goes with --downscale; without it the input is LR, whatever its size. "
+            f"Received: {settings.lr_size}"
+        )
+
+
+def _ask(settings, files, names):
+    from tqdm import tqdm
+
+    from tf_gradsr.export.remote.retries import Retries
+    from tf_gradsr.export.remote.served_pictures import ServedPictures
+    from tf_gradsr.export.remote.server_errors import ServerError
+
+    if settings.downscale:
+        # Imported here and not in threads.
+        import tf_gradsr.ops  # noqa: F401
+    server = _server(settings)
+    with tqdm(total=len(files), unit="file", dynamic_ncols=True, file=sys.stderr) as bar:
+        retries = Retries(int(settings.retries), bar.set_postfix_str)
+        pictures = ServedPictures(server, settings, retries)
+        try:
+            if settings.downscale:
+                pictures.measure_scale()
+            failed, unsent = _ask_for_all(pictures, files, names, bar)
+        except ServerError as error:
+            failed, unsent = [], (files, error)
+        finally:
+            # An interrupt does not wait for answers.
+            retries.stop()
+            server.close()
+    if failed:
+        listed = ", ".join(map(str, failed))
+        print(f"{len(failed)} of {len(files)} files failed: {listed}", file=sys.stderr)
+    if unsent:
+        left, error = unsent
+        print(
+            f"gradsr client: error: {server.address}, model {settings.model}: {error}; "
+            f"{len(left)} of {len(files)} files have no result",
+            file=sys.stderr,
+        )
+    return 1 if failed or unsent else 0
+
+
+def _server(settings):
+    if settings.rest:
+        from tf_gradsr.export.remote.rest_server import RestServer as Server
+    else:
+        from tf_gradsr.export.remote.grpc_server import GrpcServer as Server
+    port = settings.port or (REST_PORT if settings.rest else GRPC_PORT)
+    version = None if settings.version is None else int(settings.version)
+    return Server(settings.host, int(port), settings.model, version, float(settings.deadline))
+
+
+def _ask_for_all(pictures, files, names, bar):
+    """Asks for every file, writes what comes.
+
+    Returns:
+        (files that failed, None or (files that were not done since the server cannot be asked, its error)).
+    """
+    from tqdm import tqdm
+
+    from tf_gradsr.export.remote.in_flight import work_in_flight
+    from tf_gradsr.export.remote.server_errors import OF_THE_SERVER, ServerError
+    from tf_gradsr.gallery.reading import UnreadablePicture
+
+    failed, left, fatal = [], dict(zip(files, names)), None
+    # Ends early once the server cannot be asked.
+    jobs = (job for job in zip(files, names) if fatal is None)
+    for (file, name), answer, error in work_in_flight(
+        lambda job: pictures.ask(job[0]), jobs, int(pictures.settings.in_flight)
+    ):
+        if isinstance(error, ServerError) and error.code in OF_THE_SERVER:
+            fatal = fatal or error
+            pictures.retries.stop()
+            continue
+        try:
+            if error is not None:
+                raise error
+            tqdm.write(f"{file}: {pictures.write(answer, name)}", file=sys.stdout)
+        except (UnreadablePicture, ServerError, OSError, MemoryError) as reason:
+            words = str(reason) if isinstance(reason, ServerError) else reason_of(reason)
+            tqdm.write(f"{file}: {words}", file=sys.stderr)
+            failed.append(file)
+        del left[file]
+        bar.set_postfix_str("", refresh=False)
+        bar.update()
+    return failed, (list(left), fatal) if fatal else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""Reads settings from YAML files and command lines into the dataclasses of `tf_gradsr.config`.
+
+Errors are one line: the setting, what is allowed, what came.
+"""
+
+import re
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import List, Literal, Optional, Union, get_args, get_origin
+
+import yaml
+from jsonargparse import ArgumentParser, set_parsing_settings
+
+from tf_gradsr.config import Config, check_config
+from tf_gradsr.errors import ConfigError, nearest
+
+set_parsing_settings(docstring_parse_attribute_docstrings=True)
+
+# Options of the train command that are not settings of a run.
+COMMAND_ONLY = ("run_dir", "smoke")
+
+
+def add_config_arguments(parser: ArgumentParser) -> None:
+    """Adds `--config FILE` and an option for every setting of `Config`, such as `--train.steps`."""
+    parser.add_argument("--config", action="config", help="YAML file of settings; later options override it.")
+    for section in fields(Config):
+        parser.add_argument(
+            f"--{section.name}",
+            type=section.type,
+            default=section.default_factory(),
+            help=section.type.__doc__.strip().splitlines()[0],
+        )
+
+
+def config_from(namespace) -> Config:
+    """The checked config of parsed arguments.
+
+    Raises:
+        ConfigError: see `check_config`.
+    """
+    plain = _plain(namespace.as_dict())
+    for section in fields(Config):
+        if not isinstance(plain[section.name], dict):
+            raise ConfigError(
+                f"{section.name}: settings, each on a line of its own, name: value. "
+                f"Received: {plain[section.name]}"
+            )
+    return check_config(Config(**{f.name: f.type(**plain[f.name]) for f in fields(Config)}))
+
+
+def _plain(value):
+    """Turns the parser's restricted number types into int and float, which YAML and JSON can write."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    return int(value) if isinstance(value, int) else float(value)
+
+
+def load_config(path) -> Config:
+    """Reads a YAML file of settings, such as a run folder's config.yaml; missing ones take their default.
+
+    What `--print_config` prints beside the settings, the names of `COMMAND_ONLY`, is passed over.
+
+    Raises:
+        ConfigError: no such file, unknown or impossible settings.
+    """
+    if not Path(path).is_file():
+        raise ConfigError(f"config: a YAML file of settings. Received: {path}, which does not exist")
+    parser = ArgumentParser(exit_on_error=False)
+    add_config_arguments(parser)
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        if not isinstance(content, dict):
+            raise ConfigError(f"config: {_FILE_SHAPE}. Received: {path}")
+        settings = {name: value for name, value in content.items() if name not in COMMAND_ONLY}
+        return config_from(parser.parse_object(settings))
+    except ConfigError:
+        raise
+    # The parsing libraries raise a dozen kinds of exceptions.
+    except Exception as error:
+        raise ConfigError(f"{one_line(str(error))} (in {path})") from error
+
+
+def save_config(config: Config, path) -> None:
+    """Writes every setting as YAML."""
+    Path(path).write_text(yaml.safe_dump(config.as_dict(), sort_keys=False), encoding="utf-8")
+
+
+def one_line(message: str, types: Optional[dict] = None) -> str:
+    """Turns the parsing library's message into: setting: what is allowed. Received: value.
+
+    Args:
+        message: the library's.
+        types: the type of every option that there is, by name; None, those of `Config`.
+    """
+    types = _setting_types() if types is None else types
+    message = " ".join(str(message).split())
+    if match := re.search(r"arguments are required: (\S+)", message):
+        return f"{match.group(1).lower()}: must be given. Received: nothing"
+    if match := re.search(r"[Uu]nrecognized arguments: ([^-].*)", message):
+        return f"input: all in one place, before the options or after them. Received apart: {match.group(1)}"
+    for pattern in _UNKNOWN:
+        if match := re.search(pattern, message):
+            return _unknown_setting(".".join(match.groups()).lstrip("-").split("=")[0], types)
+    if match := re.search(r"^argument --([\w.]+): (expected .*)$", message):
+        return f"{match.group(1)}: {match.group(2)}. Received: nothing"
+    if message.startswith("Unexpected config"):
+        return f"config: {_FILE_SHAPE}. Received: {message.partition(': ')[2] or 'nothing'}"
+    key = re.search(r'Parser key "([\w.]+)"(?: element \d+)?: |^([\w.]+): (?=Not of type)', message)
+    if not key:
+        return message
+    name = key.group(1) or key.group(2)
+    allowed = types.get(name)
+    if not allowed:
+        return f"{name}: {message[key.end() :]}"
+    return f"{name}: {_describe(allowed)}. Received: {_received(message)}"
+
+
+_FILE_SHAPE = "a YAML file of sections (data, model, loss, optimizer, train), each with its settings"
+
+_UNKNOWN = (
+    r"[Uu]nrecognized arguments: (\S+)",
+    r"Group '([\w.]+)' does not accept option '([\w.]+)'",
+    r"Option '([\w.]+)' is not accepted",
+)
+
+# Where the library's messages hold the value, the surest place first.
+_RECEIVED = (
+    r".*Given value: (.*)$",
+    r"Got value: (.*)$",
+    r"literal for int\(\) with base 10: (.*)$",
+    r"convert string to float: (.*)$",
+    r"Not of type \w+: (.*?) ?does not conform",
+)
+
+
+def _received(message):
+    matches = (re.search(pattern, message) for pattern in _RECEIVED)
+    return next((match.group(1) for match in matches if match), message)
+
+
+def _unknown_setting(name, types):
+    return f"{name}: no such setting; {nearest(name, types, otherwise='--help lists them all.')}"
+
+
+def _setting_types():
+    """{"train.steps": PositiveInt, ...} of every setting."""
+    return {
+        f"{section.name}.{setting.name}": setting.type
+        for section in fields(Config)
+        if is_dataclass(section.type)
+        for setting in fields(section.type)
+    }
+
+
+_NUMBERS = ((int, "a whole number"), (float, "a number"))
+
+
+def _describe(kind):
+    """What a type allows, in words."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return "one of " + ", ".join(str(a) for a in arguments)
+    if origin is Union:
+        named = [_describe(a) for a in arguments if a is not type(None)]
+        return " or ".join(named) + (" or null" if Optional[kind] == kind else "")
+    if origin in (list, List):
+        return f"a list [...] whose entries are each {_describe(arguments[0])}"
+    if kind is bool:
+        return "true or false"
+    words = next((w for base, w in _NUMBERS if issubclass(kind, base)), "a text")
+    bound = re.search(r"restricted to be (.*)", kind.__doc__ or "")
+    return f"{words} {bound.group(1)}" if bound else words

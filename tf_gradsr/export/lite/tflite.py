@@ -1,0 +1,153 @@
+"""A trained model for phones and browsers: gradsr export tflite --run runs/first --output model.tflite
+
+Writes a LiteRT file for one LR size, uint8 pictures in and out, with the signatures hallucinate(lr, z) and
+reconstruct(lr) (models that give one answer a picture: reconstruct), and a description beside it
+(model.tflite.json). Before it gets its name, the file is run with LiteRT and its answers are compared with
+the trained model's. none and float16: at most 2 grey levels apart anywhere; dynamic and int8: 38 dB PSNR at
+least.
+
+Needs LiteRT: pip install 'tf-gradsr[mobile]'
+"""
+
+import importlib.util
+import sys
+from typing import List, Literal, Optional, Union
+
+from jsonargparse.typing import PositiveInt
+
+from tf_gradsr.cli import CommandFailed, Parser, missing_extra, run
+from tf_gradsr.config import check_consistency
+from tf_gradsr.config_files import load_config
+from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.export.lite.paths import ENDING, check_output, description_path
+from tf_gradsr.run_folder import RunFolder
+
+
+def build_parser() -> Parser:
+    """The command line's parser."""
+    parser = Parser(prog="gradsr export tflite", description=__doc__)
+    add = parser.add_argument
+    add(
+        "--run",
+        type=str,
+        metavar="DIR",
+        help="Folder of a training run, or the name of a model of the package (gradsr models); left out, "
+        "faces_8x, 16x16 -> 128x128.",
+    )
+    add("-o", "--output", type=str, metavar=f"FILE{ENDING}", help="The file; its folder is made if needed.")
+    add(
+        "--quantize",
+        type=Literal["none", "float16", "dynamic", "int8"],
+        default="none",
+        help="What weights are kept in, and for int8 what is computed with. none: float32. float16: half the "
+        "size. dynamic: 8-bit weights, a quarter. int8: a quarter, the network computes with 8-bit integers.",
+    )
+    add(
+        "--lr_size",
+        type=Optional[Union[PositiveInt, List[PositiveInt]]],
+        default=None,
+        help="Side of the LR pictures, or [height, width]; left out, that of the run.",
+    )
+    add(
+        "--consistency",
+        type=Literal["exact", "none"],
+        default="exact",
+        help="Part of the graph. exact: every picture downscales to its input, each pixel within one grey "
+        "level after rounding. none: as the generator puts it out.",
+    )
+    add(
+        "--representative_path",
+        type=Optional[str],
+        default=None,
+        metavar="DIR",
+        help="int8: where the run's pictures (data.path) lie here, if not where its config.yaml says; "
+        "embedded: the faces in the package, of the kind that its own model was trained on. "
+        "Training pictures give the ranges of the integers, test pictures are compared on.",
+    )
+    add(
+        "--representative_pictures",
+        type=PositiveInt,
+        default=100,
+        help="int8: how many training pictures give the ranges, at most.",
+    )
+    add("--overwrite", action="store_true", help="Replace a file that is there already.")
+    return parser
+
+
+def main(argv=None) -> int:
+    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
+
+
+def _execute(settings):
+    path = check_output(settings.output, settings.overwrite)
+    run_folder = RunFolder.trained(settings.run)
+    check_consistency(settings.consistency, load_config(run_folder.config))
+    lr_shape = check_lr_size(settings.lr_size)
+    # Before TensorFlow has started, which takes seconds.
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        raise missing_extra("mobile", "ai-edge-litert", "which runs the file")
+    _export(run_folder, path, lr_shape, settings)
+
+
+def check_lr_size(size) -> Optional[tuple]:
+    """(height, width) of `--lr_size`; None for the run's own.
+
+    Raises:
+        ConfigError: a list of other than two sides.
+    """
+    if size is None:
+        return None
+    sides = [size, size] if isinstance(size, int) else size
+    if len(sides) != 2:
+        raise ConfigError(f"lr_size: a side or [height, width]. Received: {size}")
+    return tuple(int(side) for side in sides)
+
+
+def _say(words):
+    print(f"{words} ...", file=sys.stderr)
+
+
+def _export(run_folder, path, lr_shape, settings):
+    import tensorflow as tf
+
+    from tf_gradsr.export.lite.lite_file import export
+    from tf_gradsr.export.lite.verification import WrongFile
+
+    # Full float32 on GPUs, as in evaluation: the file is compared with the trained model.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        description = export(
+            run_folder,
+            path,
+            settings.quantize,
+            lr_shape,
+            settings.consistency,
+            settings.representative_path,
+            int(settings.representative_pictures),
+            _say,
+        )
+    except (WrongFile, OSError, tf.errors.OpError) as error:
+        raise CommandFailed(f"{reason_of(error)}. Nothing was written to {path}") from error
+    for line in report(description):
+        print(line)
+    size = description["bytes"] / 1e6
+    print(f"LiteRT file: {path} ({size:.2f} MB); described in {description_path(path).name}")
+
+
+def report(description: dict) -> list:
+    """Lines on how far a file is from the Python model, and on what a phone's GPU would not run."""
+    lines = []
+    for signature, found in description["differences_to_python_in_grey_levels"].items():
+        psnr = "equal" if found["psnr"] is None else f"PSNR {found['psnr']:.1f} dB"
+        lines.append(
+            f"{signature}: mean difference {found['mean']:.2g}, max {found['max']:.3g} grey levels, {psnr}; "
+            f"gradient max {found['gradient_max']:.2g}"
+        )
+    left = description["operations_that_gpus_leave_to_the_cpu"]
+    lines.append(f"operations that GPUs leave to the CPU: {', '.join(left) or 'none'}")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

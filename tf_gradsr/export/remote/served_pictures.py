@@ -1,0 +1,180 @@
+"""From a picture file, by way of a server, to a folder of results as `tf_gradsr.hallucinate` names them."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+from PIL import Image
+
+from tf_gradsr.export.remote.retries import Retries
+from tf_gradsr.export.remote.server_errors import ServerError
+from tf_gradsr.gallery.reading import Picture, make_pair, read_picture, upscale_alpha
+from tf_gradsr.gallery.writing import folder_when_complete, save_png
+
+SOFTWARE = "tf_gradsr.client"
+# {signature: outputs that are asked for}.
+OUTPUTS = {
+    "sample_encoded": ["images_bytes"],
+    "sample": ["images", "mean"],
+    "reconstruct": ["image"],
+}
+# LR side of the picture that a model's scale is measured with.
+_PROBE = 8
+
+
+@dataclass
+class Answer:
+    """What a server made of one picture."""
+
+    lr: Picture
+    truth: Optional[Picture]
+    """With `downscale`, the picture that LR was made from."""
+    images: dict
+    """{name of the file, without its ending: uint8 `[H, W, 3]`}."""
+    version: Optional[int]
+    """Of the model that answered; None over REST, unless it was asked for."""
+
+
+class ServedPictures:
+    """Asks for pictures, and writes what came.
+
+    Args:
+        server: a `GrpcServer` or `RestServer`.
+        settings: the command line's settings, by its names: `output`, `model`, `signature`, `num_samples`,
+            `seed`, `temperature`, `downscale`, `lr_size`.
+        retries: how requests are repeated.
+    """
+
+    def __init__(self, server, settings, retries: Retries):
+        self.server = server
+        self.settings = settings
+        self.retries = retries
+        self.scale = None
+
+    def measure_scale(self) -> None:
+        """Asks for a small picture, to know how much larger than LR the model's pictures are.
+
+        Raises:
+            ServerError: see `GrpcServer.predict`.
+        """
+        lr = np.zeros([1, _PROBE, _PROBE, 3], np.uint8)
+        image = _output(self._predict("reconstruct", {"lr": lr})[0], "image", (1, None, None, 3))
+        self.scale = image.shape[1] // _PROBE
+
+    def ask(self, file) -> Answer:
+        """Reads a file and asks for it; may be called from several threads.
+
+        Raises:
+            UnreadablePicture: see `read_picture`, `make_pair`.
+            ServerError: see `GrpcServer.predict`; or the answer is not what the signature gives.
+        """
+        picture, truth = read_picture(file), None
+        if self.settings.downscale:
+            picture, truth = make_pair(picture, self.scale, lr_size=self.settings.lr_size)
+        outputs, version = self._predict(self.settings.signature, self._inputs(picture.rgb))
+        images = self._images(outputs)
+        (height, width), lr_shape = next(iter(images.values())).shape[:2], picture.rgb.shape
+        if height % lr_shape[0] or height // lr_shape[0] * lr_shape[1] != width:
+            raise ServerError("INTERNAL", f"{width}x{height} is no multiple of LR's size; is it this model?")
+        return Answer(picture, truth, images, version)
+
+    def write(self, answer: Answer, name: str) -> str:
+        """Makes `output/name/`, all of it or nothing; not from two threads at a time.
+
+        Returns:
+            What is there now, in words.
+        """
+        lr, height = answer.lr, next(iter(answer.images.values())).shape[0]
+        alpha = None if lr.alpha is None else upscale_alpha(lr.alpha, height // lr.rgb.shape[0])
+        with folder_when_complete(self.settings.output, name) as folder:
+            save_png(folder / "lr.png", lr.rgb, lr.alpha, icc_profile=lr.icc_profile)
+            if answer.truth is not None:
+                truth = answer.truth
+                save_png(folder / "truth.png", truth.rgb, truth.alpha, icc_profile=truth.icc_profile)
+            for key, image in answer.images.items():
+                about = self._about(key, answer)
+                save_png(folder / f"{key}.png", image, alpha, about, lr.icc_profile)
+        return self._report(answer, name)
+
+    # ---------------------------------------------------------------- inside
+
+    def _predict(self, signature, inputs):
+        outputs = OUTPUTS[signature]
+        return self.retries.call(lambda: self.server.predict(signature, inputs, outputs))
+
+    def _inputs(self, lr):
+        settings = self.settings
+        if settings.signature == "sample_encoded":
+            pictures = {"image_bytes": np.array([_encoded(lr)], object)}
+        else:
+            pictures = {"lr": lr[np.newaxis]}
+        if settings.signature == "reconstruct":
+            return pictures
+        return {
+            **pictures,
+            "num_samples": np.array(settings.num_samples, np.int32),
+            "seed": np.array([settings.seed, 0], np.int32),
+            "temperature": np.array(settings.temperature, np.float32),
+        }
+
+    def _images(self, outputs):
+        """The pictures of an answer by the names of their files."""
+        count = self.settings.num_samples
+        if self.settings.signature == "reconstruct":
+            image = _output(outputs, "image", (1, None, None, 3))
+            return {"reconstruction": image[0].astype(np.uint8)}
+        if self.settings.signature == "sample_encoded":
+            images = [_decoded(one) for one in _output(outputs, "images_bytes", (1, count))[0]]
+            return {f"sample_{index:02d}": image for index, image in enumerate(images)}
+        images = _output(outputs, "images", (1, count, None, None, 3))[0].astype(np.uint8)
+        mean = _output(outputs, "mean", (1, *images.shape[1:]))[0]
+        named = {f"sample_{index:02d}": image for index, image in enumerate(images)}
+        return {**named, "mean": np.uint8(np.round(mean))} if count > 1 else named
+
+    def _about(self, key, answer):
+        """Metadata of a picture, under the names that `tf_gradsr.hallucinate` gives them."""
+        about = {"Software": SOFTWARE, "model": self.settings.model}
+        if answer.version is not None:
+            about["model_version"] = str(answer.version)
+        if key == "reconstruction":
+            return about
+        noise = {"seed": str(self.settings.seed), "temperature": repr(float(self.settings.temperature))}
+        if key == "mean":
+            return {**about, "samples": str(self.settings.num_samples), **noise}
+        return {**about, "z_index": str(int(key.removeprefix("sample_"))), **noise}
+
+    def _report(self, answer, name):
+        lr_height, lr_width = answer.lr.rgb.shape[:2]
+        height, width = next(iter(answer.images.values())).shape[:2]
+        made = [key for key in answer.images if key != "mean"]
+        words = made[0] if len(made) == 1 else f"{len(made)} samples"
+        sizes = f"{lr_width}x{lr_height} -> {width}x{height}, {words}"
+        return "; ".join([sizes, *answer.lr.notes, str(Path(self.settings.output) / name)])
+
+
+def _output(outputs, name, shape):
+    """An output, once it has the shape; None stands for any side."""
+    if name not in outputs:
+        raise ServerError("INTERNAL", f"an answer without {name}; is it this model?")
+    found = outputs[name].shape
+    fits = len(found) == len(shape) and all(s in (None, f) for f, s in zip(found, shape))
+    if not fits or 0 in found:
+        raise ServerError("INTERNAL", f"{name} of shape {list(found)}; is it this model?")
+    return outputs[name]
+
+
+def _encoded(rgb):
+    """PNG, whatever the file was: what the model sees is what `tf_gradsr.hallucinate` reads."""
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "PNG")
+    return file.getvalue()
+
+
+def _decoded(png):
+    try:
+        return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+    # A broken file raises whatever its decoder trips over.
+    except Exception as error:
+        raise ServerError("INTERNAL", f"images_bytes hold no picture ({error})") from None

@@ -1,0 +1,119 @@
+"""Loads one exported model in a process of its own and times it.
+
+python -m tf_gradsr.export.stopwatch MODEL THREADS
+
+Speaks with `tf_gradsr.benchmark` in lines of JSON: says what it loaded, then, for each number of runs that it
+reads, how long they took. TensorFlow is not loaded for LiteRT files.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+# Where Linux says how much memory a process has and had.
+STATUS = Path("/proc/self/status")
+MODEL_CARD = "assets.extra/model_card.json"
+DEFAULT_LR_SHAPE = (16, 16)
+SEED = 0
+
+
+def main(argv=None) -> int:
+    """Serves one model until its input ends; returns 0."""
+    path, threads = argv or sys.argv[1:]
+    idle = memory("VmRSS")
+    runtime = _saved_model if Path(path).is_dir() else _litert
+    load = runtime(int(threads))
+    of_runtime = memory("VmHWM")
+    signature, inputs, run = load(path)
+    say({"signature": signature, "lr_shape": list(inputs["lr"].shape[1:3])})
+    for line in sys.stdin:
+        seconds = [timed(run, inputs) for _ in range(json.loads(line))]
+        say({"seconds": seconds, "memory": memory("VmHWM") - idle, "runtime": of_runtime - idle})
+    return 0
+
+
+def timed(run, inputs) -> float:
+    """Seconds of one answer, from NumPy arrays to NumPy arrays."""
+    start = time.perf_counter()
+    run(inputs)
+    return time.perf_counter() - start
+
+
+def memory(name: str) -> float:
+    """Bytes of this process in memory, now ("VmRSS") or at most so far ("VmHWM"); NaN where Linux is not."""
+    if not STATUS.exists():
+        return float("nan")
+    lines = dict(line.split(":", 1) for line in STATUS.read_text(encoding="utf-8").splitlines())
+    return int(lines[name].split()[0]) * 1024
+
+
+def say(values: dict) -> None:
+    """Writes one line."""
+    print(json.dumps(values), flush=True)
+
+
+def _litert(threads):
+    """Loads the runtime; returns path -> (signature, inputs, function of inputs)."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    def load(path):
+        interpreter = Interpreter(model_path=path, num_threads=threads)
+        signature = _default(interpreter.get_signature_list())
+        runner = interpreter.get_signature_runner(signature)
+        shapes = {name: details["shape"] for name, details in runner.get_input_details().items()}
+        return signature, _inputs(shapes), lambda inputs: runner(**inputs)
+
+    return load
+
+
+def _saved_model(threads):
+    """The same for SavedModels, by `tf.saved_model.load`."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+    def load(path):
+        model = tf.saved_model.load(path, tags=["serve"])
+        signature = _default(model.signatures)
+        function = model.signatures[signature]
+        specs = {spec.name: spec for spec in function.structured_input_signature[1].values()}
+        shapes = {"lr": [1, *_lr_shape(path), 3]}
+        if "z" in specs:
+            shapes["z"] = [1, specs["z"].shape[1]]
+
+        def run(inputs):
+            answers = function(**{name: tf.constant(value) for name, value in inputs.items()})
+            return {name: answer.numpy() for name, answer in answers.items()}
+
+        # Held, since its variables would go with it.
+        run.model = model
+        return signature, _inputs(shapes), run
+
+    return load
+
+
+def _default(signatures):
+    """The signature that is timed."""
+    return "hallucinate" if "hallucinate" in signatures else "reconstruct"
+
+
+def _lr_shape(path):
+    """(height, width) that a SavedModel's network was trained with, by its model card."""
+    card = Path(path) / MODEL_CARD
+    return json.loads(card.read_text(encoding="utf-8"))["lr_shape"] if card.is_file() else DEFAULT_LR_SHAPE
+
+
+def _inputs(shapes):
+    rng = np.random.default_rng(SEED)
+    inputs = {"lr": rng.integers(0, 256, shapes["lr"], np.uint8)}
+    if "z" in shapes:
+        inputs["z"] = rng.normal(size=shapes["z"]).astype(np.float32)
+    return inputs
+
+
+if __name__ == "__main__":
+    sys.exit(main())

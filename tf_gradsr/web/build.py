@@ -1,0 +1,119 @@
+"""A page that hallucinates in the browser: gradsr web build --model model.tflite --output page
+
+Writes a folder for any static web server, at any place on it: the page, a LiteRT file from gradsr export
+tflite with what its description says, LiteRT.js with its WebAssembly, and a few sample faces. Nothing in it
+asks another server for anything. Look at it with gradsr web serve --folder page
+
+Needs Node.js with npm, which fetches LiteRT.js and the bundler that package-lock.json names.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Optional
+
+from tf_gradsr.cli import CommandFailed, Parser, run
+from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.web import bundling
+
+# What a folder of a page holds; one that holds anything else is never replaced.
+OWN_FILES = {
+    "index.html",
+    "style.css",
+    "icon.svg",
+    "page.js",
+    "worker.js",
+    "gradsr.json",
+    "model.tflite",
+    "wasm",
+    "faces",
+}
+
+
+def build_parser() -> Parser:
+    """The command line's parser."""
+    parser = Parser(prog="gradsr web build", description=__doc__)
+    add = parser.add_argument
+    add(
+        "--model",
+        type=str,
+        metavar="FILE.tflite",
+        help="A file of gradsr export tflite, of any --quantize, with its description beside it.",
+    )
+    add(
+        "-o",
+        "--output",
+        type=str,
+        metavar="DIR",
+        help="The page's folder; the one above it is made if needed.",
+    )
+    add("--overwrite", action="store_true", help="Replace a page that is there already.")
+    return parser
+
+
+def main(argv=None) -> int:
+    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
+
+
+def _execute(settings):
+    model = check_model(settings.model)
+    folder = check_page_folder(settings.output, settings.overwrite)
+    if not (bundling.SOURCES / "package.json").is_file():
+        raise ConfigError(
+            "web: a checkout of the project, whose export/web holds the page's sources. "
+            f"Received: {bundling.SOURCES}, which is not there"
+        )
+    if not shutil.which("npm"):
+        raise ConfigError("npm: Node.js with npm, https://nodejs.org. Received: none on the PATH")
+    from tf_gradsr.web.page_folder import write_page
+
+    try:
+        size = write_page(model, folder)
+    except (bundling.BundlingError, OSError) as error:
+        raise CommandFailed(f"{reason_of(error)}. Nothing was written to {folder}") from error
+    print(f"Page: {folder} ({size / 1e6:.0f} MB); look at it: gradsr web serve --folder {folder}")
+
+
+def check_model(model: Optional[str]) -> Path:
+    """The LiteRT file.
+
+    Raises:
+        ConfigError: there is none, or no description beside it.
+    """
+    if not model or not Path(model).is_file() or not Path(f"{model}.json").is_file():
+        raise ConfigError(
+            "model: a file of gradsr export tflite, with its description (.tflite.json) beside it. "
+            f"Received: {model or 'nothing'}"
+        )
+    return Path(model)
+
+
+def check_page_folder(output: Optional[str], overwrite: bool) -> Path:
+    """The folder to write.
+
+    Raises:
+        ConfigError: none given, or it is there and may not be replaced.
+    """
+    if not output:
+        raise ConfigError("output: the page's folder. Received: nothing")
+    path = Path(output).expanduser().absolute()
+    if not os.path.lexists(path):
+        return path
+    if not overwrite:
+        raise ConfigError(
+            f"output: {path} is there already; give --overwrite to replace it, or another folder. "
+            f"Received: {output}"
+        )
+    is_ours = path.is_dir() and not path.is_symlink() and (path / "gradsr.json").is_file()
+    if not is_ours or any(entry.name not in OWN_FILES for entry in path.iterdir()):
+        raise ConfigError(
+            f"overwrite: replaces only a page that this command wrote; {path} is something else, or holds "
+            f"more. Choose another --output. Received: {output}"
+        )
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""What a page's folder holds."""
+
+import json
+import shutil
+from pathlib import Path
+
+from tf_gradsr.data.faces import encoded_faces
+from tf_gradsr.errors import ConfigError
+from tf_gradsr.gallery.writing import folder_when_complete, prepare_output
+from tf_gradsr.web import bundling
+
+STATIC = ("index.html", "style.css", "icon.svg")
+# Numbers of embedded test faces of different ages and looks, without odd artefacts; the first is opened.
+FACES = (31, 14, 82, 3, 67, 55)
+# Digits of the weights' digest that pictures name, as in `Hallucinator.identity`.
+DIGEST = len("sha256:") + 16
+
+
+def write_page(model, folder) -> int:
+    """Writes a page's folder, all of it or nothing.
+
+    Args:
+        model: path of a LiteRT file, its description beside it.
+        folder: as from `check_page_folder`; what is there is replaced.
+
+    Returns:
+        The folder's size in bytes.
+
+    Raises:
+        ConfigError: the description is not one, or the folder above cannot be written.
+        BundlingError: npm or the bundler failed.
+    """
+    model, folder = Path(model), Path(folder)
+    facts = page_facts(f"{model}.json")
+    prepare_output(folder.parent)
+    bundling.install()
+    with folder_when_complete(folder.parent, folder.name) as partial:
+        bundling.bundle(partial)
+        for name in STATIC:
+            shutil.copyfile(bundling.SOURCES / "src" / name, partial / name)
+        shutil.copyfile(model, partial / facts["file"])
+        (partial / "wasm").mkdir()
+        for path in bundling.wasm_files():
+            shutil.copyfile(path, partial / "wasm" / path.name)
+        facts["faces"] = write_faces(partial)
+        (partial / "gradsr.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        return sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+
+
+def page_facts(description) -> dict:
+    """What the page must know of its model. No more: a config may name folders of whoever trained it.
+
+    Args:
+        description: path of a LiteRT file's description.
+
+    Raises:
+        ConfigError: it lacks something, or is no JSON.
+    """
+    try:
+        facts = json.loads(Path(description).read_text(encoding="utf-8"))
+        return {
+            "file": "model.tflite",
+            "name": facts["model"],
+            "weights": facts["weights"][:DIGEST],
+            "version": facts["versions"]["tf_gradsr"],
+            "quantize": facts["quantize"],
+            "lr_shape": facts["lr_shape"],
+            "scale": facts["scale"],
+            "z_size": facts["z_size"],
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"model: a description as gradsr export tflite writes it. Received: {description} ({error!r})"
+        ) from error
+
+
+def write_faces(folder) -> list:
+    """Writes a few of the embedded test faces, as they are, below a folder; their names, relative to it."""
+    (folder / "faces").mkdir()
+    faces = encoded_faces("test", FACES)
+    names = [f"faces/{number:03d}.jpg" for number in FACES]
+    for number, name in zip(FACES, names):
+        (folder / name).write_bytes(faces[number])
+    return names
