@@ -1,4 +1,4 @@
-# `make demo`, `make train`, `make test`, `make web`. All make .venv first. PYTHON may name another interpreter (3.10-3.13).
+# `make demo`, `make train`, `make test`, `make quick`, `make docs`, `make web`. All make .venv first. PYTHON may name another interpreter (3.10-3.13).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ RUN ?= tf_gradsr/pretrained/faces_8x
 QUANTIZE ?= none
 PAGE := export/web/dist
 
-.PHONY: demo train test install web web-page web-screenshot browser clean
+.PHONY: demo train quick test docs install web web-page web-screenshot browser clean
 
 $(VENV)/.installed: setup.py pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v <= (3, 13) and f"Python 3.10 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
@@ -68,6 +68,14 @@ test: $(VENV)/.installed-test browser
 	$(BIN)/ruff format --check .
 # Two at a time: much of a test's time is tracing, which uses one core.
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
+# The documentation, in build/docs.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) build demo *.egg-info $(PAGE) export/web/node_modules

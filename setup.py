@@ -51,6 +51,7 @@ setup(
         "serving": SERVING,
         # Only to export for phones and browsers: LiteRT, which runs what was written.
         "mobile": MOBILE,
+        "docs": ["mkdocs-material", "mkdocstrings[python]"],
         "test": [
             "pytest>=8",
             "pytest-xdist",

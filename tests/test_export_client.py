@@ -626,11 +626,11 @@ def test_bad_settings_are_one_line(command, face, tmp_path, capsys):
 # ---------------------------------------------------------------- what documents and configs say
 
 
-def test_the_readmes_curl_command(server, rng, tmp_path):
+def test_the_documents_curl_command(server, rng, tmp_path):
     if not shutil.which("curl"):
         pytest.skip("no curl")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    curl = re.search(r"^curl \S+:predict .*?\}\}'$", readme, re.MULTILINE | re.DOTALL).group()
+    page = (ROOT / "docs" / "how_to" / "serve.md").read_text(encoding="utf-8")
+    curl = re.search(r"^curl \S+:predict .*?\}\}'$", page, re.MULTILINE | re.DOTALL).group()
     Image.fromarray(rng.integers(0, 256, (4, 4, 3), np.uint8)).save(tmp_path / "face.png")
     line = curl.replace("localhost:8501", f"localhost:{server.rest}")
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The configs of export/serving: they are what TF-Serving reads, and agree with each other and the README."""
+"""The configs of export/serving: they are what TF-Serving reads, and agree with each other and the documents."""
 
 import json
 import re
@@ -186,13 +186,13 @@ def test_one_image_everywhere(compose, manifest):
     images |= {c["image"] for c in manifest["Deployment"]["spec"]["template"]["spec"]["containers"]}
     (image,) = images
     assert re.fullmatch(r"tensorflow/serving:\d+\.\d+\.\d+", image)
-    for document in (ROOT / "README.md", SERVING / "README.md"):
+    for document in (ROOT / "docs" / "how_to" / "serve.md", SERVING / "README.md"):
         named = set(re.findall(r"tensorflow/serving:[\w.-]+", document.read_text(encoding="utf-8")))
         assert named <= {image}, document
 
 
 def test_documents_name_files_that_are_there():
-    for document in (ROOT / "README.md", SERVING / "README.md"):
+    for document in (ROOT / "docs" / "how_to" / "serve.md", SERVING / "README.md"):
         text = document.read_text(encoding="utf-8")
         for path in re.findall(r"export/serving/[\w.-]+\w", text):
             assert (ROOT / path).exists(), path

@@ -647,7 +647,7 @@ def test_help_names_files_metadata_and_every_option(capsys):
         assert word in text
     # Every option has a sentence.
     options = re.split(r"\n  -(?:o OUTPUT, )?-", text.split("options:")[1])[1:]
-    assert len(options) >= 12
+    assert len(options) >= 10
     assert all(len(option.split()) > 8 for option in options)
 
 

@@ -26,7 +26,11 @@ LAYERS = [
     ["config", "decoding"],
     ["errors"],
 ]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "export").glob("*/README.md")),
+]
 
 
 def rooms_imported(path, package="tf_gradsr"):
@@ -72,9 +76,13 @@ def test_no_imports_run_in_a_circle():
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(modules)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_documents_link_to_files_that_are_there(path):
     text = path.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert target.startswith("http") or (path.parent / target).exists(), target
     assert not re.findall(r"[A-Z]+_(?:SENTENCE|TABLE|ROW)", text)
+
+
+def test_the_readme_is_short():
+    assert (ROOT / "README.md").stat().st_size <= 8_500
