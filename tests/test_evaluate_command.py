@@ -400,4 +400,6 @@ def test_settings_are_checked_before_tensorflow_is_loaded(tmp_path):
     result = subprocess.run([*command, "--output", "new"], capture_output=True, text=True, timeout=300)
     assert result.returncode == 2
     assert "error: run: the folder of a training run" in result.stderr
-    assert "jsonargparse" in result.stderr and "tensorflow" not in result.stderr
+    lines = result.stderr.splitlines()
+    assert any(line.endswith(" jsonargparse") for line in lines)
+    assert not any(line.endswith(" tensorflow") for line in lines)

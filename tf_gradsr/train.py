@@ -14,6 +14,7 @@ from tf_gradsr.config import Config, check_config, check_paths, is_there
 from tf_gradsr.config_files import add_config_arguments, config_from
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.tensorflow_start import start_tensorflow
 
 # A trial of every part in about a minute: tiny networks, few pictures, both phases, nothing to download.
 SMOKE = {
@@ -129,7 +130,9 @@ def _execute(settings):
         )
     if settings.smoke:
         _make_small(config, given=settings.typed)
-    return _train(check_paths(config), settings.run_dir)
+    check_paths(config)
+    start_tensorflow(settings.verbose)
+    return _train(config, settings.run_dir)
 
 
 def _make_small(config: Config, given) -> None:
