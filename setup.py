@@ -57,6 +57,7 @@ setup(
             "pytest-xdist",
             "ruff==0.17.6",
             "scikit-image",
+            "scipy>=1.13",
             "playwright",
             *SERVING,
             *MOBILE,

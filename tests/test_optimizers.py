@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_gradsr.config import Config
-from tf_gradsr.optimizers import WarmupCosine, build_optimizers, ema_decay
+from tf_gradsr.optimizers import WarmupCosine, build_optimizers, ema_decay, learning_rate
 
 
 def rates(schedule, steps):
@@ -14,22 +14,22 @@ def rates(schedule, steps):
 
 
 def test_constant_rate_without_warmup():
-    np.testing.assert_allclose(rates(WarmupCosine(1e-4, 100), [0, 50, 99, 1000]), [1e-4] * 4, rtol=1e-6)
+    np.testing.assert_allclose(rates(learning_rate(1e-4, 100), [0, 50, 99, 1000]), [1e-4] * 4, rtol=1e-6)
 
 
 def test_warmup_rises_linearly_to_the_peak_and_stays():
-    schedule = WarmupCosine(1.0, 100, warmup_steps=4)
+    schedule = learning_rate(1.0, 100, warmup_steps=4)
     np.testing.assert_allclose(rates(schedule, [0, 1, 2, 3, 4, 50]), [0.25, 0.5, 0.75, 1, 1, 1], rtol=1e-6)
 
 
 def test_cosine_falls_to_zero_at_the_last_step_and_stays():
-    schedule = WarmupCosine(2.0, 100, cosine=True)
+    schedule = learning_rate(2.0, 100, cosine=True)
     expected = [2.0, 1 + np.sqrt(0.5), 1.0, 1 - np.sqrt(0.5), 0, 0]
     np.testing.assert_allclose(rates(schedule, [0, 25, 50, 75, 100, 130]), expected, atol=1e-6)
 
 
 def test_schedule_survives_its_config():
-    schedule = WarmupCosine(3e-4, 50, warmup_steps=5, cosine=True)
+    schedule = learning_rate(3e-4, 50, warmup_steps=5, cosine=True)
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
     assert rates(copy, range(0, 60, 7)) == rates(schedule, range(0, 60, 7))
 
@@ -43,8 +43,32 @@ def test_defaults_are_the_papers_two_adams():
 
 
 def test_the_cosine_starts_from_the_peak_after_the_warmup():
-    schedule = WarmupCosine(2.0, 110, warmup_steps=10, cosine=True)
+    schedule = learning_rate(2.0, 110, warmup_steps=10, cosine=True)
     np.testing.assert_allclose(rates(schedule, [4, 9, 10, 60, 110]), [1, 2, 2, 1, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_an_optimizer_steps_at_the_rates_on_every_replica(two_devices, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        with two_devices.scope():
+            sgd = keras.optimizers.SGD(learning_rate(1.0, 6, warmup_steps=2, cosine=True))
+            weight = keras.Variable(0.0)
+            sgd.build([weight])
+
+        @tf.function
+        def step():
+            two_devices.run(lambda: sgd.apply([tf.constant(-1.0)], [weight]))
+
+        weights = [0.0]
+        for _ in range(7):
+            step()
+            weights.append(float(weight.value.values[1]))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    # A replica's gradients add up: two of -1.
+    expected = [0.5, 1, *(0.5 + 0.5 * np.cos(np.pi * np.arange(5) / 4))]
+    np.testing.assert_allclose(np.diff(weights), 2 * np.array(expected), atol=1e-6)
 
 
 def test_the_discriminators_cosine_starts_when_they_do():

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.stats
 import tensorflow as tf
 
 from tf_gradsr import metrics
@@ -248,6 +249,25 @@ def test_the_distance_of_a_set_is_streamed(features):
     low, high = by_hand.figure()[1:]
     assert low == high == pytest.approx(1000 * np.mean([terms[pair] for pair in pairs]))
     assert figure.low < expected < figure.high
+
+
+def test_the_distances_interval_is_the_classical_bootstraps(rng):
+    truth = rng.uniform(0, 2, (80, 7))
+    made = truth + rng.normal(0.3, 0.5, (80, 7))
+    distance = SetDistance()
+    distance.add(poisson_weights(0, range(80)), truth, made[None])
+    figure = distance.figure()
+    terms = 1000 * metrics.kid_terms(truth, made)
+
+    def of_pairs(drawn):
+        chosen = terms[np.ix_(drawn, drawn)]
+        return chosen.sum() / (drawn[:, None] != drawn).sum()
+
+    low, high = scipy.stats.bootstrap(
+        (np.arange(80),), of_pairs, vectorized=False, n_resamples=4000, method="percentile", rng=rng
+    ).confidence_interval
+    assert abs(figure.low - low) < 0.1 * (high - low)
+    assert abs(figure.high - high) < 0.1 * (high - low)
 
 
 @pytest.mark.parametrize("sizes", [(20,), (3,) * 6 + (2,), (9, 11)])

@@ -339,13 +339,22 @@ def test_a_kill_while_a_checkpoint_is_written_keeps_the_former_one(tmp_path, mon
     assert not list(tmp_path.glob(".partial-*"))
 
 
-def test_a_damaged_checkpoint_is_named_with_the_remedy(finished_run, tmp_path):
+def test_a_damaged_checkpoint_is_named_with_the_remedy_which_works(tmp_path):
     model = build_model(tiny_config())
-    path = Checkpoints(tmp_path, model, seed=0).save()
-    for file in path.glob("state.data*"):
+    checkpoints = Checkpoints(tmp_path, model, seed=0)
+    checkpoints.save()
+    before = model.generator.get_weights()
+    model.generator.set_weights([v + 1 for v in before])
+    model.g_optimizer.iterations.assign(5)
+    newest = checkpoints.save()
+    for file in newest.glob("state.data*"):
         file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(CheckpointError, match=r"step_00000000 cannot be read .*Delete that folder"):
+    with pytest.raises(CheckpointError, match=r"step_00000005 cannot be read .*Delete that folder"):
         Checkpoints(tmp_path, model, seed=0).restore_latest()
+    shutil.rmtree(newest)
+    assert Checkpoints(tmp_path, model, seed=0).restore_latest() == 0
+    for weight, kept in zip(model.generator.get_weights(), before):
+        np.testing.assert_array_equal(weight, kept)
 
 
 def test_a_figure_that_is_not_finite_stops_the_run_and_names_it(tmp_path):

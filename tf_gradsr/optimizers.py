@@ -1,7 +1,5 @@
 """Adam for both sides with their learning-rate schedules."""
 
-import math
-
 import keras
 import tensorflow as tf
 
@@ -9,38 +7,29 @@ from tf_gradsr.config import Config
 
 
 @keras.saving.register_keras_serializable("tf_gradsr")
-class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear rise to the peak, then constant or half a cosine down to 0.
+class WarmupCosine(keras.optimizers.schedules.CosineDecay):
+    """Keras' cosine decay, whose warm-up begins one step up: at rate 0 the first step would be lost.
 
-    Step s of the rise has the rate `peak * (s + 1) / warmup_steps`.
-
-    Args:
-        peak: float, the highest rate.
-        steps: int, the step at which a cosine reaches 0.
-        warmup_steps: int, length of the rise.
-        cosine: bool, whether the rate falls.
+    Step s of the warm-up has the rate `warmup_target * (s + 1) / warmup_steps`, from an initial rate of 0;
+    the cosine starts at step `warmup_steps`.
     """
-
-    def __init__(self, peak, steps, warmup_steps=0, cosine=False):
-        self.peak, self.steps, self.warmup_steps, self.cosine = peak, steps, warmup_steps, cosine
 
     def __call__(self, step):
         step = tf.cast(step, tf.float32)
-        rate = tf.constant(self.peak, tf.float32)
-        if self.cosine:
-            fallen = (step - self.warmup_steps) / max(self.steps - self.warmup_steps, 1)
-            rate *= 0.5 * (1.0 + tf.cos(math.pi * tf.clip_by_value(fallen, 0.0, 1.0)))
-        if self.warmup_steps:
-            rate *= tf.minimum((step + 1.0) / self.warmup_steps, 1.0)
-        return rate
+        return super().__call__(tf.where(step < self.warmup_steps, step + 1.0, step))
 
-    def get_config(self):
-        return {
-            "peak": self.peak,
-            "steps": self.steps,
-            "warmup_steps": self.warmup_steps,
-            "cosine": self.cosine,
-        }
+
+def learning_rate(peak: float, steps: int, warmup_steps: int = 0, cosine: bool = False) -> WarmupCosine:
+    """Linear rise to the peak, then constant or half a cosine down to 0.
+
+    Args:
+        peak: the highest rate.
+        steps: the step at which a cosine reaches 0.
+        warmup_steps: length of the rise.
+        cosine: whether the rate falls.
+    """
+    fall = max(steps - warmup_steps, 1)
+    return WarmupCosine(0.0, fall, 0.0 if cosine else 1.0, warmup_target=peak, warmup_steps=warmup_steps)
 
 
 def build_optimizers(config: Config) -> tuple:
@@ -50,7 +39,7 @@ def build_optimizers(config: Config) -> tuple:
     d_steps = max(train.steps - train.reconstruction_steps, 1)
     return tuple(
         keras.optimizers.Adam(
-            WarmupCosine(rate, steps, settings.warmup_steps, cosine),
+            learning_rate(rate, steps, settings.warmup_steps, cosine),
             beta_1=settings.beta_1,
             beta_2=settings.beta_2,
             name=name,

@@ -1,5 +1,8 @@
 """Means and their 95 % intervals over any number of pictures, in constant memory."""
 
+# SciPy's bootstrap is what the tests compare with, not what is used: it needs all pictures at once, of KID
+# all their pairs (8 MB for a thousand pictures, column and row). One resampling serves means and pairs.
+
 from typing import Callable, NamedTuple, Optional
 
 import numpy as np

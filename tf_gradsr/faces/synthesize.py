@@ -84,8 +84,6 @@ def main(argv=None) -> int:
     return run(build_parser(), _execute, argv, interrupted="The same command goes on.")
 
 
-
-
 def _execute(settings):
     if not settings.count:
         raise ConfigError("count: number of pictures, for example --count 1000. Received: nothing")

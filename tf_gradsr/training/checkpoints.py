@@ -1,5 +1,9 @@
 """Checkpoints that a kill cannot break: each is written under a temporary name, then renamed."""
 
+# Why not tf.train.CheckpointManager: it finds the newest by a list in a file of its own, so that deleting a
+# damaged checkpoint leaves a run that cannot go on, and losing the list one that begins anew; it waits for no
+# disk before it deletes the older one (no fsync); the step, seed and versions would lie outside its rename.
+
 import contextlib
 import json
 import logging
