@@ -128,7 +128,8 @@ def write_metrics(run_folder, writer, step, values):
     run_folder.append_metrics({"step": step, **{name: round(float(v), 6) for name, v in values.items()}})
     with writer.as_default(step=step):
         for name, value in values.items():
-            tf.summary.scalar(name, value)
+            # Names without a group would each have a tab of their own, before those of the losses.
+            tf.summary.scalar(name if "/" in name else f"time/{name}", value)
     writer.flush()
 
 
