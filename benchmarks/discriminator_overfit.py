@@ -52,11 +52,12 @@ def main():
     if options.pictures < 1:
         parser.error(f"--pictures: at least 1. Received: {options.pictures}")
     config, model = load(options.run)
-    if not model.mirrors:
+    mirrors = [name for name, critic in model.critics.items() if not critic.needs_draws]
+    if not mirrors:
         raise SystemExit("run: one with the paper's discriminators, loss.mirror above 0. Received: none")
     if options.data:
         config.data.source, config.data.path = "folder", options.data
-    titles = [f"{TITLES[name]} {figure}" for name in model.mirrors for figure in ("right", "margin")]
+    titles = [f"{TITLES[name]} {figure}" for name in mirrors for figure in ("right", "margin")]
     print(f"| pictures | {' | '.join(titles)} |\n|{'---|' * (len(titles) + 1)}")
     for split in ("train", "validation"):
         pictures = load_pictures(config, split, progress=False)

@@ -94,37 +94,6 @@ def test_flips_can_be_switched_off():
     assert (levels_of(collect(dataset, "hr")).round() == pictures.array[0]).all()
 
 
-def test_crops_are_squares_on_the_grid_of_lr():
-    config = make_config(lr_size=[5, 4], scale=2, flip=False)
-    config.train.crop = 3
-    pictures = random_pictures(1, 10, 8)
-    batches = list(training_batches(pictures, config, num_steps=30).as_numpy_iterator())
-    places = {
-        pictures.array[0, 2 * y : 2 * y + 6, 2 * x : 2 * x + 6].tobytes(): (y, x)
-        for y in range(5 - 3 + 1)
-        for x in range(4 - 3 + 1)
-    }
-    hr = levels_of(np.concatenate([batch["hr"] for batch in batches])).round().astype(np.uint8)
-    assert hr.shape == (120, 6, 6, 3)
-    # Every place, about equally often, and no other: one that is not there would be a KeyError.
-    found = [places[square.tobytes()] for square in hr]
-    assert set(found) == set(places.values())
-    assert min(found.count(place) for place in places.values()) > 8
-    lr = levels_of(np.concatenate([batch["lr"] for batch in batches]))
-    assert np.abs(lr - hr.reshape(120, 3, 2, 3, 2, 3).mean((2, 4))).max() <= 0.5 + 1e-4
-    resumed = next(training_batches(pictures, config, start_step=7, num_steps=1).as_numpy_iterator())
-    np.testing.assert_array_equal(resumed["hr"], batches[7]["hr"])
-
-
-def test_a_crop_as_large_as_lr_is_the_whole_picture_and_measuring_never_crops():
-    config, pictures = make_config(lr_size=4, scale=2), random_pictures(3)
-    whole = collect(training_batches(pictures, config, num_steps=3), "hr")
-    config.train.crop = 4
-    np.testing.assert_array_equal(collect(training_batches(pictures, config, num_steps=3), "hr"), whole)
-    config.train.crop = 2
-    assert collect(evaluation_batches(pictures, config, 3), "hr").shape == (3, 8, 8, 3)
-
-
 @pytest.mark.parametrize("count", [1, 2, 10, 17])
 def test_each_epoch_shows_every_picture_once(count):
     dataset = training_batches(numbered_pictures(count), make_config(batch_size=3), num_steps=2 * count)

@@ -389,42 +389,6 @@ def test_random_vgg_features_are_the_same_each_time_and_keep_their_size(rng):
     assert len({kernel.tobytes() for kernel in kernels}) == 10
 
 
-def test_frozen_features_are_compared_from_the_first_phase_on(tiny_model, batches):
-    loss = {"perceptual": "discriminator", "discriminator_run": "another", "pixel": 0.0, "gamma": 1.0}
-    model, batch = tiny_model(scale=4, loss=loss, discriminator_input="details"), batches((4, 3), scale=4)
-    frozen = model.frozen_discriminator
-    randomize(frozen, np.random.default_rng(0))
-    assert not {id(v) for v in frozen.variables} & {id(v) for v in model.trainable_variables}
-    before = values(frozen), values(model.generator.up_blocks[-1].to_image)
-    fakes, _ = model.generator((batch["lr"], np.zeros((2, 4), np.float32)))
-    lr, truth = batch["lr"].numpy(), real_pyramids(batch["hr"], 4, 3)[0]
-
-    def features(pictures, residual):
-        common = [
-            np.stack([resize(x, picture.shape[1:3], order=1, mode="edge") for x in lr])
-            for picture in pictures
-        ]
-        details = [tf.constant(4 * (p - c), tf.float32) for p, c in zip(pictures, common)]
-        return inner_features(frozen, [*details, tf.concat([residual, lr], axis=-1)])
-
-    residual = ops.consistency_residual(fakes[-1], batch["lr"], 4, model.loss_config.epsilon)
-    pairs = zip(features([x.numpy() for x in fakes], residual), features(truth, tf.zeros_like(residual)))
-    expected = np.mean([np.mean(np.abs(fake - real)) for fake, real in pairs])
-    model.reconstruction_only = True
-    logs = model.train_step(batch)
-    assert float(logs["loss/g/perceptual"]) == pytest.approx(expected, rel=1e-4)
-    assert largest_change(before[0], values(frozen)) == 0
-    assert largest_change(before[1], values(model.generator.up_blocks[-1].to_image)) > 0
-
-
-def test_features_of_another_discriminator_need_no_pixel_loss_but_their_setting():
-    loss = LossConfig(perceptual="discriminator", discriminator_run="another")
-    check_config(Config(loss=loss))
-    loss.perceptual = "none"
-    with pytest.raises(ConfigError, match=r"loss\.discriminator_run: null with loss\.perceptual none"):
-        check_config(Config(loss=loss))
-
-
 def test_discriminator_features_need_a_pixel_loss():
     with pytest.raises(ConfigError, match=r"loss\.pixel: above 0 when loss\.perceptual is discriminator"):
         check_config(Config(loss=LossConfig(perceptual="discriminator")))
@@ -493,13 +457,17 @@ def inner_features(d_i, inputs):
 
 def reference_step(model, batch, loss, rate, features):
     """One step of plain SGD from the paper's text: both D, then G, every pass on its own."""
-    g, d_i, d_g = model.generator, model.image_discriminator, model.gradient_discriminator
-    lr, z1, z2, levels = batch["lr"], batch["z"][:, 0], batch["z"][:, 1], model.levels
+    g, d_i, d_g = (
+        model.generator,
+        model.discriminators["image_discriminator"],
+        model.discriminators["gradient_discriminator"],
+    )
+    lr, z1, z2 = batch["lr"], batch["z"][:, 0], batch["z"][:, 1]
     images, gradients = real_pyramids(batch["hr"], g.scale, g.gradient_channels)
 
     def seen(pyramid, residual):
         """What D_I sees of pictures and F."""
-        if not model.sees_details:
+        if not model.critics["image"].sees_details:
             return [*pyramid, residual]
         details = []
         for picture in pyramid:
@@ -508,14 +476,14 @@ def reference_step(model, batch, loss, rate, features):
             details.append((picture - tf.constant(np.stack(common), tf.float32)) * 4)
         return [*details, tf.concat([residual, lr], axis=-1)]
 
-    real_i = seen([tf.constant(x) for x in images[:levels]], tf.zeros_like(lr))
-    real_g = [tf.constant(x) for x in gradients[:levels]]
+    real_i = seen([tf.constant(x) for x in images], tf.zeros_like(lr))
+    real_g = [tf.constant(x) for x in gradients]
     weights = [loss.beta, 1.0] if loss.beta else [1.0]
     noises = [np.zeros_like(z1), z1][-len(weights) :]
 
-    def condition(fake_images, levels=levels):
-        residual = ops.consistency_residual(fake_images[levels - 1], lr, 2**levels, loss.epsilon)
-        return seen(fake_images[:levels], residual)
+    def condition(fake_images):
+        residual = ops.consistency_residual(fake_images[-1], lr, g.scale, loss.epsilon)
+        return seen(fake_images, residual)
 
     def against(d, real, fake):
         """How D's two answers on a pair enter its loss, real and fake."""
@@ -527,7 +495,7 @@ def reference_step(model, batch, loss, rate, features):
     fakes = [g((lr, z)) for z in noises]
     for d, real, fake in (
         (d_i, real_i, [condition(f[0]) for f in fakes]),
-        (d_g, real_g, [f[1][:levels] for f in fakes]),
+        (d_g, real_g, [f[1] for f in fakes]),
     ):
         with tf.GradientTape() as tape:
             objective = sum(against(d, real, f) for f in fake) / len(fake)
@@ -540,20 +508,14 @@ def reference_step(model, batch, loss, rate, features):
         (i0, g0), (i1, g1), (_, g2) = (g((lr, z)) for z in (np.zeros_like(z1), z1, z2))
 
         def adversarial(fake_images, fake_gradients):
-            pairs = (d_i, real_i, condition(fake_images)), (d_g, real_g, fake_gradients[:levels])
+            pairs = (d_i, real_i, condition(fake_images)), (d_g, real_g, fake_gradients)
             above = [d(real) if loss.adversarial == "relativistic" else 0.0 for d, real, _ in pairs]
             return sum(minus_log(d(fake) - other, real=True) for (d, _, fake), other in zip(pairs, above))
 
         def mean_error(fake, real):
             return sum(tf.reduce_mean(tf.abs(f - r)) for f, r in zip(fake, real)) / len(fake)
 
-        if loss.discriminator_run:
-            frozen, scales = model.frozen_discriminator, len(images)
-            truth = seen([tf.constant(x) for x in images], tf.zeros_like(lr))
-            perceptual = mean_error(
-                inner_features(frozen, condition(i0, scales)), inner_features(frozen, truth)
-            )
-        elif loss.perceptual == "discriminator":
+        if loss.perceptual == "discriminator":
             perceptual = mean_error(inner_features(d_i, condition(i0)), inner_features(d_i, real_i))
         else:
             perceptual = mean_error(features(i0[-1]), features(tf.constant(images[-1])))
@@ -562,10 +524,10 @@ def reference_step(model, batch, loss, rate, features):
         )
         if loss.beta:
             objective += loss.beta * adversarial(i0, g0)
-        g1_last, g2_last = g1[levels - 1], g2[levels - 1]
+        g1_last, g2_last = g1[-1], g2[-1]
         ratio = tf.reduce_mean(tf.abs(g1_last - g2_last), axis=[1, 2, 3]) / np.abs(z1 - z2).mean(1)
         objective += adversarial(i1, g1) - loss.alpha * tf.reduce_mean(tf.minimum(ratio, loss.tau))
-        own = i1[levels - 1]
+        own = i1[-1]
         own = own if g.gradient_channels == 3 else tf.reduce_mean(own, -1, keepdims=True)
         objective += loss.coupling * mean_error([g1_last], [ops.image_gradient(own)])
     descend(tape, objective, g.trainable_variables, rate)
@@ -581,10 +543,13 @@ def test_scores_are_the_discriminators_mean_outputs(tiny_model, batches):
     residual = ops.consistency_residual(fakes[-1], batch["lr"], 4, model.loss_config.epsilon)
     expected = {
         "image": (
-            model.image_discriminator([*images, tf.zeros_like(residual)]),
-            model.image_discriminator([*fakes, residual]),
+            model.discriminators["image_discriminator"]([*images, tf.zeros_like(residual)]),
+            model.discriminators["image_discriminator"]([*fakes, residual]),
         ),
-        "gradient": (model.gradient_discriminator(gradients), model.gradient_discriminator(fake_gradients)),
+        "gradient": (
+            model.discriminators["gradient_discriminator"](gradients),
+            model.discriminators["gradient_discriminator"](fake_gradients),
+        ),
     }
     for name, pair in expected.items():
         for score, output in zip(scores[name], pair):
@@ -593,27 +558,21 @@ def test_scores_are_the_discriminators_mean_outputs(tiny_model, batches):
 
 PAPER = {"beta": 0.5}
 OURS = {"beta": 0.0, "adversarial": "relativistic", "r2": 500.0}
-FROZEN = {"perceptual": "discriminator", "discriminator_run": "another"}
 
 
 @pytest.mark.parametrize(
-    ("gradient_channels", "consistency", "loss", "levels", "in_graph", "seen"),
+    ("gradient_channels", "consistency", "loss", "in_graph", "seen"),
     [
-        (3, "learned", PAPER, 2, False, "pictures"),
-        (1, "exact", {**PAPER, "r1_interval": 3}, 2, True, "pictures"),
-        (3, "learned", OURS, 2, False, "details"),
-        (3, "exact", PAPER, 1, False, "pictures"),
-        (3, "learned", {**OURS, "r1_interval": 3}, 1, True, "pictures"),
-        (1, "learned", PAPER, 1, False, "details"),
-        (3, "learned", {**OURS, "perceptual": "discriminator"}, 2, False, "details"),
-        (3, "exact", {**PAPER, "perceptual": "discriminator"}, 1, True, "pictures"),
-        (3, "exact", {**OURS, **FROZEN}, 2, False, "details"),
-        (3, "learned", {**PAPER, **FROZEN}, 1, True, "pictures"),
+        (3, "learned", PAPER, False, "pictures"),
+        (1, "exact", {**PAPER, "r1_interval": 3}, True, "pictures"),
+        (3, "learned", OURS, False, "details"),
+        (1, "learned", {**PAPER, "r1_interval": 3}, False, "details"),
+        (3, "exact", {**OURS, "r1_interval": 3}, True, "pictures"),
+        (3, "learned", {**OURS, "perceptual": "discriminator"}, False, "details"),
+        (3, "exact", {**PAPER, "perceptual": "discriminator"}, True, "pictures"),
     ],
 )
-def test_train_step_is_the_papers(
-    tiny_model, batches, gradient_channels, consistency, loss, levels, in_graph, seen
-):
+def test_train_step_is_the_papers(tiny_model, batches, gradient_channels, consistency, loss, in_graph, seen):
     loss = {"gamma": 3.0, "alpha": 2.0, "pixel": 1.5, "coupling": 0.7, "r1": 1000.0, **loss}
     batch = batches((4, 3), scale=4)
 
@@ -628,15 +587,16 @@ def test_train_step_is_the_papers(
             g_optimizer=keras.optimizers.SGD(0.02), d_optimizer=keras.optimizers.SGD(0.02),
         )  # fmt: skip
         model.perceptual = None if "perceptual" in loss else features
-        model.levels = levels
         for seed, network in enumerate(networks(model)):
             randomize(network, np.random.default_rng(seed), gain=1.5)
-        if model.frozen_discriminator is not None:
-            randomize(model.frozen_discriminator, np.random.default_rng(9), gain=1.5)
         return model
 
     def networks(model):
-        return model.generator, model.image_discriminator, model.gradient_discriminator
+        return (
+            model.generator,
+            model.discriminators["image_discriminator"],
+            model.discriminators["gradient_discriminator"],
+        )
 
     model, reference = make(), make()
     before = [values(network) for network in networks(model)]
@@ -645,9 +605,6 @@ def test_train_step_is_the_papers(
     for start, network, expected in zip(before, networks(model), networks(reference)):
         assert largest_change(start, values(network)) > 0.005
         assert largest_change(values(network), values(expected)) < 1e-5
-    finest = model.image_discriminator.down_blocks[-1]
-    moved = largest_change(values(finest), values(make().image_discriminator.down_blocks[-1])) > 0
-    assert moved == (levels == 2), "scales not grown to are left alone"
 
 
 def test_train_step_reports_every_term(tiny_model, batches):
@@ -671,12 +628,14 @@ def test_logged_scores_and_consistency_are_those_of_the_pictures(tiny_model, bat
     lr, z = batch["lr"], batch["z"]
     (i0, g0), (i1, g1), (i2, _) = (model.generator((lr, z_n)) for z_n in (0 * z[:, 0], z[:, 0], z[:, 1]))
     residuals = [ops.consistency_residual(image[-1], lr, 2, 0.1) for image in (i0, i1)]
-    fake_i = [model.image_discriminator([*i, f]) for i, f in zip((i0, i1), residuals)]
+    fake_i = [model.discriminators["image_discriminator"]([*i, f]) for i, f in zip((i0, i1), residuals)]
     expected = {
-        "score/image_real": model.image_discriminator([batch["hr"], 0 * lr]),
+        "score/image_real": model.discriminators["image_discriminator"]([batch["hr"], 0 * lr]),
         "score/image_fake": fake_i,
-        "score/gradient_real": model.gradient_discriminator([ops.image_gradient(batch["hr"])]),
-        "score/gradient_fake": [model.gradient_discriminator(g) for g in (g0, g1)],
+        "score/gradient_real": model.discriminators["gradient_discriminator"](
+            [ops.image_gradient(batch["hr"])]
+        ),
+        "score/gradient_fake": [model.discriminators["gradient_discriminator"](g) for g in (g0, g1)],
         "reconstruction/lr_psnr": metrics.lr_psnr(ops.to_uint8(i0[-1]), ops.to_uint8(lr), 2),
         "hallucination/lr_psnr": metrics.lr_psnr(ops.to_uint8(i1[-1]), ops.to_uint8(lr), 2),
         "hallucination/sample_std": metrics.sample_std(np.stack([ops.to_uint8(x[-1]) for x in (i1, i2)], 1)),
@@ -697,7 +656,10 @@ def test_real_pictures_are_downscaled_by_the_method_given(tiny_model, batches, m
 
 def test_discriminators_rest_while_reconstructing_and_learn_after(tiny_model, batches):
     model, batch = tiny_model(), batches()
-    discriminators = model.image_discriminator, model.gradient_discriminator
+    discriminators = (
+        model.discriminators["image_discriminator"],
+        model.discriminators["gradient_discriminator"],
+    )
     before = [values(d) for d in discriminators]
     start = values(model.generator)
     model.reconstruction_only = True

@@ -401,10 +401,3 @@ def test_steering_finds_the_spread_of_a_linear_gaussian_posterior(start):
 def test_settings_that_cannot_work_are_named(tiny_config, model, loss, said):
     with pytest.raises(ConfigError, match=said):
         check_config(tiny_config(lr_size=8, loss=loss, **model))
-
-
-def test_networks_that_grow_are_for_the_mirror_alone(tiny_config):
-    config = tiny_config(lr_size=8, discriminator="projected", scale=4)
-    config.train.grow = [[2, 10]]
-    with pytest.raises(ConfigError, match=r"train\.grow: null"):
-        check_config(config)

@@ -70,23 +70,8 @@ def status_of(arguments):
         (["--data.lr_size", "2", "--model.scale", "4"], "data.lr_size", "at least 11 pixels"),
         (["--loss.perceptual", "none"], "loss.pixel", "above 0"),
         (["--model.consistency", "exact", "--data.downscale", "bicubic"], "data.downscale", "area"),
-        (["--train.grow", "[[8, 10]]"], "train.grow", "rising and of [2, 4]. Received: [[8, 10]]"),
-        (["--train.grow", "[[4, 10], [2, 10]]"], "train.grow", "rising"),
-        (["--train.grow", "[[2]]"], "train.grow", "a list of [scale, steps]"),
-        (["--train.grow", "[[2, 0]]"], "train.grow", ">0"),
         (["--train.initial_weights", "no.h5"], "train.initial_weights", "an existing path. Received: no.h5"),
-        (
-            ["--train.crop", "17"],
-            "train.crop",
-            "1 to 16, squares of 8 HR pixels at least and of the smaller side of the LR pictures at most",
-        ),
-        (["--model.scale", "4", "--train.crop", "1"], "train.crop", "2 to 16, "),
         (["--data.source", "folder", "--data.path", "~nobody_of_this_name/x"], "data.path", "an existing"),
-        (
-            ["--model.name", "srgan", "--loss.perceptual", "none", "--train.crop", "8"],
-            "train.crop",
-            "null (the default) with model.name srgan",
-        ),
         (["--train.initial_run", "no"], "train.initial_run", "an existing path. Received: no"),
         (
             ["--train.initial_weights", "a.h5", "--train.initial_run", "b"],

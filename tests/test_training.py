@@ -1,7 +1,6 @@
 """Training runs: the run folder, resuming, stopping, replicas. Tiny networks on the embedded faces."""
 
 import gc
-import itertools
 import json
 import os
 import random
@@ -31,7 +30,6 @@ from tf_gradsr.models import GradSR
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import CheckpointSaver, FiniteCheck, StopRequest, TrainingDiverged
 from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
-from tf_gradsr.training.first_state import load_frozen_discriminator
 from tf_gradsr.training.trainer import Interrupted, build_model, train
 
 
@@ -443,81 +441,6 @@ def test_a_run_to_start_from_is_refused_by_name(finished_run, tmp_path, spoilt):
         train(config, tmp_path / "run", progress=False)
 
 
-def discriminator_weights(model, name):
-    return np.concatenate([weight.ravel() for weight in getattr(model, name).get_weights()])
-
-
-def test_frozen_features_are_another_runs_and_stay_so(finished_run, tmp_path):
-    """On squares of the pictures, which go through every part as well."""
-    other, folder = tmp_path / "other", RunFolder(tmp_path / "run")
-    shutil.copytree(finished_run[0].path, other)
-    config = tiny_config(steps=1, reconstruction_steps=1, checkpoint_interval=1)
-    config.loss.perceptual, config.loss.discriminator_run = "discriminator", str(other)
-    config.train.crop = 4
-    theirs = build_model(config)
-    Checkpoints(other / "checkpoints", theirs, 0).read_networks()
-    train(config, folder.path, progress=False)
-    # The other run may go on, or go away.
-    shutil.rmtree(other)
-    config.train.steps = 2
-    summary = train(config, folder.path, progress=False)
-    assert summary["bicubic"] == finished_run[1]["bicubic"], "measured on whole pictures"
-    resumed = build_model(config)
-    load_frozen_discriminator(resumed, config, folder, step=2)
-    given = discriminator_weights(theirs, "image_discriminator")
-    np.testing.assert_array_equal(discriminator_weights(resumed, "frozen_discriminator"), given)
-    compared = [line["step"] for line in read_metrics(folder) if "loss/g/perceptual" in line]
-    assert compared == [1, 2]
-
-    folder.frozen_discriminator.write_bytes(b"damaged")
-    with pytest.raises(ConfigError, match=r"run_dir: .*copy of the frozen discriminator.*weights\.h5 \("):
-        train(config, folder.path, progress=False)
-
-
-@pytest.mark.parametrize(
-    ("train_settings", "said"),
-    [
-        ({"reconstruction_steps": 6}, "at step 6, its D_I is trained at full size from step 6 on"),
-        ({"reconstruction_steps": 2, "grow": [[2, 5]]}, "from step 7 on"),
-        (None, "holds no checkpoint"),
-    ],
-)
-def test_features_of_an_untrained_discriminator_are_refused(finished_run, tmp_path, train_settings, said):
-    other = tmp_path / "other"
-    shutil.copytree(finished_run[0].path, other)
-    settings = yaml.safe_load((other / "config.yaml").read_text())
-    settings["train"].update(train_settings or {})
-    (other / "config.yaml").write_text(yaml.safe_dump(settings))
-    if train_settings is None:
-        shutil.rmtree(other / "checkpoints")
-    config = tiny_config(steps=1)
-    config.loss.perceptual, config.loss.discriminator_run = "discriminator", str(other)
-    with pytest.raises(ConfigError, match=rf"loss\.discriminator_run: .*other \(.*{said}"):
-        train(config, tmp_path / "run", progress=False)
-    assert not (tmp_path / "run").exists()
-
-
-def test_discriminators_grow_through_the_scales(tmp_path):
-    """Reconstruction, two steps at scale 2, then full size, 4; resumed in between."""
-    config = tiny_config(steps=2, reconstruction_steps=1, checkpoint_interval=1, keep_checkpoints=9)
-    config.train.grow = [[2, 2]]
-    path = tmp_path / "run"
-    train(config, path, progress=False)
-    config.train.steps = 4
-    train(config, path, progress=False)
-    blocks = []
-    for step in (1, 2, 3, 4):
-        model = build_model(config)
-        Checkpoints(path / "checkpoints", model, 0).tracked.read(
-            str(path / "checkpoints" / f"step_{step:08d}" / "state")
-        )
-        down = model.image_discriminator.down_blocks
-        blocks.append([np.concatenate([w.ravel() for w in block.get_weights()]) for block in down])
-    coarse, fine = ([np.abs(a - b).max() > 0 for a, b in itertools.pairwise(x)] for x in zip(*blocks))
-    assert coarse == [True, True, True]
-    assert fine == [False, False, True]
-
-
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "summary.json"
     path.write_text("old")
@@ -609,14 +532,26 @@ def test_unreadable_pictures_are_named_in_the_run_folder(tmp_path):
     assert reason
 
 
+def test_a_config_of_an_earlier_version_is_read_without_the_settings_that_are_gone(finished_run, tmp_path):
+    settings = yaml.safe_load(finished_run[0].config.read_text())
+    settings["train"] |= {"grow": None, "crop": None}
+    settings["loss"]["discriminator_run"] = None
+    old = tmp_path / "config.yaml"
+    old.write_text(yaml.safe_dump(settings))
+    assert load_config(old) == tiny_config()
+    # Where they were in use, the run was another.
+    settings["train"]["grow"] = [[2, 10]]
+    old.write_text(yaml.safe_dump(settings))
+    with pytest.raises(ConfigError, match=r"train\.grow: no such setting"):
+        load_config(old)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((Path(__file__).parent.parent / "configs").rglob("*.yaml")))
 def test_smoke_runs_every_config_through_every_part(path, tmp_path, capsys):
     # As the config.yaml of a run may have it, where that run is not.
     settings = yaml.safe_load(path.read_text())
     settings["train"] = {**settings.get("train", {}), "initial_run": "no/such/run"}
-    if settings["loss"]["perceptual"] == "discriminator":
-        settings["loss"]["discriminator_run"] = "no/such/run"
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
     arguments = ["--config", str(tmp_path / "config.yaml"), "--run_dir", str(tmp_path / "run"), "--smoke"]
     full = load_config(path).train

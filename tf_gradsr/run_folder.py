@@ -43,9 +43,8 @@ class RunFolder:
     """Paths of a run, made on demand.
 
     Layout: `config.yaml`, `metrics.jsonl`, `events/` (TensorBoard), `samples/step_*.png`, `checkpoints/`,
-    `generator.weights.h5` (the averaged generator), `summary.json`. With `loss.discriminator_run`,
-    `frozen_discriminator.weights.h5`; if picture files were left out, `unreadable.txt`. The package's own
-    has `generator.weights.sha256` too.
+    `generator.weights.h5` (the averaged generator), `summary.json`; if picture files were left out,
+    `unreadable.txt`. The package's own has `generator.weights.sha256` too.
     """
 
     def __init__(self, path):
@@ -57,7 +56,6 @@ class RunFolder:
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
         self.weights = self.path / "generator.weights.h5"
-        self.frozen_discriminator = self.path / "frozen_discriminator.weights.h5"
         self.checksum = self.path / "generator.weights.sha256"
         self.summary = self.path / "summary.json"
 

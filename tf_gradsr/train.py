@@ -21,7 +21,6 @@ SMOKE = {
     "data": {"limit": 16},
     "loss": {
         "perceptual": "none",
-        "discriminator_run": None,
         "pixel": 1.0,
         "faces": 0.0,
         "identity": 0.0,

@@ -1,7 +1,7 @@
 """Batches as `tf.data` datasets. Everything in them is a function of the seed and the example's number.
 
 Example n of a training run (n = step * batch size + place in the batch) shows picture
-permutation(seed, epoch)[n mod N] of epoch n // N, moved, mirrored, cropped and with noise by (seed, n). So a
+permutation(seed, epoch)[n mod N] of epoch n // N, moved, mirrored and with noise by (seed, n). So a
 run can be resumed at any step, and neither threads nor devices change what it sees.
 """
 
@@ -16,7 +16,8 @@ from tf_gradsr.config import Config
 from tf_gradsr.data.pictures import PictureSet
 
 # Independent streams of random numbers under one seed.
-ORDER, FLIP, TRAINING_NOISE, EVALUATION_NOISE, CROP, SHIFT, AUGMENTATION = range(7)
+# 4 is free.
+ORDER, FLIP, TRAINING_NOISE, EVALUATION_NOISE, _, SHIFT, AUGMENTATION = range(7)
 
 
 def training_batches(
@@ -26,7 +27,7 @@ def training_batches(
 
     Args:
         pictures: from `load_pictures`.
-        config: reads `data`, `model`, `train.batch_size`, `train.seed` and `train.crop`.
+        config: reads `data`, `model`, `train.batch_size` and `train.seed`.
         start_step: the step of the first batch; any step is reached at once.
         num_steps: number of batches; None, without end.
 
@@ -37,7 +38,6 @@ def training_batches(
             "z": float32 `[B, 2, m]`, two normal vectors for each example.
             "augmentation": float32 `[B, 7]`, uniform in [0, 1), what `tf_gradsr.augmentation` draws on; only
                 for a projected D_I.
-        With `train.crop`, h and w are its side, and H and W `model.scale` times that.
     """
     size, seed, count = config.train.batch_size, config.train.seed, len(pictures)
     augmented = config.model.discriminator != "mirror" or config.loss.faces > 0
@@ -51,7 +51,6 @@ def training_batches(
             ),
             "flip": flip if config.data.flip else False,
             "z": noise(TRAINING_NOISE, seed, number, 2, config.model.z_size),
-            **({"corner": crop_corner(seed, number, config)} if config.train.crop else {}),
             **({"shift": shift(seed, number, config.data.shift)} if config.data.shift else {}),
             **({"augmentation": uniform(AUGMENTATION, seed, number, DRAWS)} if augmented else {}),
         }
@@ -147,16 +146,6 @@ def shift(seed, number, farthest):
     return tf.cast(steps, tf.int32) - farthest
 
 
-def crop_corner(seed, number, config):
-    """The upper left corner of the square that one example shows, int32 `[2]`, in HR pixels.
-
-    On LR's grid, so that (but for bicubic's border) the square's LR picture is a square of the LR picture.
-    """
-    ends = tf.constant(config.lr_shape, tf.float32) - config.train.crop + 1
-    place = tf.random.stateless_uniform([2], random_seed(CROP, seed, number), alg="philox")
-    return config.model.scale * tf.cast(place * ends, tf.int32)
-
-
 def batched(examples, pictures, config, size, drop_remainder):
     """Turns a dataset of {"index", "flip", "z", ...} into batches {"lr", "hr", "z", ...}."""
 
@@ -165,8 +154,6 @@ def batched(examples, pictures, config, size, drop_remainder):
         if "shift" in batch:
             hr = moved(hr, batch["shift"])
         hr = tf.where(batch["flip"][:, None, None, None], tf.reverse(hr, [2]), hr)
-        if "corner" in batch:
-            hr = squares(hr, batch["corner"], config.train.crop * config.model.scale)
         hr = ops.to_float(hr)
         kept = {name: batch[name] for name in ("z", "augmentation") if name in batch}
         return {"lr": ops.to_float(lr_pictures(hr, config)), "hr": hr, **kept}
@@ -186,16 +173,6 @@ def moved(images, shifts):
         source = tf.range(side)[tf.newaxis, :] - shifts[:, axis - 1 : axis]
         images = tf.gather(images, tf.clip_by_value(source, 0, side - 1), axis=axis, batch_dims=1)
     return images
-
-
-def squares(images, corners, side):
-    """Cuts one square out of each picture, `[B, H, W, 3]` -> `[B, side, side, 3]`."""
-
-    def cut(one):
-        image, corner = one
-        return tf.slice(image, tf.concat([corner, [0]], axis=0), [side, side, 3])
-
-    return tf.map_fn(cut, (images, corners), fn_output_signature=tf.TensorSpec([side, side, 3], images.dtype))
 
 
 def rows(pictures, index):

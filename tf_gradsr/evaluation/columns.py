@@ -29,8 +29,8 @@ class Column:
     """"higher", "lower", or None where neither is."""
     meaning: str
     value: Optional[Callable] = None
-    """Of a metric from elsewhere (`--metric`): `(images, truth, lr)`, uint8 `[B, H, W, 3]`, lr `[B, h, w, 3]`,
-    to float `[B]`; of samples, the mean over them is taken. None: this package measures it."""
+    """Of a metric from elsewhere (`--metric`): `(images, truth, lr)`, uint8 `[B, H, W, 3]`, LR smaller, to
+    float `[B]`; of samples, the mean over them is taken. None: this package measures it."""
 
     def described(self) -> dict:
         """What results.json says of it."""

@@ -18,13 +18,13 @@ class Discriminator(keras.Model):
             convolutions; 6: F and LR; 0: D_g, which takes pictures of gradients alone.
         dtype: "float32" or "mixed_bfloat16", the policy of its convolutions.
 
-    Call: a list, coarse to fine, of float32 `[B, 2^k h, 2^k w, C]`, of every scale or, while the networks
-    grow, of the coarsest ones; followed, unless `condition_channels` is 0, by the condition, float32
-    `[B, h, w, condition_channels]`, as the last element. -> float32 `[B, h, w, widths[0]]`, the features of
-    the last convolution: logits, positive for real (no dense layer, paper 3.2).
+    Call: a list, coarse to fine, of float32 `[B, 2^k h, 2^k w, C]`, of every scale; followed, unless
+    `condition_channels` is 0, by the condition, float32 `[B, h, w, condition_channels]`. -> float32
+    `[B, h, w, widths[0]]`, the features of the last convolution: logits, positive for real (no dense layer,
+    paper 3.2).
 
     Raises:
-        ValueError: more pictures than scales, or none.
+        ValueError: not as many pictures as scales.
     """
 
     def __init__(
@@ -76,16 +76,16 @@ class Discriminator(keras.Model):
             residual block.
 
         Raises:
-            ValueError: more pictures than scales, or none.
+            ValueError: not as many pictures as scales.
         """
         pyramid = inputs[:-1] if self.condition_channels else inputs
-        if not 1 <= len(pyramid) <= len(self.down_blocks):
+        if len(pyramid) != len(self.down_blocks):
             raise ValueError(
-                f"A discriminator of {len(self.down_blocks)} scales takes 1 to as many pictures. "
+                f"A discriminator of {len(self.down_blocks)} scales takes as many pictures. "
                 f"Received: {len(pyramid)}."
             )
         seen, features = [], None
-        for image, block in zip(reversed(pyramid), reversed(self.down_blocks[: len(pyramid)])):
+        for image, block in zip(reversed(pyramid), reversed(self.down_blocks)):
             features = block(image, features)
             seen.append(features)
         features = tf.cast(features, self.variable_dtype)

@@ -29,8 +29,7 @@ class Generator(keras.Model):
 
     Call: `(lr float32 [B, h, w, 3] in [-1, 1], z float32 [B, m])` -> two lists, coarse to fine, full size
     last: pictures float32 `[B, 2^k h, 2^k w, 3]` (nominally in [-1, 1], not clipped) and image gradients
-    `[B, 2^k h, 2^k w, gradient_channels]`, >= 0, for k = 1 ... log2(scale). With `levels`, only the first
-    so many of them are made.
+    `[B, 2^k h, 2^k w, gradient_channels]`, >= 0, for k = 1 ... log2(scale).
 
     Raises:
         ValueError: fewer than two widths, an unknown consistency or z_injection.
@@ -104,7 +103,7 @@ class Generator(keras.Model):
             block.build((None, None, None, width))
         self.built = True
 
-    def call(self, inputs, levels=None):
+    def call(self, inputs):
         lr, z = inputs
         features = self.conv_in(lr) + self.conv_z(_tile_over(z, lr))
         for block in self.residual_blocks:
@@ -112,7 +111,7 @@ class Generator(keras.Model):
         # The first skips: LR itself, and its own image gradient.
         image, gradient = lr, ops.image_gradient(lr, self.gradient_channels)
         images, gradients = [], []
-        for k, block in enumerate(self.up_blocks[:levels], 1):
+        for k, block in enumerate(self.up_blocks, 1):
             features, image, gradient = block(features, image, gradient, z)
             if self.consistency == "exact":
                 image = ops.enforce_consistency(image, lr, 2**k)

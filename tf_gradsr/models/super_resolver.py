@@ -113,9 +113,7 @@ class SuperResolver(keras.Model):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         # The optimizer sums over replicas, so each contributes its share of the mean.
         gradients = tape.gradient(loss, variables, output_gradients=tf.constant(1.0 / replicas))
-        # Scales that the networks have not grown to have none.
-        known = [(gradient, v) for gradient, v in zip(gradients, variables) if gradient is not None]
-        optimizer.apply_gradients(known)
+        optimizer.apply_gradients(list(zip(gradients, variables)))
         return tf.linalg.global_norm(gradients) * replicas
 
     def _update_average(self):

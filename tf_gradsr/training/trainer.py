@@ -1,16 +1,14 @@
 """One training run from a config to a run folder."""
 
 import contextlib
-import math
 import random
 import sys
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tf_gradsr import metrics, ops
-from tf_gradsr.config import Config
+from tf_gradsr.config import Config, TrainConfig
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.registry import build_model
@@ -26,9 +24,7 @@ from tf_gradsr.training.callbacks import (
 )
 from tf_gradsr.training.checkpoints import Checkpoints
 from tf_gradsr.training.first_state import (
-    load_frozen_discriminator,
     load_teacher,
-    save_frozen_discriminator,
     start_from_other_run,
 )
 from tf_gradsr.training.precision import usable_precision, uses_xla
@@ -88,12 +84,9 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
         start_from_other_run(model, config)
     with strategy.scope():
         load_teacher(model, config, precision)
-    load_frozen_discriminator(model, config, folder, step)
     pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
     folder.prepare(config)
     folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
-    if step == 0:
-        save_frozen_discriminator(model, config, folder)
     folder.forget_metrics_after(step)
     if step:
         print(f"Going on from step {step} of {folder.path}", file=sys.stderr)
@@ -160,16 +153,16 @@ def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
         if progress:
             callbacks.append(Progress(start, settings.steps, settings.batch_size))
             stack.callback(callbacks[-1].close)
-        for phase in _phases(config):
-            if model.step >= phase.end:
+        for reconstruction_only, end in phases(settings):
+            if model.step >= end:
                 continue
-            model.reconstruction_only, model.levels = phase.reconstruction_only, phase.levels
+            model.reconstruction_only = reconstruction_only
             model.make_train_function(force=True)
-            batches = training_batches(pictures["train"], config, model.step, phase.end - model.step)
+            batches = training_batches(pictures["train"], config, model.step, end - model.step)
             model.fit(
                 batches,
                 epochs=1,
-                steps_per_epoch=phase.end - model.step,
+                steps_per_epoch=end - model.step,
                 callbacks=callbacks,
                 shuffle=False,
                 verbose=0,
@@ -181,25 +174,10 @@ def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
     sheets.save(model.step)
 
 
-class Phase(NamedTuple):
-    """A part of a run with one training step."""
-
-    reconstruction_only: bool
-    """Whether G is trained alone."""
-    levels: int
-    """Doublings that hallucinations and discriminators have grown to."""
-    end: int
-    """The step at which the phase ends."""
-
-
-def _phases(config):
-    """The phases of a run, in order: reconstruction, each scale of `train.grow`, full size."""
-    full = int(math.log2(config.model.scale))
-    phases = [Phase(True, full, config.train.reconstruction_steps)]
-    for scale, steps in config.train.grow or []:
-        phases.append(Phase(False, int(math.log2(scale)), phases[-1].end + steps))
-    phases.append(Phase(False, full, config.train.steps))
-    return [phase._replace(end=min(phase.end, config.train.steps)) for phase in phases]
+def phases(settings: TrainConfig) -> list:
+    """(whether G is trained alone, the step at which the phase ends) of each phase of a run, in order."""
+    ends = {True: settings.reconstruction_steps, False: settings.steps}
+    return [(alone, min(end, settings.steps)) for alone, end in ends.items() if end]
 
 
 def summarize(model, pictures, config: Config) -> dict:
