@@ -19,6 +19,7 @@ from tf_gradsr.models import GradSR
 from tf_gradsr.models.efficientnet import VARIANTS
 from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.tensorflow_start import use_deterministic_kernels, use_full_float32
 from tf_gradsr.web import bundling
 
 # A shell starts background jobs deaf to Ctrl-C, and programs hand that on to what they start.
@@ -29,7 +30,8 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 # The tolerances are those of full float32, on a GPU too.
-tf.config.experimental.enable_tensor_float_32_execution(False)
+use_full_float32()
+use_deterministic_kernels()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The configs of export/serving: they are what TF-Serving reads, and agree with each other and the documents."""
+"""The configs of export/serving: they are what TF-Serving reads and agree with the documents."""
 
 import json
 import re
@@ -98,7 +98,7 @@ def test_text_protos_are_what_the_server_reads():
 
 
 def test_the_client_asks_for_what_is_served():
-    settings = client.build_parser().parse_args([])
+    settings = client.build_parser().parse_args(["face.png"])
     assert settings.model == parsed("models.config").model_config_list.config[0].name
     assert (client.GRPC_PORT, client.REST_PORT) == (8500, 8501)
 

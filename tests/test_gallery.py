@@ -10,6 +10,7 @@ from PIL import Image
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.gallery.chart import COLOURS, LINE, MARGIN, SIDE, Words, diagonal_chart, tick_step
 from tf_gradsr.gallery.grid import (
+    LABEL_WIDTH,
     cell_size,
     font_of,
     picture_grid,
@@ -17,7 +18,7 @@ from tf_gradsr.gallery.grid import (
     titled_cells,
     wrapped,
 )
-from tf_gradsr.gallery.heat_map import colour, heat_map, rounded_top
+from tf_gradsr.gallery.heat_map import colour, colour_bar, heat_map, rounded_top
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.reading import UnreadablePicture, make_pair, read_picture, upscale_alpha
 from tf_gradsr.gallery.spread import RunningSpread, legend
@@ -74,6 +75,28 @@ def test_grid_holds_every_picture_row_by_row(rng):
             assert any((grid[y : y + 128, x : x + 130] == picture).all() for y, x in places)
 
 
+def test_tiles_are_twice_as_large_when_asked(rng):
+    assert cell_size(128, 128, tile=256) == (256, 256)
+    assert cell_size(16, 16, tile=256) == (256, 256)
+    assert cell_size(600, 300, tile=512) == (512, 256)
+
+
+def test_rows_have_labels_and_the_grid_a_picture_below(rng):
+    columns = {"LR": noise(rng, 2, 64, 64, 3)}
+    bar = colour_bar(50, "grey levels", 200)
+    plain, labelled = (
+        picture_grid(columns, tile=64),
+        picture_grid(columns, ["a\nPSNR 20 dB", ""], bar, tile=64),
+    )
+    pictures = labelled[:, LABEL_WIDTH:]
+    np.testing.assert_array_equal(pictures[: plain.shape[0] - 4, :68], plain[:-4, :68])
+    np.testing.assert_array_equal(pictures[plain.shape[0] : -4, 4:204], bar)
+    # Two lines of text beside the first row, none beside the second.
+    dark = (labelled[:, :LABEL_WIDTH] < 128).any((1, 2))
+    assert dark[22:86].any() and not dark[90:154].any()
+    assert np.count_nonzero(np.diff(dark[22:86].astype(int)) == 1) == 2
+
+
 # ---------------------------------------------------------------- heat map
 
 
@@ -126,8 +149,8 @@ def test_the_legend_says_how_far_a_measured_spread_can_be_trusted():
         "consistency": "exact",
         "measured_on": "500 test pictures",
     }
-    known = "standard deviation, grey levels; true errors are 1.2 times as large (500 test pictures)"
-    plain = "standard deviation, grey levels"
+    plain = "standard deviation over the samples, grey levels"
+    known = f"{plain}; true errors are 1.2 times as large (500 test pictures)"
     assert legend(measured, 1.0, "exact") == known
     for unlike in ((None, 1.0, "exact"), (measured, 0.7, "exact"), (measured, 1.0, "none")):
         assert legend(*unlike) == plain

@@ -22,6 +22,7 @@ import tf_gradsr
 from tf_gradsr import hallucinate
 from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
 from tf_gradsr.config_files import save_config
+from tf_gradsr.gallery.grid import LABEL_WIDTH
 from tf_gradsr.gallery.heat_map import heat_map
 from tf_gradsr.registry import build_generator
 
@@ -200,7 +201,7 @@ def test_the_uncertainty_maps_legend_tells_of_a_calibration_of_these_weights(
     weights = f"sha256:{hashlib.sha256((run / 'generator.weights.h5').read_bytes()).hexdigest()[:16]}"
     measured = {"spread_error": 0.5, "weights": weights, "temperature": 1.0, "consistency": "exact"}
     measured["measured_on"] = "7 test pictures"
-    plain = "standard deviation, grey levels"
+    plain = "standard deviation over the samples, grey levels"
     cases = [
         (None, plain),
         ({}, plain),
@@ -388,11 +389,15 @@ def test_several_inputs_share_an_overview(command, rng, tmp_path):
     sizes = {"wide.png": (24, 40), "square.png": (32, 32)}
     for name, size in sizes.items():
         save(rng.integers(0, 256, (*size, 3), np.uint8), tmp_path / name)
-    done = command("--num_samples", 2, "--downscale", inputs=sizes)
+    done = command("--num_samples", 2, "--downscale", "--tile", 128, inputs=sizes)
     assert done.status == 0 and str(tmp_path / "out/overview.png") in done.out
     overview = pixels(tmp_path / "out/overview.png")
-    # Of 128 pixels each: LR, bicubic, reconstruction, two samples, uncertainty, truth; a line of titles.
-    assert overview.shape == (18 + 4 + 2 * (128 + 4), 4 + 7 * (128 + 4), 3)
+    # Labels, then of 128 pixels each: LR, bicubic, reconstruction, two samples, uncertainty, truth; a line of
+    # titles above, the colour bar below.
+    assert overview.shape[1] == LABEL_WIDTH + 4 + 7 * (128 + 4)
+    labels, overview = overview[:, :LABEL_WIDTH], overview[:, LABEL_WIDTH:]
+    assert (labels[22:150] < 128).any() and (labels[154:282] < 128).any()
+    assert (overview[22 + 2 * 132 :, 4:404] != 255).any()
     second = overview[4 + 18 + 128 + 4 :][:128]
     lr = np.asarray(pixels(tmp_path / "out/square/lr.png").repeat(16, 0).repeat(16, 1))
     np.testing.assert_array_equal(second[:, 4:132], lr)

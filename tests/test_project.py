@@ -24,7 +24,7 @@ LAYERS = [
     ["cli"],
     ["config_files", "files"],
     ["config", "decoding"],
-    ["errors"],
+    ["errors", "tensorflow_start"],
 ]
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),

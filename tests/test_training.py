@@ -4,13 +4,16 @@ import gc
 import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -26,7 +29,7 @@ from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.models import GradSR
 from tf_gradsr.run_folder import RunFolder
-from tf_gradsr.training.callbacks import CheckpointSaver, FiniteCheck, TrainingDiverged
+from tf_gradsr.training.callbacks import CheckpointSaver, FiniteCheck, StopRequest, TrainingDiverged
 from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
 from tf_gradsr.training.first_state import load_frozen_discriminator
 from tf_gradsr.training.trainer import Interrupted, build_model, train
@@ -63,6 +66,14 @@ def finished_run(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "tiny"
     summary = train(tiny_config(), path, progress=False)
     return RunFolder(path), summary
+
+
+def load_weights(folder):
+    """{name: array} of a run's generator.weights.h5."""
+    found = {}
+    with h5py.File(folder.weights) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if hasattr(item, "dtype") else None)
+    return found
 
 
 def read_metrics(folder):
@@ -521,8 +532,8 @@ def test_a_stop_after_the_last_callback_still_saves_a_checkpoint(tmp_path, monke
     monkeypatch.setattr(CheckpointSaver, "on_step", lambda self, step, logs: None)
     stop_when_fit_ends = StopWhenFitEnds()
     monkeypatch.setattr("tf_gradsr.training.trainer.FiniteCheck", lambda checkpoints: stop_when_fit_ends)
-    with pytest.raises(Interrupted):
-        train(tiny_config(), tmp_path / "run", progress=False)
+    with StopRequest().listening() as stop_request, pytest.raises(Interrupted):
+        train(tiny_config(), tmp_path / "run", progress=False, stop_request=stop_request)
     assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step_00000002"]
 
 
@@ -535,6 +546,19 @@ def test_a_command_stopped_within_an_epoch_leaves_no_iterator_behind(tmp_path, m
     monkeypatch.setattr("tf_gradsr.training.trainer.FiniteCheck", lambda checkpoints: StopAfterFirstStep())
     assert train_command.main(["--smoke", "--run_dir", str(tmp_path / "run")]) == 128 + signal.SIGTERM
     assert not [one for one in living_iterators() if not any(one is other for other in before)]
+
+
+def test_a_run_in_a_thread_changes_nothing_of_the_process(finished_run, tmp_path):
+    """The same weights as in the main thread; signal handlers and random numbers as they were."""
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    state = random.getstate()
+    thread = threading.Thread(target=train, args=(tiny_config(), tmp_path / "run", False))
+    thread.start()
+    thread.join()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert random.getstate() == state
+    theirs, ours = (load_weights(RunFolder(path)) for path in (finished_run[0].path, tmp_path / "run"))
+    assert theirs.keys() == ours.keys() and all((theirs[name] == ours[name]).all() for name in ours)
 
 
 class StopAfterFirstStep(keras.callbacks.Callback):

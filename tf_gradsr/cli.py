@@ -1,4 +1,4 @@
-"""What all commands share: the parser, exit statuses, signals, a quiet start.
+"""What all commands share: the parser, exit statuses, signals.
 
 Exit statuses: 0 done, 1 failed or some inputs did, 2 bad setting, 130 interrupted (Ctrl-C), 143 asked to end
 (SIGTERM).
@@ -65,7 +65,8 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> 
     Args:
         parser: the command's.
         execute: called with the parsed arguments; its return value is the exit status, None for 0.
-            `settings.typed` is the list of arguments as they were typed.
+            `settings.typed` is the list of arguments as they were typed, `settings.verbose`
+            whether `--verbose` was.
         argv: list of arguments; None, those of the process.
         interrupted: what the user reads after "Interrupted." on Ctrl-C and SIGTERM.
 
@@ -80,10 +81,8 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> 
     try:
         with _ended_by_sigterm():
             settings = parser.parse_args([text for text in typed if text not in ("--verbose", "--debug")])
-            settings.typed = typed
+            settings.typed, settings.verbose = typed, verbose
             _show_any_name()
-            if not verbose:
-                silence_tensorflow()
             status = execute(settings) or 0
             sys.stdout.flush()
             return status
@@ -104,13 +103,6 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> 
         # A fit stopped within an epoch leaves its iterator in a reference cycle of Keras. Destroyed at the
         # interpreter's end, when its threads can no longer run Python, it now and then waited for ever.
         gc.collect()
-
-
-def silence_tensorflow() -> None:
-    """Keeps the lines back that TensorFlow prints when it starts; works before it is imported."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if "tensorflow" in sys.modules:
-        sys.modules["tensorflow"].get_logger().setLevel("ERROR")
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from tf_gradsr.config import Seed, Temperature
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import check_free, prepare_output
+from tf_gradsr.tensorflow_start import start_tensorflow
 
 # Those of the stock image.
 GRPC_PORT, REST_PORT = 8500, 8501
@@ -148,8 +149,8 @@ def _ask(settings, files, names):
     from tf_gradsr.export.remote.server_errors import ServerError
 
     if settings.downscale:
-        # Imported here and not in threads.
-        import tf_gradsr.ops  # noqa: F401
+        # Here and not in threads.
+        start_tensorflow(settings.verbose)
     server = _server(settings)
     with tqdm(total=len(files), unit="file", dynamic_ncols=True, file=sys.stderr) as bar:
         retries = Retries(int(settings.retries), bar.set_postfix_str)

@@ -1,4 +1,4 @@
-"""What all readers of pictures share: turning them upright, 8 bits a channel, cutting and resizing."""
+"""From a picture file to RGB: upright, 8 bits a channel, transparent parts white; cut and resized."""
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -27,6 +27,26 @@ def upright(picture: Image.Image) -> Image.Image:
         levels = np.asarray(picture, np.float32) / 257.0
         picture = Image.fromarray(np.uint8(np.clip(levels + 0.5, 0.0, 255.0)))
     return picture
+
+
+def decode_picture(file) -> Image.Image:
+    """Decodes one picture: upright (EXIF), RGB; transparent parts show white.
+
+    Args:
+        file: binary file of any format that Pillow reads; of an animation, the first picture.
+
+    Returns:
+        `PIL.Image.Image` of mode RGB.
+
+    Raises:
+        Exception: whatever Pillow's decoder makes of a broken file.
+    """
+    picture = upright(Image.open(file))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture.convert("RGB")
 
 
 def fit_picture(picture, hr_shape, crop=None):

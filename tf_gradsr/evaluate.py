@@ -24,6 +24,7 @@ from tf_gradsr.evaluation.settings import (
     pictures_config,
     read_runs,
 )
+from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels, use_full_float32
 
 SampleCount = restricted_number_type("SampleCount", int, [(">=", 2)], docstring="int restricted to be ≥2")
 # Columns of the table where standard output is no terminal.
@@ -121,7 +122,9 @@ def main(argv=None) -> int:
 def _execute(settings):
     output = check_output(settings.output, settings.overwrite)
     command = shlex.join(["gradsr", "evaluate", *settings.typed])
-    _evaluate(_evaluation(settings), output, command, settings.record_calibration)
+    evaluation = _evaluation(settings)
+    start_tensorflow(settings.verbose)
+    _evaluate(evaluation, output, command, settings.record_calibration)
 
 
 def _evaluation(arguments) -> Evaluation:
@@ -159,10 +162,9 @@ def _evaluate(evaluation, output, command, record):
     from tf_gradsr.evaluation.results_folder import write_results
     from tf_gradsr.evaluation.tables import terminal_table
 
-    # The same figures every time, and full float32 on GPUs that would otherwise round factors to 10 bits.
     keras.utils.set_random_seed(evaluation.seed)
-    tf.config.experimental.enable_op_determinism()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
+    use_deterministic_kernels()
+    use_full_float32()
     try:
         results = evaluate(evaluation)
     except tf.errors.ResourceExhaustedError as error:

@@ -50,7 +50,10 @@ from tf_gradsr.gallery.writing import (
     save_png,
 )
 from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.tensorflow_start import start_tensorflow
 
+# A 128x128 face at twice its size.
+TILE = 256
 # One picture of several inputs.
 OVERVIEW = "overview.png"
 HONESTY = "Invented by a neural network: no evidence of anybody's identity."
@@ -127,6 +130,12 @@ def build_parser() -> Parser:
         type=Literal["webp", "gif"],
         default="webp",
         help="webp is lossless. gif has only 256 colours a frame, so its frames are not exactly consistent.",
+    )
+    add(
+        "--tile",
+        type=PositiveInt,
+        default=TILE,
+        help="Longer side, in pixels, to which sheets enlarge small pictures, by a whole factor.",
     )
     add("--overwrite", action="store_true", help="Replace folders of results that are there already.")
     return parser
@@ -206,6 +215,7 @@ def _check(settings):
 
 
 def _hallucinate(settings, files, names):
+    start_tensorflow(settings.verbose)
     from tqdm import tqdm
 
     from tf_gradsr.inference import Hallucinator

@@ -11,8 +11,8 @@ import tensorflow as tf
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import SSIM_WINDOW
 from tf_gradsr.gallery.grid import cell_size, gradient_picture, resize_to_cell, titled_cells
-from tf_gradsr.gallery.heat_map import colour, heat_map, rounded_top
-from tf_gradsr.gallery.overview import SAMPLES_IN_ROW, Overview, fitted
+from tf_gradsr.gallery.heat_map import colour, colour_bar, heat_map, rounded_top
+from tf_gradsr.gallery.overview import BAR_WIDTH, SAMPLES_IN_ROW, Overview, fitted
 from tf_gradsr.gallery.reading import (
     Picture,
     UnreadablePicture,
@@ -63,16 +63,20 @@ class Report:
     notes: tuple = ()
 
     def __str__(self):
-        figures = f"LR-PSNR {self.lr_psnr:.1f} dB"
-        if self.worst_lr_psnr is not None:
-            figures += f" (worst sample {self.worst_lr_psnr:.1f})"
+        said = ", ".join([self.sizes, *self.figures()])
+        return "; ".join([said, *self.notes])
+
+    def figures(self) -> list:
+        """Every figure there is, in words."""
+        worst = "" if self.worst_lr_psnr is None else f" (worst sample {self.worst_lr_psnr:.1f})"
+        figures = [f"LR-PSNR {self.lr_psnr:.1f} dB{worst}"]
         if self.spread is not None:
-            figures += f", spread {self.spread:.2f} grey levels"
+            figures.append(f"spread {self.spread:.2f} grey levels")
         if self.psnr is not None:
-            figures += f", PSNR {self.psnr:.2f} dB"
+            figures.append(f"PSNR {self.psnr:.2f} dB")
         if self.ssim is not None:
-            figures += f", SSIM {self.ssim:.3f}"
-        return "; ".join([f"{self.sizes}, {figures}", *self.notes])
+            figures.append(f"SSIM {self.ssim:.3f}")
+        return figures
 
 
 class ResultFolders:
@@ -81,7 +85,7 @@ class ResultFolders:
     Args:
         hallucinator: a `Hallucinator`.
         settings: the command line's settings, by its names: `output`, `num_samples`, `seed`, `temperature`,
-            `consistency`, `downscale`, `lr_size`, `interpolate`, `interpolate_format`.
+            `consistency`, `downscale`, `lr_size`, `interpolate`, `interpolate_format`, `tile`.
         progress: called with a few words on what is being made.
 
     Attributes:
@@ -113,7 +117,7 @@ class ResultFolders:
         with folder_when_complete(self.settings.output, name) as folder:
             making = _Making(self, folder, picture, truth)
             report = making.make()
-        self.overview.add(making.row, making.stddev)
+        self.overview.add(making.row, making.stddev, "\n".join([name, *report.figures()]))
         return report
 
     def generate(self, lr, z) -> tuple:
@@ -171,6 +175,7 @@ class _Making:
     picture: Picture
     truth: Optional[Picture]
     cells: list = field(default_factory=list)
+    bar: Optional[np.ndarray] = None
     row: dict = field(default_factory=dict)
     stddev: Optional[np.ndarray] = None
 
@@ -178,7 +183,7 @@ class _Making:
         """Writes every file; returns the `Report`."""
         lr, scale = self.picture.rgb, self.results.hallucinator.scale
         height, width = lr.shape[0] * scale, lr.shape[1] * scale
-        self.cell = cell_size(height, width)
+        self.cell = cell_size(height, width, tile=self.results.settings.tile)
         self.alpha = None if self.picture.alpha is None else upscale_alpha(self.picture.alpha, scale)
         self.report = Report(
             f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}",
@@ -195,7 +200,7 @@ class _Making:
         if self.truth is not None:
             self._compare(reconstruction)
         sheet = titled_cells(
-            self.cells, "Hallucinated faces are inventions, no evidence of anybody's identity."
+            self.cells, "Hallucinated faces are inventions, no evidence of anybody's identity.", self.bar
         )
         self._save("sheet", sheet, None)
         return self.report
@@ -240,8 +245,9 @@ class _Making:
         text = legend(self.results.hallucinator.calibration, settings.temperature, settings.consistency)
         self._save("uncertainty", heat_map(stddev, text), None, about)
         top = rounded_top(stddev)
-        self._show(f"uncertainty 0-{top:g}", colour(stddev, top))
-        self.stddev = fitted(stddev)
+        self._show("uncertainty", colour(stddev, top))
+        self.bar = colour_bar(top, text, BAR_WIDTH, bool(stddev.max() > top))
+        self.stddev = fitted(stddev, self.results.settings.tile)
 
     def _walk(self):
         frames = self.results.settings.interpolate
@@ -271,7 +277,7 @@ class _Making:
         """Keeps a picture, small, for the sheet and, if it has a column there, the overview."""
         self.cells.append((title, resize_to_cell(picture, self.cell)))
         if column:
-            self.row[column] = fitted(picture)
+            self.row[column] = fitted(picture, self.results.settings.tile)
 
     def _save(self, name, rgb, alpha, about=None):
         colours = None if name == "sheet" else self.picture.icc_profile

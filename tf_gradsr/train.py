@@ -14,6 +14,7 @@ from tf_gradsr.config import Config, check_config, check_paths, is_there
 from tf_gradsr.config_files import add_config_arguments, config_from
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels
 
 # A trial of every part in about a minute: tiny networks, few pictures, both phases, nothing to download.
 SMOKE = {
@@ -129,7 +130,11 @@ def _execute(settings):
         )
     if settings.smoke:
         _make_small(config, given=settings.typed)
-    return _train(check_paths(config), settings.run_dir)
+    check_paths(config)
+    start_tensorflow(settings.verbose)
+    if config.train.deterministic:
+        use_deterministic_kernels()
+    return _train(config, settings.run_dir)
 
 
 def _make_small(config: Config, given) -> None:
@@ -152,7 +157,7 @@ def _make_small(config: Config, given) -> None:
 def _train(config, run_dir):
     import tensorflow as tf
 
-    from tf_gradsr.training.callbacks import TrainingDiverged
+    from tf_gradsr.training.callbacks import StopRequest, TrainingDiverged
     from tf_gradsr.training.checkpoints import CheckpointError
     from tf_gradsr.training.trainer import Interrupted, train
 
@@ -161,7 +166,8 @@ def _train(config, run_dir):
         f"Training on {f'{gpus} GPU(s)' if gpus else 'the CPU'}, TensorFlow {tf.__version__}", file=sys.stderr
     )
     try:
-        summary = train(config, run_dir)
+        with StopRequest().listening() as stop_request:
+            summary = train(config, run_dir, stop_request=stop_request)
     except Interrupted as stop:
         print(
             f"Stopped at step {stop.step}, checkpoint saved. The same command goes on from there.",

@@ -11,10 +11,9 @@ from tqdm import tqdm
 from tf_gradsr.config import Config
 from tf_gradsr.data import cache
 from tf_gradsr.data.celeb_a import open_celeb_a
-from tf_gradsr.data.decode import decode_picture
 from tf_gradsr.data.faces import open_faces
 from tf_gradsr.data.folder import open_folder
-from tf_gradsr.decoding import fit_picture
+from tf_gradsr.decoding import decode_picture, fit_picture
 from tf_gradsr.errors import ConfigError
 
 SOURCES = {"faces": open_faces, "celeb_a": open_celeb_a, "folder": open_folder}

@@ -38,8 +38,8 @@ def cell(row, column, absent) -> tuple:
 
 
 def shown(columns, results) -> list:
-    """The columns without that of VGG-16, unless its weights are there."""
-    return [c for c in columns if c.name != "lpips_vgg" or results.absent.get(c.name) != NO_WEIGHTS]
+    """The columns without those of networks that have no weights here; a note below the table tells of them."""
+    return [c for c in columns if results.absent.get(c.name) != NO_WEIGHTS]
 
 
 def heading(column) -> str:

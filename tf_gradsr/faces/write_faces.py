@@ -16,6 +16,7 @@ from jsonargparse.typing import PositiveInt
 from tf_gradsr.cli import Parser, run
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import replaced_when_complete
+from tf_gradsr.tensorflow_start import start_tensorflow
 
 SIZES = {"train": 1024, "validation": 128, "test": 256}
 
@@ -42,6 +43,7 @@ def _execute(settings):
         raise ConfigError(
             f"count: at most {SIZES[settings.split]} of {settings.split}. Received: {settings.count}"
         )
+    start_tensorflow(settings.verbose)
     try:
         write_faces(Path(settings.output).expanduser(), settings.split, int(settings.count))
     except OSError as error:

@@ -10,6 +10,8 @@ from tf_gradsr import ops
 
 # The longer side of a picture in a grid: smaller ones are enlarged by a whole factor, larger ones may shrink.
 SMALLEST, LARGEST = 128, 384
+# Width of the texts beside rows.
+LABEL_WIDTH = 150
 # Cells are wrapped at this width.
 PAGE_WIDTH = 1600
 _GAP = 4
@@ -33,15 +35,20 @@ def wrapped(text: str, font, width: float) -> list:
     return lines
 
 
-def cell_size(height: int, width: int, shrink: bool = True) -> tuple:
-    """(height, width) at which a picture of that size is shown."""
-    longest = max(height, width)
-    if longest < SMALLEST:
-        factor = math.ceil(SMALLEST / longest)
+def cell_size(height: int, width: int, shrink: bool = True, tile: int = SMALLEST) -> tuple:
+    """(height, width) at which a picture of that size is shown.
+
+    Args:
+        shrink: whether large pictures are made smaller.
+        tile: the longer side that small ones reach, in pixels.
+    """
+    longest, largest = max(height, width), max(LARGEST, tile)
+    if longest < tile:
+        factor = math.ceil(tile / longest)
         return height * factor, width * factor
-    if longest <= LARGEST or not shrink:
+    if longest <= largest or not shrink:
         return height, width
-    return tuple(max(1, round(side * LARGEST / longest)) for side in (height, width))
+    return tuple(max(1, round(side * largest / longest)) for side in (height, width))
 
 
 def resize_to_cell(picture, size=None, shrink: bool = True) -> np.ndarray:
@@ -63,28 +70,35 @@ def resize_to_cell(picture, size=None, shrink: bool = True) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((width, height), resampling))
 
 
-def picture_grid(columns) -> np.ndarray:
+def picture_grid(columns, labels=None, below=None, tile: int = SMALLEST) -> np.ndarray:
     """Draws pictures in columns with titles: one row a face, one column a kind of picture.
 
     Args:
         columns: dict of title to uint8 `[B, H, W, 3]`, all of one shape. Small ones are enlarged.
+        labels: B texts, one to the left of each row; None for none.
+        below: uint8 `[height, width, 3]` to draw below the grid, such as a colour bar, or None.
+        tile: see `cell_size`.
 
     Returns:
         uint8 `[height, width, 3]`, one row for each of the B pictures.
     """
     titles = list(columns)
     rows = [
-        [resize_to_cell(picture, shrink=False) for picture in pictures] for pictures in zip(*columns.values())
+        [resize_to_cell(picture, cell_size(*picture.shape[:2], False, tile)) for picture in pictures]
+        for pictures in zip(*columns.values())
     ]
-    return _draw([(titles if number == 0 else None, row) for number, row in enumerate(rows)])
+    return _draw(
+        [(titles if number == 0 else None, row) for number, row in enumerate(rows)], "", labels, below
+    )
 
 
-def titled_cells(cells, footer: str = "") -> np.ndarray:
+def titled_cells(cells, footer: str = "", below=None) -> np.ndarray:
     """Draws pictures side by side, each under its title, wrapped into rows.
 
     Args:
         cells: list of (title, uint8 `[H, W, 3]`), all of one shape, as from `resize_to_cell`.
         footer: one line of text below.
+        below: as in `picture_grid`, above the footer.
 
     Returns:
         uint8 `[height, width, 3]`.
@@ -94,7 +108,8 @@ def titled_cells(cells, footer: str = "") -> np.ndarray:
     # Rows of about the same length.
     across = math.ceil(len(cells) / math.ceil(len(cells) / across))
     starts = range(0, len(cells), across)
-    return _draw([(titles[i : i + across], pictures[i : i + across]) for i in starts], footer)
+    rows = [(titles[i : i + across], pictures[i : i + across]) for i in starts]
+    return _draw(rows, footer, below=below)
 
 
 def square_grid(pictures, footer: str = "") -> np.ndarray:
@@ -117,7 +132,7 @@ def _column_width(titles, pictures):
     return max([pictures[0].shape[1], *(math.ceil(font.getlength(title)) for title in titles)])
 
 
-def _draw(rows, footer=""):
+def _draw(rows, footer="", labels=None, below=None):
     """Draws rows of (titles or None, pictures)."""
     font = font_of(_TITLE_SIZE)
     titles = [title for row_titles, _ in rows for title in row_titles or ()]
@@ -125,19 +140,32 @@ def _draw(rows, footer=""):
     heights = [
         pictures[0].shape[0] + _GAP + (_TITLE_HEIGHT if row_titles else 0) for row_titles, pictures in rows
     ]
-    width = max(len(rows[0][1]) * column + _GAP, math.ceil(font.getlength(footer)) + 2 * _GAP)
+    first = _GAP + (LABEL_WIDTH if labels else 0)
+    width = max(first + len(rows[0][1]) * column, math.ceil(font.getlength(footer)) + 2 * _GAP)
     height = sum(heights) + _GAP + (_TITLE_HEIGHT if footer else 0)
+    if below is not None:
+        width, height = max(width, below.shape[1] + first), height + below.shape[0] + _GAP
     sheet = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
     top = _GAP
-    for (row_titles, pictures), row_height in zip(rows, heights):
+    for number, ((row_titles, pictures), row_height) in enumerate(zip(rows, heights)):
+        if labels:
+            lines = "\n".join(
+                line
+                for given in labels[number].split("\n")
+                for line in wrapped(given, font, LABEL_WIDTH - 2 * _GAP)
+            )
+            draw.text((_GAP, top + (_TITLE_HEIGHT if row_titles else 0)), lines, fill="black", font=font)
         for place, picture in enumerate(pictures):
-            left = _GAP + place * column
+            left = first + place * column
             if row_titles:
                 draw.text((left, top - 2), row_titles[place], fill="black", font=font)
-            below = top + (_TITLE_HEIGHT if row_titles else 0)
-            sheet.paste(Image.fromarray(picture), (left, below))
+            picture_top = top + (_TITLE_HEIGHT if row_titles else 0)
+            sheet.paste(Image.fromarray(picture), (left, picture_top))
         top += row_height
+    if below is not None:
+        sheet.paste(Image.fromarray(below), (first, top))
+        top += below.shape[0] + _GAP
     if footer:
         draw.text((_GAP, top - 2), footer, fill="black", font=font)
     return np.asarray(sheet)

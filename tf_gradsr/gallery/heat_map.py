@@ -38,6 +38,34 @@ def colour(values, top: float) -> np.ndarray:
     return np.uint8(np.round(np.stack(levels, axis=-1)))
 
 
+def colour_bar(top: float, unit: str, width: int, open_end: bool = False, size: int = 13) -> np.ndarray:
+    """The scale of a map: its colours from 0 to `top`, numbers, and what they count.
+
+    Args:
+        top: end of the scale. unit: what the numbers count; long texts are wrapped.
+        width: in pixels; a long word may make it wider. open_end: whether numbers above `top` occur.
+        size: of the letters, in pixels.
+
+    Returns:
+        uint8 `[height, width, 3]`.
+    """
+    font = font_of(size)
+    gap, line = size // 2, math.ceil(size * 1.4)
+    lines = wrapped(unit, font, max(width - 2 * gap, SHORTEST_LINE * size))
+    width = max([width, *(math.ceil(font.getlength(text)) + 2 * gap for text in lines)])
+    text_top = gap + size + gap // 2
+    picture = Image.new("RGB", (width, text_top + (1 + len(lines)) * line + gap), "white")
+    ramp = np.linspace(0.0, top, width - 2 * gap)[np.newaxis]
+    picture.paste(Image.fromarray(colour(np.repeat(ramp, size, axis=0), top)), (gap, gap))
+    draw = ImageDraw.Draw(picture)
+    ends = ("0", f"{top / 2:g}", f"{top:g}+" if open_end else f"{top:g}")
+    for (left, anchor), end in zip(((gap, "la"), (width // 2, "ma"), (width - gap, "ra")), ends):
+        draw.text((left, text_top), end, fill="black", font=font, anchor=anchor)
+    for number, text in enumerate(lines, 1):
+        draw.text((width // 2, text_top + number * line), text, fill="black", font=font, anchor="ma")
+    return np.asarray(picture)
+
+
 def heat_map(values, unit: str) -> np.ndarray:
     """A coloured map above its scale. Small maps are enlarged by a whole factor, large ones keep their size.
 
@@ -50,21 +78,8 @@ def heat_map(values, unit: str) -> np.ndarray:
     """
     top = rounded_top(values)
     cell = resize_to_cell(colour(values, top), shrink=False)
-    font = font_of(max(13, cell.shape[1] // 40))
-    gap, line = font.size // 2, math.ceil(font.size * 1.4)
-    ends = ("0", f"{top / 2:g}", f"{top:g}+" if values.max() > top else f"{top:g}")
-    lines = wrapped(unit, font, max(cell.shape[1] - 2 * gap, SHORTEST_LINE * font.size))
-    width = max([cell.shape[1], *(math.ceil(font.getlength(text)) + 2 * gap for text in lines)])
-    bar_top = cell.shape[0] + gap
-    text_top = bar_top + font.size + gap // 2
-    picture = Image.new("RGB", (width, text_top + (1 + len(lines)) * line + gap), "white")
+    bar = colour_bar(top, unit, cell.shape[1], bool(values.max() > top), max(13, cell.shape[1] // 40))
+    picture = Image.new("RGB", (bar.shape[1], cell.shape[0] + bar.shape[0]), "white")
     picture.paste(Image.fromarray(cell), (0, 0))
-    ramp = np.linspace(0.0, top, width - 2 * gap)[np.newaxis]
-    picture.paste(Image.fromarray(colour(np.repeat(ramp, font.size, axis=0), top)), (gap, bar_top))
-    draw = ImageDraw.Draw(picture)
-    places = ((gap, "la"), (width // 2, "ma"), (width - gap, "ra"))
-    for (left, anchor), end in zip(places, ends):
-        draw.text((left, text_top), end, fill="black", font=font, anchor=anchor)
-    for number, text in enumerate(lines, 1):
-        draw.text((width // 2, text_top + number * line), text, fill="black", font=font, anchor="ma")
+    picture.paste(Image.fromarray(bar), (0, cell.shape[0]))
     return np.asarray(picture)

@@ -3,12 +3,14 @@
 import numpy as np
 from PIL import Image, ImageOps
 
-from tf_gradsr.gallery.grid import SMALLEST, picture_grid
-from tf_gradsr.gallery.heat_map import colour, rounded_top
+from tf_gradsr.gallery.grid import picture_grid
+from tf_gradsr.gallery.heat_map import colour, colour_bar, rounded_top
+from tf_gradsr.gallery.spread import UNIT
 
 # Further inputs have folders, but no row.
 ROWS = 16
 SAMPLES_IN_ROW = 4
+BAR_WIDTH = 400
 
 
 class Overview:
@@ -17,15 +19,16 @@ class Overview:
     def __init__(self):
         self.rows = []
 
-    def add(self, pictures: dict, stddev=None) -> None:
+    def add(self, pictures: dict, stddev=None, label: str = "") -> None:
         """Adds a row, if there is room for it.
 
         Args:
+            label: what stands beside the row: the input's name, its figures.
             pictures: dict of title to a `fitted` picture, the same titles in every row.
             stddev: a `fitted` map, grey levels, or None: its column comes after the pictures, before "truth".
         """
         if len(self.rows) < ROWS:
-            self.rows.append((pictures, stddev))
+            self.rows.append((pictures, stddev, label))
 
     def draw(self) -> np.ndarray:
         """uint8 `[height, width, 3]`; the maps of standard deviation share one scale.
@@ -35,28 +38,32 @@ class Overview:
         """
         if not self.rows:
             raise ValueError("An overview needs a row. Received: none.")
-        columns = {title: [row[title] for row, _ in self.rows] for title in self.rows[0][0]}
+        columns = {title: [row[title] for row, *_ in self.rows] for title in self.rows[0][0]}
         truth = columns.pop("truth", None)
-        maps = [stddev for _, stddev in self.rows]
+        maps, bar = [stddev for _, stddev, _ in self.rows], None
         if maps[0] is not None:
             top = rounded_top(np.stack(maps))
-            columns[f"uncertainty 0-{top:g}"] = [colour(stddev, top) for stddev in maps]
+            columns["uncertainty"] = [colour(stddev, top) for stddev in maps]
+            bar = colour_bar(top, UNIT, BAR_WIDTH, bool(np.max(maps) > top))
         if truth is not None:
             columns["truth"] = truth
-        return picture_grid({title: np.stack(pictures) for title, pictures in columns.items()})
+        stacked = {title: np.stack(pictures) for title, pictures in columns.items()}
+        labels = [label for *_, label in self.rows]
+        tile = next(iter(stacked.values())).shape[1]
+        return picture_grid(stacked, labels if any(labels) else None, bar, tile)
 
 
-def fitted(picture) -> np.ndarray:
+def fitted(picture, side: int) -> np.ndarray:
     """Brings a picture into a square, pixel by pixel or averaged, with a margin where it is no square.
 
     Args:
         picture: uint8 `[H, W, 3]`, margin white; or float `[H, W]`, margin 0.
+        side: of the square, in pixels.
 
     Returns:
-        The same type, float32 of any float, `[SMALLEST, SMALLEST, ...]`.
+        The same type, float32 of any float, `[side, side, ...]`.
     """
     picture = Image.fromarray(picture if picture.dtype == np.uint8 else np.float32(picture))
-    side = (SMALLEST, SMALLEST)
-    resampling = Image.Resampling.NEAREST if max(picture.size) <= SMALLEST else Image.Resampling.BOX
+    resampling = Image.Resampling.NEAREST if max(picture.size) <= side else Image.Resampling.BOX
     margin = "white" if picture.mode == "RGB" else 0
-    return np.asarray(ImageOps.pad(picture, side, resampling, color=margin))
+    return np.asarray(ImageOps.pad(picture, (side, side), resampling, color=margin))

@@ -4,6 +4,9 @@ from typing import Optional
 
 import numpy as np
 
+# What uncertainty maps count.
+UNIT = "standard deviation over the samples, grey levels"
+
 
 def legend(calibration: Optional[dict], temperature: float, consistency: str) -> str:
     """What the numbers of an uncertainty map count and, where it was measured, how far they can be trusted.
@@ -12,7 +15,7 @@ def legend(calibration: Optional[dict], temperature: float, consistency: str) ->
         calibration: of the model, see `RunFolder.calibration`, or None. temperature, consistency: of the
             samples; a calibration holds for its own only.
     """
-    text = "standard deviation, grey levels"
+    text = UNIT
     if not calibration or (temperature, consistency) != tuple(
         calibration.get(name) for name in ("temperature", "consistency")
     ):

@@ -128,7 +128,8 @@ def write_metrics(run_folder, writer, step, values):
     run_folder.append_metrics({"step": step, **{name: round(float(v), 6) for name, v in values.items()}})
     with writer.as_default(step=step):
         for name, value in values.items():
-            tf.summary.scalar(name, value)
+            # Names without a group would each have a tab of their own, before those of the losses.
+            tf.summary.scalar(name if "/" in name else f"time/{name}", value)
     writer.flush()
 
 
@@ -186,10 +187,10 @@ class CheckpointSaver(StepCallback):
 
 
 class StopRequest:
-    """Remembers a Ctrl-C or SIGTERM until the step in progress is done. A second one interrupts at once.
+    """Remembers that a run is to stop when the step in progress is done.
 
     Attributes:
-        signal: number of the signal that came, or None.
+        signal: number of the signal that asked for it, or None.
     """
 
     def __init__(self):
@@ -197,7 +198,10 @@ class StopRequest:
 
     @contextmanager
     def listening(self):
-        """Listens while the block runs; then puts the former handlers back."""
+        """Listens to Ctrl-C and SIGTERM while the block runs; a second one interrupts at once.
+
+        In the main thread only, which alone gets signals. Then the former handlers are back.
+        """
         former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         for number in former:
             signal.signal(number, self._remember)

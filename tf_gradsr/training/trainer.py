@@ -2,10 +2,10 @@
 
 import contextlib
 import math
+import random
 import sys
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -51,7 +51,7 @@ class Interrupted(Exception):
         self.step, self.signal = step, signal_number
 
 
-def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict:
+def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_request=None) -> dict:
     """Trains, or goes on training, the model of a config in a run folder.
 
     Args:
@@ -59,26 +59,26 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict
         run_dir: path of the run folder; if it holds checkpoints, the run goes on from the newest.
         progress: show progress bars on standard error.
         strategy: a `tf.distribute.Strategy`; None, `choose_strategy`.
+        stop_request: a `StopRequest`, to end the run early; None, nothing but an exception does.
+
+    Nothing of the process is changed: signals and TensorFlow's deterministic kernels are up to the caller, as
+    `gradsr train` does with `StopRequest.listening` and `tensorflow_start.use_deterministic_kernels`.
 
     Returns:
         The summary, as in summary.json: `bicubic` and `model`, each a dict of mean figures on test pictures.
 
     Raises:
         ConfigError: a setting cannot work here.
-        Interrupted: Ctrl-C or SIGTERM; a checkpoint is saved.
+        Interrupted: `stop_request` asked for it; a checkpoint is saved.
         TrainingDiverged: a figure is not finite.
     """
     folder = RunFolder(run_dir)
-    keras.utils.set_random_seed(config.train.seed)
-    if config.train.deterministic:
-        tf.config.experimental.enable_op_determinism()
-        # This pass orders sums anew in each process: most differences between runs came from it.
-        tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+    stop_request = stop_request or StopRequest()
     strategy = strategy or choose_strategy(config)
     # What fails fast comes first: reading the pictures can take long.
     folder.check(config)
     precision = usable_precision(config.train.precision)
-    with strategy.scope():
+    with strategy.scope(), _seeded_weights(config.train.seed):
         model = build_model(config, precision, uses_xla(config.train))
     checkpoints = Checkpoints(
         folder.checkpoints, model, config.train.seed, config.train.keep_checkpoints, folder.weights
@@ -99,12 +99,23 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None) -> dict
         print(f"Going on from step {step} of {folder.path}", file=sys.stderr)
 
     if step < config.train.steps:
-        _fit(model, config, pictures, folder, checkpoints, progress)
+        _fit(model, config, pictures, folder, checkpoints, progress, stop_request)
     # A kill may have come between the last checkpoint and its weights.
     checkpoints.save_weights()
     summary = summarize(model, pictures["test"], config)
     folder.write_summary(summary)
     return summary
+
+
+@contextlib.contextmanager
+def _seeded_weights(seed):
+    """Weights made in the block follow from the seed: Keras draws theirs from Python's generator."""
+    former = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(former)
 
 
 def choose_strategy(config: Config):
@@ -124,11 +135,10 @@ def choose_strategy(config: Config):
     return tf.distribute.MirroredStrategy()
 
 
-def _fit(model, config, pictures, folder, checkpoints, progress):
+def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
     """Runs `fit` on what is left of each phase: reconstruction alone, then the full objective."""
     settings, start = config.train, model.step
     writer = tf.summary.create_file_writer(str(folder.events))
-    stop_request = StopRequest()
     sheet_batch = next(
         iter(evaluation_batches(pictures["validation"], config, SHEET_ROWS, SHEET_ROWS, SHEET_SAMPLES))
     )
@@ -147,7 +157,6 @@ def _fit(model, config, pictures, folder, checkpoints, progress):
     if start == 0:
         sheets.save(0)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(stop_request.listening())
         if progress:
             callbacks.append(Progress(start, settings.steps, settings.batch_size))
             stack.callback(callbacks[-1].close)

@@ -15,6 +15,7 @@ from typing import Optional
 
 from tf_gradsr.cli import CommandFailed, Parser, run
 from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.tensorflow_start import start_tensorflow
 from tf_gradsr.web import bundling
 
 # What a folder of a page holds; one that holds anything else is never replaced.
@@ -67,6 +68,7 @@ def _execute(settings):
         )
     if not shutil.which("npm"):
         raise ConfigError("npm: Node.js with npm, https://nodejs.org. Received: none on the PATH")
+    start_tensorflow(settings.verbose)
     from tf_gradsr.web.page_folder import write_page
 
     try:

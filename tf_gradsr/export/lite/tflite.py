@@ -21,6 +21,7 @@ from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.export.lite.paths import ENDING, check_output, description_path
 from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.tensorflow_start import standard_error_held_back, start_tensorflow, use_full_float32
 
 
 def build_parser() -> Parser:
@@ -87,6 +88,8 @@ def _execute(settings):
     # Before TensorFlow has started, which takes seconds.
     if importlib.util.find_spec("ai_edge_litert") is None:
         raise missing_extra("mobile", "ai-edge-litert", "which runs the file")
+    start_tensorflow(settings.verbose)
+    use_full_float32()
     _export(run_folder, path, lr_shape, settings)
 
 
@@ -104,29 +107,25 @@ def check_lr_size(size) -> Optional[tuple]:
     return tuple(int(side) for side in sides)
 
 
-def _say(words):
-    print(f"{words} ...", file=sys.stderr)
-
-
 def _export(run_folder, path, lr_shape, settings):
     import tensorflow as tf
 
     from tf_gradsr.export.lite.lite_file import export
     from tf_gradsr.export.lite.verification import WrongFile
 
-    # Full float32 on GPUs, as in evaluation: the file is compared with the trained model.
-    tf.config.experimental.enable_tensor_float_32_execution(False)
     try:
-        description = export(
-            run_folder,
-            path,
-            settings.quantize,
-            lr_shape,
-            settings.consistency,
-            settings.representative_path,
-            int(settings.representative_pictures),
-            _say,
-        )
+        # LiteRT says which kernels it takes.
+        with standard_error_held_back(shown_on=()) as say:
+            description = export(
+                run_folder,
+                path,
+                settings.quantize,
+                lr_shape,
+                settings.consistency,
+                settings.representative_path,
+                int(settings.representative_pictures),
+                lambda words: say(f"{words} ..."),
+            )
     except (WrongFile, OSError, tf.errors.OpError) as error:
         raise CommandFailed(f"{reason_of(error)}. Nothing was written to {path}") from error
     for line in report(description):

@@ -20,6 +20,7 @@ from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import reason_of
 from tf_gradsr.export.serving.version_folder import check_version_folder
 from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.tensorflow_start import start_tensorflow, use_full_float32
 
 
 def build_parser() -> Parser:
@@ -78,6 +79,8 @@ def _execute(settings):
     # Before TensorFlow has started, which takes seconds.
     if importlib.util.find_spec("tensorflow_serving") is None:
         raise missing_extra("serving", "tensorflow-serving-api", "for the warm-up requests")
+    start_tensorflow(settings.verbose)
+    use_full_float32()
     _export(run_folder, folder, settings)
 
 
@@ -92,8 +95,6 @@ def _export(run_folder, folder, settings):
     from tf_gradsr.export.serving.input_checks import Limits
     from tf_gradsr.export.serving.verification import LARGEST_DIFFERENCE, WrongExport
 
-    # Full float32 on GPUs, as in evaluation: the exported model is compared with the trained one.
-    tf.config.experimental.enable_tensor_float_32_execution(False)
     limits = Limits(int(settings.max_samples), int(settings.max_side))
     try:
         differences = export(run_folder, folder, settings.consistency, limits, _say)
