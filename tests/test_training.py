@@ -26,7 +26,6 @@ from tf_gradsr.config import Config
 from tf_gradsr.config_files import load_config
 from tf_gradsr.data import load_pictures, training_batches
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.models import GradSR
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import CheckpointSaver, FiniteCheck, StopRequest, TrainingDiverged
@@ -516,16 +515,6 @@ def test_discriminators_grow_through_the_scales(tmp_path):
     coarse, fine = ([np.abs(a - b).max() > 0 for a, b in itertools.pairwise(x)] for x in zip(*blocks))
     assert coarse == [True, True, True]
     assert fine == [False, False, True]
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "summary.json"
-    path.write_text("old")
-    with pytest.raises(OSError), replaced_when_complete(path) as partial:
-        partial.write_text("half")
-        raise OSError("disk full")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["summary.json"]
 
 
 def test_a_stop_after_the_last_callback_still_saves_a_checkpoint(tmp_path, monkeypatch):

@@ -20,9 +20,9 @@ from tf_gradsr.config import Seed, Temperature, check_consistency
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation.settings import (
     Evaluation,
-    check_output,
     pictures_config,
     read_runs,
+    results_path,
 )
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels, use_full_float32
 
@@ -120,11 +120,11 @@ def main(argv=None) -> int:
 
 
 def _execute(settings):
-    output = check_output(settings.output, settings.overwrite)
+    output = results_path(settings.output, settings.overwrite)
     command = shlex.join(["gradsr", "evaluate", *settings.typed])
     evaluation = _evaluation(settings)
     start_tensorflow(settings.verbose)
-    _evaluate(evaluation, output, command, settings.record_calibration)
+    _evaluate(evaluation, output, command, settings)
 
 
 def _evaluation(arguments) -> Evaluation:
@@ -153,7 +153,7 @@ def _evaluation(arguments) -> Evaluation:
     )
 
 
-def _evaluate(evaluation, output, command, record):
+def _evaluate(evaluation, output, command, settings):
     import keras
     import tensorflow as tf
 
@@ -172,11 +172,11 @@ def _evaluate(evaluation, output, command, record):
             f"batch_size: one that fits the device's memory ({error.message.splitlines()[0]}). "
             f"Received: {evaluation.batch_size}"
         ) from error
-    write_results(output, results, evaluation, command)
+    write_results(output, results, evaluation, command, settings.overwrite)
     width = shutil.get_terminal_size((TABLE_WIDTH, 24)).columns
     print(terminal_table(results, evaluation, width))
     print(f"\nResults: {output}")
-    if record:
+    if settings.record_calibration:
         for path in record_calibration(results, evaluation):
             print(f"Calibration: {path}")
 
