@@ -23,7 +23,7 @@ LAYERS = [
     ["commands"],
     ["cli"],
     ["config_files", "files"],
-    ["config", "decoding"],
+    ["config", "decoding", "extensions"],
     ["errors", "tensorflow_start"],
 ]
 DOCUMENTS = [

@@ -17,6 +17,7 @@ from jsonargparse.typing import (
     PositiveFloat,
     PositiveInt,
     restricted_number_type,
+    restricted_string_type,
 )
 
 from tf_gradsr.errors import ConfigError
@@ -34,6 +35,11 @@ Momentum = restricted_number_type(
 )
 
 
+Extension = restricted_string_type(
+    "Extension", r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", docstring="module:name, a Python object of yours"
+)
+
+
 # From 0.5 on the posterior terms have no bound.
 SpreadWeight = restricted_number_type(
     "SpreadWeight", float, [(">=", 0), ("<=", 0.49)], docstring="float restricted to be ≥0 and ≤0.49"
@@ -48,8 +54,8 @@ SSIM_WINDOW = 11
 class DataConfig:
     """Where the pictures come from and how they are brought to size."""
 
-    source: Literal["faces", "celeb_a", "folder"] = "celeb_a"
-    """faces: the embedded faces. celeb_a: CelebA, by TFDS or from data.path. folder: your own pictures (paper 4.1: celeb_a)."""
+    source: Union[Literal["faces", "celeb_a", "folder"], Extension] = "celeb_a"
+    """faces: the embedded faces. celeb_a: CelebA, by TFDS or from data.path. folder: your own pictures. module:name: your own code, see docs/extending.md (paper 4.1: celeb_a)."""
     path: Optional[str] = None
     """folder: the folder of pictures. celeb_a: img_align_celeba.zip or its folder; left out, TFDS downloads it."""
     lr_size: Union[PositiveInt, List[PositiveInt]] = 16
@@ -76,6 +82,8 @@ class ModelConfig:
 
     name: Literal["gradsr", "srgan", "esrgan"] = "gradsr"
     """gradsr: the paper. srgan (Ledig et al. 2017), esrgan (Wang et al. 2018): baselines with one answer a picture."""
+    generator: Optional[Extension] = None
+    """gradsr: module:name of a function of yours that builds the generator from the config, see docs/extending.md; left out, the paper's."""
     scale: Literal[2, 4, 8, 16] = 8
     """How many times larger HR is than LR (paper 4.1: 8)."""
     blocks: NonNegativeInt = 8
@@ -344,6 +352,7 @@ GRADSR_ONLY = {
     "z_injection": "concat",
     "gradient_channels": 3,
     "discriminator": "mirror",
+    "generator": None,
 }
 # VGG-19's block5 lies below four halvings.
 SMALLEST_VGG19_SIDE = 16

@@ -11,7 +11,7 @@ from typing import List, Literal, Optional, Union, get_args, get_origin
 import yaml
 from jsonargparse import ArgumentParser, set_parsing_settings
 
-from tf_gradsr.config import Config, check_config
+from tf_gradsr.config import Config, Extension, check_config
 from tf_gradsr.errors import ConfigError, nearest
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
@@ -49,11 +49,13 @@ def config_from(namespace) -> Config:
 
 
 def _plain(value):
-    """Turns the parser's restricted number types into int and float, which YAML and JSON can write."""
+    """Turns the parser's restricted types into str, int and float, which YAML and JSON can write."""
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
     return int(value) if isinstance(value, int) else float(value)
@@ -171,6 +173,8 @@ def _describe(kind):
         return f"a list [...] whose entries are each {_describe(arguments[0])}"
     if kind is bool:
         return "true or false"
+    if kind is Extension:
+        return kind.__doc__
     words = next((w for base, w in _NUMBERS if issubclass(kind, base)), "a text")
     bound = re.search(r"restricted to be (.*)", kind.__doc__ or "")
     return f"{words} {bound.group(1)}" if bound else words

@@ -11,12 +11,13 @@ features (pip install 'tf-gradsr[features]'); without them their columns say so.
 import shlex
 import shutil
 import sys
-from typing import Literal, Optional
+from dataclasses import replace
+from typing import Literal, Optional, Union
 
 from jsonargparse.typing import PositiveInt, restricted_number_type
 
 from tf_gradsr.cli import CommandFailed, Parser, run
-from tf_gradsr.config import Seed, Temperature, check_consistency
+from tf_gradsr.config import Extension, Seed, Temperature, check_consistency
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation.settings import (
     Evaluation,
@@ -24,6 +25,7 @@ from tf_gradsr.evaluation.settings import (
     read_runs,
     results_path,
 )
+from tf_gradsr.extensions import load_extension
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels, use_full_float32
 
 SampleCount = restricted_number_type("SampleCount", int, [(">=", 2)], docstring="int restricted to be ≥2")
@@ -55,7 +57,7 @@ def build_parser() -> Parser:
     add("--overwrite", action="store_true", help="Replace earlier results in the output folder.")
     add(
         "--data.source",
-        type=Optional[Literal["faces", "celeb_a", "folder"]],
+        type=Optional[Union[Literal["faces", "celeb_a", "folder"], Extension]],
         help="Where the pictures come from, as in training; left out, the first run's.",
     )
     add(
@@ -96,6 +98,14 @@ def build_parser() -> Parser:
         default=[1.0],
         help="Factor of z for the samples; below 1 they come nearer to z = 0. Several: a row for each.",
     )
+    add(
+        "--metric",
+        nargs="+",
+        action="extend",
+        type=Extension,
+        metavar="MODULE:NAME",
+        help="Columns of your own, each a Python object in a module that can be imported: docs/extending.md.",
+    )
     add("--batch_size", type=PositiveInt, default=8, help="Pictures at once; less takes less memory.")
     add("--seed", type=Seed, default=0, help="Seed of every z and of the bootstrap.")
     add(
@@ -124,7 +134,22 @@ def _execute(settings):
     command = shlex.join(["gradsr", "evaluate", *settings.typed])
     evaluation = _evaluation(settings)
     start_tensorflow(settings.verbose)
+    evaluation = replace(evaluation, metrics=tuple(_metric(str(text)) for text in settings.metric or ()))
     _evaluate(evaluation, output, command, settings)
+
+
+def _metric(text):
+    """The `Column` that `--metric` names."""
+    # Late: it needs TensorFlow, as the module that is named may.
+    from tf_gradsr.evaluation.columns import Column
+
+    metric = load_extension("metric", text)
+    if not isinstance(metric, Column) or metric.value is None:
+        raise ConfigError(
+            "metric: a tf_gradsr.evaluation.columns.Column with a value. "
+            f"Received: {text}, {type(metric).__name__}"
+        )
+    return metric
 
 
 def _evaluation(arguments) -> Evaluation:

@@ -43,7 +43,7 @@ def path_of(config: Config, split: str, identity) -> Path:
     folder = Path(config.data.cache_dir).expanduser()
     settings = [FORMAT, split, config.hr_shape, config.data.crop, config.data.limit]
     fingerprint = hashlib.sha256(json.dumps([settings, identity]).encode()).hexdigest()[:16]
-    return folder / f"{config.data.source}_{split}_{fingerprint}.pictures"
+    return folder / f"{config.data.source.replace(':', '_')}_{split}_{fingerprint}.pictures"
 
 
 def write(path, decoded, needed, hr_shape):

@@ -15,6 +15,7 @@ from tf_gradsr.data.faces import open_faces
 from tf_gradsr.data.folder import open_folder
 from tf_gradsr.decoding import decode_picture, fit_picture
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.extensions import load_extension
 
 SOURCES = {"faces": open_faces, "celeb_a": open_celeb_a, "folder": open_folder}
 SPLITS = ("train", "validation", "test")
@@ -85,7 +86,9 @@ def open_split(config, split):
     allowed = (*SPLITS, "all") if config.data.source == "folder" else SPLITS
     if split not in allowed:
         raise ValueError(f"split must be one of {allowed}. Received: split={split!r}.")
-    source = SOURCES[config.data.source](config, split)
+    name = config.data.source
+    open_source = SOURCES[name] if name in SOURCES else load_extension("data.source", name)
+    source = open_source(config, split)
     return source, source.names[: config.data.limit]
 
 

@@ -1,6 +1,7 @@
 """The columns of the table: what each one is, its unit, how it is written."""
 
-from typing import NamedTuple, Optional
+from dataclasses import dataclass
+from typing import Callable, Optional
 
 from tf_gradsr.metrics import MEAN_OF, right_gain
 
@@ -14,7 +15,8 @@ FACE_COLUMNS = ("face_distance", "face_kid", "faces_apart")
 NO_WEIGHTS = "no weights"
 
 
-class Column(NamedTuple):
+@dataclass(frozen=True)
+class Column:
     """One column."""
 
     name: str
@@ -26,6 +28,14 @@ class Column(NamedTuple):
     better: Optional[str]
     """"higher", "lower", or None where neither is."""
     meaning: str
+    value: Optional[Callable] = None
+    """Of a metric from elsewhere (`--metric`): `(images, truth, lr)`, uint8 `[B, H, W, 3]`, lr `[B, h, w, 3]`,
+    to float `[B]`; of samples, the mean over them is taken. None: this package measures it."""
+
+    def described(self) -> dict:
+        """What results.json says of it."""
+        names = ("title", "unit", "decimals", "better", "meaning")
+        return {name: getattr(self, name) for name in names}
 
 
 QUALITY = (
@@ -175,4 +185,3 @@ COST = (
 )
 
 MEASURED = QUALITY + DIVERSITY
-COLUMNS = MEASURED + COST

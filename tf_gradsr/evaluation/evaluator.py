@@ -70,7 +70,7 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
             "names chooses; --data.split all measures every picture."
         )
     scale, downscale = evaluation.config.model.scale, evaluation.config.data.downscale
-    measures = Measures(scale, downscale, networks.lpips, networks.features)
+    measures = Measures(scale, downscale, networks.lpips, networks.features, evaluation.metrics)
     trackers = [Tracker(c, measures, evaluation.temperature) for c in load_contestants(evaluation)]
     pictures = stream_pictures(evaluation.config, evaluation.split)
     face_scale = FaceScale(networks.features["face_kid"]) if "face_kid" in networks.features else None

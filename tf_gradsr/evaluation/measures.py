@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_gradsr import metrics, ops
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation.columns import CONSISTENT_DB
 
 # PSNR of equal pictures would be infinite, and so would its mean.
@@ -25,16 +26,39 @@ class Measures:
         lpips: dict of network to `metrics.LPIPS` with weights; may be empty.
         networks: dict of column, "kid" or "face_kid", to what its kernel distance compares, uint8
             `[B, H, W, 3]` -> float32 `[B, d]`; those there are.
+        added: tuple of `Column` with a `value` of their own.
     """
 
     def __init__(
-        self, scale: int, downscale: str, lpips: dict, networks: Optional[Dict[str, Callable]] = None
+        self,
+        scale: int,
+        downscale: str,
+        lpips: dict,
+        networks: Optional[Dict[str, Callable]] = None,
+        added: tuple = (),
     ):
         self.scale, self.downscale, self.lpips, self.networks = scale, downscale, lpips, networks or {}
+        self.added = added
 
     def features(self, images) -> Dict[str, np.ndarray]:
         """What kernel distances compare of uint8 `[B, H, W, 3]`: float32 `[B, d]` by column."""
         return {name: network(images).numpy() for name, network in self.networks.items()}
+
+    def by_added_metrics(self, images, truth, lr) -> Dict[str, np.ndarray]:
+        """What metrics from elsewhere say of uint8 pictures, as for `compare`: `[B]` by column.
+
+        Raises:
+            ConfigError: one gives no number for each picture.
+        """
+        found = {}
+        for column in self.added:
+            found[column.name] = np.asarray(column.value(images, truth, lr), np.float64)
+            if found[column.name].shape != (len(truth),):
+                raise ConfigError(
+                    f"metric: a number for each of {len(truth)} pictures. Received: {column.name}, of shape "
+                    f"{list(found[column.name].shape)}"
+                )
+        return found
 
     @tf.function(input_signature=[PICTURES] * 3)
     def compare(self, images, truth, lr):

@@ -24,7 +24,7 @@ def write_results(path: Path, results, evaluation, command: str, overwrite: bool
     """
     texts = {
         "results.json": tables.as_json(results, evaluation, command),
-        "results.csv": tables.comma_separated(results),
+        "results.csv": tables.comma_separated(results, evaluation),
         "results.md": tables.markdown(results, evaluation, command),
     }
     pictures = {

@@ -60,6 +60,8 @@ class Evaluation:
     """Seed of every z and of the bootstrap."""
     figure_pictures: int = 4
     """Rows of the figure: the first so many pictures."""
+    metrics: Tuple = ()
+    """`Column`s with a `value` of their own, from elsewhere."""
 
 
 def read_runs(named: Optional[List[str]]) -> Tuple[Run, ...]:

@@ -6,7 +6,7 @@ import json
 
 from tf_gradsr.evaluation.bootstrap import REPLICATES
 from tf_gradsr.evaluation.calibration import calibration_of
-from tf_gradsr.evaluation.columns import COLUMNS, COST, DIVERSITY, MEASURED, NO_WEIGHTS, QUALITY, Z_RANDOM
+from tf_gradsr.evaluation.columns import COST, DIVERSITY, MEASURED, NO_WEIGHTS, QUALITY, Z_RANDOM
 from tf_gradsr.evaluation.settings import FORMAT, Evaluation
 from tf_gradsr.metrics import MEAN_OF, right_gain
 
@@ -28,7 +28,7 @@ def cell(row, column, absent) -> tuple:
         return NOTHING if value is None else f"{value:,.{column.decimals}f}", ""
     figure = row.figures.get(column.name)
     if figure is None:
-        applies = column in QUALITY or row.z == Z_RANDOM
+        applies = column not in DIVERSITY or row.z == Z_RANDOM
         return (absent.get(column.name, NOTHING) if applies else NOTHING), ""
     mean, low, high = (
         NOTHING if value is None else f"{value:.{column.decimals}f}"
@@ -37,8 +37,13 @@ def cell(row, column, absent) -> tuple:
     return mean, "" if figure.low is None else f"[{low}, {high}]"
 
 
+def columns_of(evaluation: Evaluation) -> tuple:
+    """All columns of an evaluation's table, in order."""
+    return QUALITY + evaluation.metrics + DIVERSITY + COST
+
+
 def shown(columns, results) -> list:
-    """The columns without those of networks that have no weights here; a note below the table tells of them."""
+    """The columns, less those of networks without weights here, which a note below the table names."""
     return [c for c in columns if results.absent.get(c.name) != NO_WEIGHTS]
 
 
@@ -78,7 +83,7 @@ def terminal_table(results, evaluation: Evaluation, width: int) -> str:
         results: `Results`. evaluation: what was asked. width: columns of the terminal.
     """
     names = ["", ""] + [line for row in results.rows for line in (row.title, "")]
-    columns = [_column_lines(column, results) for column in shown(COLUMNS, results)]
+    columns = [_column_lines(column, results) for column in shown(columns_of(evaluation), results)]
     blocks, room = [], 0
     for lines in columns:
         if not blocks or len(lines[0]) > room:
@@ -116,10 +121,11 @@ def markdown(results, evaluation: Evaluation, command: str) -> str:
     Args:
         command: as typed, quoted for a shell.
     """
-    blocks = [_markdown_table(shown(columns, results), results) for columns in (QUALITY, DIVERSITY + COST)]
+    tables = (QUALITY + evaluation.metrics, DIVERSITY + COST)
+    blocks = [_markdown_table(shown(columns, results), results) for columns in tables]
     meanings = [
         f"- **{heading(c)}**: {c.meaning}" + (f"; {c.better} is better" if c.better else "")
-        for c in shown(COLUMNS, results)
+        for c in shown(columns_of(evaluation), results)
     ]
     notes = [f"- {note}" for note in footnotes(results, evaluation)]
     parts = [*blocks, "\n".join(notes), "\n".join(meanings), f"Made by\n\n```sh\n{command}\n```"]
@@ -139,14 +145,15 @@ def _escaped(text):
     return text.replace("|", "\\|")
 
 
-def comma_separated(results) -> str:
+def comma_separated(results, evaluation: Evaluation) -> str:
     """CSV: a line for each row; mean, low and high of each measure, empty where there is none."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    measured = [f"{c.name}{part}" for c in MEASURED for part in ("", "_low", "_high")]
+    columns = MEASURED + evaluation.metrics
+    measured = [f"{c.name}{part}" for c in columns for part in ("", "_low", "_high")]
     writer.writerow(["model", "consistency", "z", "temperature", *measured, *(c.name for c in COST)])
     for row in results.rows:
-        figures = [part for c in MEASURED for part in row.figures.get(c.name) or (None, None, None)]
+        figures = [part for c in columns for part in row.figures.get(c.name) or (None, None, None)]
         about = row.model, row.consistency, row.z, row.temperature
         writer.writerow([*about, *figures, *(row.cost[c.name] for c in COST)])
     return file.getvalue()
@@ -171,7 +178,7 @@ def as_json(results, evaluation: Evaluation, command: str) -> str:
         },
         "pictures": results.pictures,
         "skipped": [{"file": name, "reason": reason} for name, reason in results.skipped],
-        "columns": {c.name: {k: v for k, v in c._asdict().items() if k != "name"} for c in COLUMNS},
+        "columns": {c.name: c.described() for c in columns_of(evaluation)},
         "absent": results.absent,
         "notes": results.notes,
         "rows": [_json_row(row, results, evaluation) for row in results.rows],

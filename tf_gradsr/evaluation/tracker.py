@@ -119,7 +119,8 @@ class Tracker:
         values = self.measures.compare(result.images, batch.truth, batch.lr)
         if result.gradients is not None:
             values["own_gradient_error"] = self.measures.own_gradient_error(result.images, result.gradients)
-        return {name: value.numpy() for name, value in values.items()}
+        added = self.measures.by_added_metrics(result.images, batch.truth, batch.lr)
+        return {**{name: value.numpy() for name, value in values.items()}, **added}
 
     def _measure_samples(self, sums, batch, reconstruction):
         """Adds quality as the mean over samples, and what all of them tell; returns the first sample."""
@@ -194,7 +195,8 @@ class _Sums:
             if figures.get(name):
                 figures[name] = figures[name].mapped(function)
         figures.update({name: distance.figure() for name, distance in self._distances.items()})
-        self.row.figures = {column.name: figures.get(column.name) for column in MEASURED}
+        own = {column.name: figures.get(column.name) for column in MEASURED}
+        self.row.figures = {**own, **{name: figure for name, figure in figures.items() if name not in own}}
         self.row.cost = dict(cost)
         self.row.reliability = self.reliability.bins()
         return self.row

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tf_gradsr import losses, metrics, ops
 from tf_gradsr.config import Config, LossConfig, widths_for_scale
+from tf_gradsr.extensions import load_extension
 from tf_gradsr.models.discriminator import Discriminator
 from tf_gradsr.models.efficientnet import EfficientNetLite
 from tf_gradsr.models.face_recognition import FaceFeatures
@@ -18,7 +19,13 @@ DETAIL_GAIN = 4.0
 
 
 def build_generator(config: Config, precision: str = "float32") -> Generator:
-    """The generator that a config describes, with fresh weights; `precision` as in `train.precision`."""
+    """The generator that a config describes, with fresh weights; `precision` as in `train.precision`.
+
+    Raises:
+        ConfigError: `model.generator` names nothing that builds one.
+    """
+    if config.model.generator:
+        return load_extension("model.generator", config.model.generator)(config, precision)
     generator = Generator(
         widths=widths_for_scale(config.model.widths, config.model.scale),
         blocks=config.model.blocks,

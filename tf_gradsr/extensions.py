@@ -1,0 +1,38 @@
+"""What others add: a Python object that a setting names as `module:name`."""
+
+import importlib
+import sys
+from pathlib import Path
+
+from tf_gradsr.errors import ConfigError, nearest, reason_of
+
+
+def load_extension(setting: str, text: str):
+    """The object that a setting names.
+
+    Args:
+        setting: the setting's name, for messages.
+        text: "module:name"; modules are looked for in the current folder, too.
+
+    Raises:
+        ConfigError: no such module, it cannot be imported, or it has no such name.
+    """
+    module_name, _, name = text.partition(":")
+    here = str(Path.cwd())
+    # A console script does not look there by itself.
+    sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    # A module of anybody's can fail in any way.
+    except Exception as error:
+        raise ConfigError(
+            f"{setting}: module:name, of a module that can be imported. Received: {text} ({reason_of(error)})"
+        ) from error
+    finally:
+        sys.path.remove(here)
+    if not hasattr(module, name):
+        hint = nearest(name, vars(module))
+        raise ConfigError(
+            f"{setting}: a name in {module_name}; {hint or 'there is no such.'} Received: {text}"
+        )
+    return getattr(module, name)
