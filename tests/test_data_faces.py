@@ -67,6 +67,18 @@ def test_faces_can_be_had_as_files(no_network, tmp_path, capsys):
         np.testing.assert_array_equal(np.asarray(Image.open(path)), picture)
 
 
+def test_other_pictures_of_the_names_are_kept_unless_told_otherwise(tmp_path, capsys):
+    arguments = ["--count", "2", "--output", str(tmp_path)]
+    assert write_faces.main(arguments) == write_faces.main(arguments) == 0
+    face = (tmp_path / "00001.jpg").read_bytes()
+    (tmp_path / "00001.jpg").write_bytes(b"mine")
+    assert write_faces.main(arguments) == 2
+    assert "00001.jpg is there already; give --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "00001.jpg").read_bytes() == b"mine"
+    assert write_faces.main([*arguments, "--overwrite"]) == 0
+    assert (tmp_path / "00001.jpg").read_bytes() == face
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -458,7 +458,8 @@ def test_a_model_with_one_answer_has_one_row(run, tmp_path, write_run, material)
     # It has no samples, and those of an earlier evaluation must not pass for its own.
     for name in ("samples.png", "reliability.png"):
         (tmp_path / name).write_text("old")
-    write_results(tmp_path, results, evaluation_of(baseline), "as typed")
+    (tmp_path / "results.json").write_text('{"format": 1, "rows": []}')
+    write_results(tmp_path, results, evaluation_of(baseline), "as typed", overwrite=True)
     assert [path.name for path in tmp_path.glob("*.png")] == ["figure.png"]
 
 

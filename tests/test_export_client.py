@@ -393,10 +393,26 @@ def failing(model, code, times):
     model.before = before
 
 
-def test_unavailable_is_asked_again(command, stand_in, face, tmp_path):
-    failing(stand_in.model, "UNAVAILABLE", 2)
-    assert command(stand_in, num_samples=1).status == 0
-    assert len(stand_in.model.asked) == 3 and (tmp_path / "out/face/sample_00.png").is_file()
+@pytest.mark.parametrize("protocol, side", [("grpc", 8), ("rest", 8), ("grpc", 300)])
+def test_unavailable_is_asked_again_as_often_as_allowed(command, stand_in, rng, tmp_path, side):
+    """A large request, too: 300x300 are more than the 256 KB that gRPC would keep for another try."""
+    Image.fromarray(rng.integers(0, 256, (side, side, 3), np.uint8)).save(tmp_path / "face.png")
+    failing(stand_in.model, "UNAVAILABLE", 7)
+    assert command(stand_in, signature="reconstruct", retries=7).status == 0
+    assert len(stand_in.model.asked) == 8 and (tmp_path / "out/face/reconstruction.png").is_file()
+
+
+def test_each_try_has_its_own_deadline(command, stand_in, face):
+    left = iter(range(3))
+
+    def late_and_unavailable():
+        if next(left, None) is not None:
+            time.sleep(1)
+            raise Refusal("UNAVAILABLE", "for now")
+
+    stand_in.model.before = late_and_unavailable
+    assert command(stand_in, num_samples=1, deadline=2).status == 0
+    assert len(stand_in.model.asked) == 4
 
 
 @pytest.mark.parametrize("code", ["RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "INTERNAL", "INVALID_ARGUMENT"])
@@ -426,6 +442,55 @@ def test_the_deadline_is_kept(command, stand_in, face, tmp_path):
         over.set()
     assert result.status == 1 and "face.png: DEADLINE_EXCEEDED" in result.err
     assert len(stand_in.model.asked) == 1 and names_in(tmp_path / "out") == []
+
+
+@contextmanager
+def raw_server(answer):
+    """Answers each connection with `answer(connection)`; gives (port, list that grows with connections)."""
+    listener, asked = socket.create_server(("localhost", 0)), []
+
+    def serve():
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                asked.append(connection)
+                with connection, suppress(OSError):
+                    connection.recv(2**16)
+                    answer(connection)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listener.getsockname()[1], asked
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+
+
+@pytest.mark.parametrize("protocol", ["rest"])
+def test_an_answer_that_trickles_does_not_outlast_the_deadline(command, face):
+    def trickle(connection):
+        connection.sendall(HEAD)
+        for _ in range(60):
+            connection.sendall(b" ")
+            time.sleep(0.1)
+
+    with raw_server(trickle) as (port, asked):
+        began = time.monotonic()
+        result = command(SimpleNamespace(rest=port), deadline=0.5)
+        assert time.monotonic() - began < 3
+    assert result.status == 1 and "face.png: DEADLINE_EXCEEDED" in result.err and len(asked) == 1
+
+
+@pytest.mark.parametrize("protocol", ["rest"])
+def test_an_answer_that_breaks_off_is_asked_for_again(command, face):
+    with raw_server(lambda connection: connection.sendall(HEAD + b"{")) as (port, asked):
+        result = command(SimpleNamespace(rest=port), retries=2)
+    assert result.status == 1 and len(asked) == 3 and "UNAVAILABLE: IncompleteRead" in result.err
 
 
 def test_nobody_listens(command, face, tmp_path):

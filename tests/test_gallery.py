@@ -1,6 +1,5 @@
 """The rooms behind the hallucinate command: grids, heat maps, charts, walks, spread, reading, writing."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.files import check_output
 from tf_gradsr.gallery.chart import COLOURS, LINE, MARGIN, SIDE, Words, diagonal_chart, tick_step
 from tf_gradsr.gallery.grid import (
     LABEL_WIDTH,
@@ -23,7 +23,7 @@ from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.reading import UnreadablePicture, make_pair, read_picture, upscale_alpha
 from tf_gradsr.gallery.spread import RunningSpread, legend
 from tf_gradsr.gallery.walk import closed_walk, slerp
-from tf_gradsr.gallery.writing import check_free, folder_when_complete, prepare_output, save_png, save_walk
+from tf_gradsr.gallery.writing import RESULT_FOLDER, RESULT_PICTURE, SOFTWARE, save_png, save_walk
 
 
 def noise(rng, *shape):
@@ -323,43 +323,22 @@ def test_alpha_is_upscaled_smoothly():
 # ---------------------------------------------------------------- writing
 
 
-def test_only_own_folders_may_be_replaced(tmp_path):
-    check_free(tmp_path, ["new"], overwrite=False)
-    (tmp_path / "face").mkdir()
-    (tmp_path / "face/sample_00.png").touch()
-    with pytest.raises(ConfigError, match=r"output: .*face is there already; give --overwrite"):
-        check_free(tmp_path, ["new", "face"], overwrite=False)
-    check_free(tmp_path, ["new", "face"], overwrite=True)
-    with pytest.raises(ConfigError, match=r"would replace .*face, which the input .*mean\.png lies"):
-        check_free(tmp_path, ["face"], overwrite=True, inputs=[tmp_path / "face" / "mean.png"])
-    (tmp_path / "face/thesis.txt").touch()
-    (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to(tmp_path / "face")
-    for name, named in (("face", "thesis.txt"), ("file", "file"), ("link", "link")):
-        with pytest.raises(ConfigError, match=f"overwrite: .*{named} is not from it"):
-            check_free(tmp_path, [name], overwrite=True)
-
-
-def test_leftovers_of_a_dead_run_go_those_of_a_living_one_stay(tmp_path):
-    parent = os.getppid()
-    for name in (".partial-999999999", f".partial-{os.getpid()}", f".partial-{parent}", ".partial-mine"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "sample_00.png").touch()
-    prepare_output(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f".partial-{parent}", ".partial-mine"]
-
-
-def test_a_folder_appears_complete_or_not_at_all(tmp_path):
-    with pytest.raises(KeyboardInterrupt), folder_when_complete(tmp_path, "face") as folder:
-        (folder / "a").touch()
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
-    for content in ("first", "second"):
-        with folder_when_complete(tmp_path, "face") as folder:
-            (folder / content).touch()
-            assert folder.parent == tmp_path
-    assert [path.name for path in tmp_path.iterdir()] == ["face"]
-    assert [path.name for path in (tmp_path / "face").iterdir()] == ["second"]
+def test_only_own_results_may_be_replaced(tmp_path):
+    folder = tmp_path / "face"
+    folder.mkdir()
+    for name in ("sample_00.png", "gradient_reconstruction.png", "walk.webp"):
+        (folder / name).touch()
+    check_output(folder, True, RESULT_FOLDER)
+    (folder / "sample_0a.png").touch()
+    with pytest.raises(ConfigError, match=r"overwrite: .*sample_0a\.png is something else"):
+        check_output(folder, True, RESULT_FOLDER)
+    save_png(tmp_path / "ours.png", np.zeros((2, 2, 3), np.uint8), metadata={"Software": SOFTWARE})
+    check_output(tmp_path / "ours.png", True, RESULT_PICTURE)
+    save_png(tmp_path / "other.png", np.zeros((2, 2, 3), np.uint8))
+    (tmp_path / "link.png").symlink_to("ours.png")
+    for name in ("other.png", "link.png"):
+        with pytest.raises(ConfigError, match=f"overwrite: .*{name} is something else"):
+            check_output(tmp_path / name, True, RESULT_PICTURE)
 
 
 def test_png_keeps_pixels_alpha_text_and_profile(tmp_path, rng):

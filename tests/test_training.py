@@ -25,7 +25,6 @@ from tf_gradsr.config import Config
 from tf_gradsr.config_files import load_config
 from tf_gradsr.data import load_pictures, training_batches
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.models import GradSR
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import CheckpointSaver, FiniteCheck, StopRequest, TrainingDiverged
@@ -439,16 +438,6 @@ def test_a_run_to_start_from_is_refused_by_name(finished_run, tmp_path, spoilt):
     said = {"settings": r"model\.discriminator_blocks differs", "checkpoint": "holds no checkpoint"}
     with pytest.raises(ConfigError, match=rf"train\.initial_run: .*other \(.*{said.get(spoilt, '')}"):
         train(config, tmp_path / "run", progress=False)
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "summary.json"
-    path.write_text("old")
-    with pytest.raises(OSError), replaced_when_complete(path) as partial:
-        partial.write_text("half")
-        raise OSError("disk full")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["summary.json"]
 
 
 def test_a_stop_after_the_last_callback_still_saves_a_checkpoint(tmp_path, monkeypatch):

@@ -699,7 +699,9 @@ def test_bad_settings_are_one_line(command, tmp_path, monkeypatch):
     assert refuses(command(build, "--model", model, "--output", other), "there already")
     assert refuses(command(build, "--model", model, "--output", other, "--overwrite"), "only a page")
     (other / "gradsr.json").touch()
-    assert refuses(command(build, "--model", model, "--output", other, "--overwrite"), "or holds more")
+    assert refuses(
+        command(build, "--model", model, "--output", other, "--overwrite"), "notes.txt is something else"
+    )
     assert sorted(path.name for path in other.iterdir()) == ["gradsr.json", "notes.txt"]
     assert refuses(command(serve, "--folder", tmp_path), "folder: a page")
     assert refuses(command(serve, "--folder", other, "--port", "70000"), "port: ")
@@ -737,7 +739,7 @@ def test_a_page_is_replaced_when_asked(command, root, model, folder):
     assert result.status == 0 and str(page) in result.out
     html = (page / "index.html").read_text()
     assert "old" != html == (root / PLACE / "index.html").read_text()
-    assert {path.name for path in page.iterdir()} == build.OWN_FILES
+    assert {path.name for path in page.iterdir()} == set(build.PAGE_FILES)
     facts = json.loads((page / "gradsr.json").read_text())
     assert (facts["lr_shape"], facts["scale"], facts["z_size"]) == ([HEIGHT, WIDTH], SCALE, Z_SIZE)
     assert "config" not in facts, "nothing of the trainer's folders is published"

@@ -25,8 +25,9 @@ from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt, rest
 from tf_gradsr.cli import Parser, run
 from tf_gradsr.config import Seed, Temperature
 from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.files import check_output, prepare_folder
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
-from tf_gradsr.gallery.writing import check_free, prepare_output
+from tf_gradsr.gallery.writing import RESULT_FOLDER
 from tf_gradsr.tensorflow_start import start_tensorflow
 
 # Those of the stock image.
@@ -119,8 +120,9 @@ def _execute(settings):
     _check(settings)
     files = find_inputs(settings.input)
     names = folder_names(files)
-    check_free(settings.output, names, settings.overwrite, files)
-    prepare_output(settings.output)
+    for name in names:
+        check_output(settings.output / name, settings.overwrite, RESULT_FOLDER, files, settings.output)
+    prepare_folder(settings.output)
     return _ask(settings, files, names)
 
 

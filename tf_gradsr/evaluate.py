@@ -21,9 +21,9 @@ from tf_gradsr.config import Extension, Seed, Temperature, check_consistency
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation.settings import (
     Evaluation,
-    check_output,
     pictures_config,
     read_runs,
+    results_path,
 )
 from tf_gradsr.extensions import load_extension
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels, use_full_float32
@@ -130,12 +130,12 @@ def main(argv=None) -> int:
 
 
 def _execute(settings):
-    output = check_output(settings.output, settings.overwrite)
+    output = results_path(settings.output, settings.overwrite)
     command = shlex.join(["gradsr", "evaluate", *settings.typed])
     evaluation = _evaluation(settings)
     start_tensorflow(settings.verbose)
     evaluation = replace(evaluation, metrics=tuple(_metric(str(text)) for text in settings.metric or ()))
-    _evaluate(evaluation, output, command, settings.record_calibration)
+    _evaluate(evaluation, output, command, settings)
 
 
 def _metric(text):
@@ -178,7 +178,7 @@ def _evaluation(arguments) -> Evaluation:
     )
 
 
-def _evaluate(evaluation, output, command, record):
+def _evaluate(evaluation, output, command, settings):
     import keras
     import tensorflow as tf
 
@@ -197,11 +197,11 @@ def _evaluate(evaluation, output, command, record):
             f"batch_size: one that fits the device's memory ({error.message.splitlines()[0]}). "
             f"Received: {evaluation.batch_size}"
         ) from error
-    write_results(output, results, evaluation, command)
+    write_results(output, results, evaluation, command, settings.overwrite)
     width = shutil.get_terminal_size((TABLE_WIDTH, 24)).columns
     print(terminal_table(results, evaluation, width))
     print(f"\nResults: {output}")
-    if record:
+    if settings.record_calibration:
         for path in record_calibration(results, evaluation):
             print(f"Calibration: {path}")
 

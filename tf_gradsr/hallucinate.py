@@ -39,16 +39,9 @@ from tf_gradsr.cli import Parser, run
 from tf_gradsr.config import Seed, Temperature, check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
-from tf_gradsr.files import replaced_when_complete
+from tf_gradsr.files import check_output, prepare_folder, replaced_when_complete
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
-from tf_gradsr.gallery.writing import (
-    SOFTWARE,
-    check_free,
-    check_free_picture,
-    is_own,
-    prepare_output,
-    save_png,
-)
+from tf_gradsr.gallery.writing import RESULT_FOLDER, RESULT_PICTURE, SOFTWARE, is_own, save_png
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow
 
@@ -158,10 +151,11 @@ def _hallucinate_files(settings):
     _check(settings)
     files = _without_overview(find_inputs(settings.input), settings.output)
     names = folder_names(files)
-    check_free(settings.output, names, settings.overwrite, files)
+    for name in names:
+        check_output(settings.output / name, settings.overwrite, RESULT_FOLDER, files, settings.output)
     if len(files) > 1:
-        check_free_picture(settings.output / OVERVIEW, settings.overwrite)
-    prepare_output(settings.output)
+        check_output(settings.output / OVERVIEW, settings.overwrite, RESULT_PICTURE, received=settings.output)
+    prepare_folder(settings.output)
     status = _hallucinate(settings, files, names)
     if settings.to_standard_output and status == 0:
         sys.stdout.buffer.write((settings.output / names[0] / "reconstruction.png").read_bytes())

@@ -1,9 +1,7 @@
 """From small uint8 pictures to large ones with a trained generator: the `Hallucinator`."""
 
 import functools
-import hashlib
 import numbers
-from pathlib import Path
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -14,6 +12,7 @@ from tf_gradsr import ops
 from tf_gradsr.config import Config, check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.files import sha256_of
 from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
 
@@ -121,7 +120,7 @@ class Hallucinator:
                 f"run: weights that fit the run's config.yaml. Received: {folder.weights} "
                 f"({reason_of(error)})"
             ) from error
-        digest = hashlib.sha256(Path(folder.weights).read_bytes()).hexdigest()
+        digest = sha256_of(folder.weights)
         weights, calibration = f"sha256:{digest[:16]}", folder.calibration()
         # A run may have gone on since it was measured.
         if calibration and calibration.get("weights") != weights:

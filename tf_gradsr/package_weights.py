@@ -6,10 +6,8 @@ Writes a run folder with the averaged generator as float16, half the size, its S
 summary. Any command takes it as --run; pictures differ from the run's by a grey level here and there.
 """
 
-import hashlib
 import shutil
 import sys
-from pathlib import Path
 from typing import Optional
 
 import h5py
@@ -18,8 +16,12 @@ from jsonargparse.typing import NonNegativeFloat
 
 from tf_gradsr.cli import Parser, run
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.files import replaced_when_complete
+from tf_gradsr.files import claim_output, files_of, sha256_of, unwritable
 from tf_gradsr.run_folder import RunFolder
+
+PACKAGED_RUN = files_of(
+    "a packaged run", ("config.yaml", "summary.json", "generator.weights.h5", "generator.weights.sha256")
+)
 
 
 def build_parser() -> Parser:
@@ -33,13 +35,13 @@ def build_parser() -> Parser:
             type=Optional[NonNegativeFloat],
             help=f"What training cost over all its stages, minutes of {meaning}; left out, the run's own.",
         )
-    parser.add_argument("--overwrite", action="store_true", help="Replace the weights in the output folder.")
+    parser.add_argument("--overwrite", action="store_true", help="Replace what is there already.")
     return parser
 
 
 def main(argv=None) -> int:
     """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
-    return run(build_parser(), _execute, argv, interrupted="The output folder may be incomplete.")
+    return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 
 def _execute(options):
@@ -61,36 +63,28 @@ def package_weights(
     Args:
         run: a trained run.
         output: path of the folder.
-        overwrite: whether to replace weights that are there.
+        overwrite: whether to replace what is there.
         minutes: for the summary, see `RunFolder.training_minutes`; None, nothing is said of it.
 
     Returns:
         The folder written.
 
     Raises:
-        ConfigError: the folder cannot be written, holds weights already, or a weight is beyond float16.
+        ConfigError: the folder cannot be written, holds one already, or a weight is beyond float16.
     """
-    packaged = RunFolder(output)
-    if packaged.weights.exists() and not overwrite:
-        raise ConfigError(
-            f"output: a folder without weights; --overwrite replaces them. Received: {packaged.path}"
-        )
+    path = RunFolder(output).path
     try:
-        packaged.path.mkdir(parents=True, exist_ok=True)
-        with replaced_when_complete(packaged.weights) as partial:
-            _write_half(run.weights, partial)
-        digest = hashlib.sha256(packaged.weights.read_bytes()).hexdigest()
-        with replaced_when_complete(packaged.checksum) as partial:
-            Path(partial).write_text(f"{digest}  {packaged.weights.name}\n", encoding="utf-8")
-        if run.config.resolve() != packaged.config.resolve():
+        with claim_output(path, overwrite, PACKAGED_RUN) as folder:
+            packaged = RunFolder(folder)
+            _write_half(run.weights, packaged.weights)
+            digest = sha256_of(packaged.weights)
+            packaged.checksum.write_text(f"{digest}  {packaged.weights.name}\n", encoding="utf-8")
             shutil.copyfile(run.config, packaged.config)
-        known = {"training_minutes": minutes} if minutes else {}
-        packaged.write_summary({**run.read_summary(), **known})
+            known = {"training_minutes": minutes} if minutes else {}
+            packaged.write_summary({**run.read_summary(), **known})
     except OSError as error:
-        raise ConfigError(
-            f"output: a folder that can be written. Received: {packaged.path} ({error.strerror or error})"
-        ) from error
-    return packaged
+        raise unwritable(path, error) from error
+    return RunFolder(path)
 
 
 def _write_half(source, target):

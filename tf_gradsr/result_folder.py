@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import SSIM_WINDOW
+from tf_gradsr.files import folder_when_complete
 from tf_gradsr.gallery.grid import cell_size, gradient_picture, resize_to_cell, titled_cells
 from tf_gradsr.gallery.heat_map import colour, colour_bar, heat_map, rounded_top
 from tf_gradsr.gallery.overview import BAR_WIDTH, SAMPLES_IN_ROW, Overview, fitted
@@ -22,7 +23,7 @@ from tf_gradsr.gallery.reading import (
 )
 from tf_gradsr.gallery.spread import RunningSpread, legend
 from tf_gradsr.gallery.walk import closed_walk
-from tf_gradsr.gallery.writing import SOFTWARE, folder_when_complete, save_png, save_walk
+from tf_gradsr.gallery.writing import SOFTWARE, save_png, save_walk
 
 # On the sheet; further ones are written, but not shown.
 SAMPLES_SHOWN = 24
@@ -114,7 +115,7 @@ class ResultFolders:
                 picture, config.model.scale, config.data.downscale, self.settings.lr_size
             )
         self._check_size(picture)
-        with folder_when_complete(self.settings.output, name) as folder:
+        with folder_when_complete(Path(self.settings.output) / name) as folder:
             making = _Making(self, folder, picture, truth)
             report = making.make()
         self.overview.add(making.row, making.stddev, "\n".join([name, *report.figures()]))

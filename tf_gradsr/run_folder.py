@@ -1,6 +1,5 @@
 """The folder of one training run: what lies where, and writing it so that a kill leaves no half file."""
 
-import hashlib
 import json
 import math
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Optional
 from tf_gradsr.config import Config, is_there
 from tf_gradsr.config_files import load_config, save_config
 from tf_gradsr.errors import ConfigError, nearest, reason_of
-from tf_gradsr.files import replaced_when_complete
+from tf_gradsr.files import replaced_when_complete, sha256_of
 
 # Settings that a resumed run may change: how long, how often, and where the pictures lie.
 RESUMABLE = {
@@ -104,7 +103,7 @@ class RunFolder:
                 )
             return
         expected = self.checksum.read_text(encoding="utf-8", errors="replace").partition(" ")[0]
-        found = hashlib.sha256(self.weights.read_bytes()).hexdigest()
+        found = sha256_of(self.weights)
         if found != expected:
             raise ConfigError(
                 f"run: weights as {self.checksum.name} says, {expected[:16]}...; damaged, or others: install "

@@ -1,27 +1,26 @@
 """The folder of results: all of its files or none."""
 
-import contextlib
 from pathlib import Path
 
 from PIL import Image
 
-from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation import tables
 from tf_gradsr.evaluation.figure import comparison, reliability, samples
-from tf_gradsr.files import replaced_when_complete
+from tf_gradsr.evaluation.settings import EVALUATION_FILES
+from tf_gradsr.files import claim_output, unwritable
 
 
-def write_results(path: Path, results, evaluation, command: str) -> None:
+def write_results(path: Path, results, evaluation, command: str, overwrite: bool = False) -> None:
     """Writes tables and pictures; each appears only when all are complete. Other files of the folder stay.
 
     `samples.png` and `reliability.png` of an earlier evaluation go where this one has no samples.
 
     Args:
         path: the folder, made if needed. results: `Results`. evaluation: what was asked.
-        command: as typed, quoted for a shell.
+        command: as typed, quoted for a shell. overwrite: whether earlier results may be replaced.
 
     Raises:
-        ConfigError: the folder cannot be written.
+        ConfigError: the folder cannot be written, or holds what may not be replaced.
     """
     texts = {
         "results.json": tables.as_json(results, evaluation, command),
@@ -33,22 +32,13 @@ def write_results(path: Path, results, evaluation, command: str) -> None:
         "samples.png": samples(results, evaluation.split),
         "reliability.png": reliability(results, evaluation.split),
     }
-    absent = [name for name, picture in pictures.items() if picture is None]
-    pictures = {name: Image.fromarray(picture) for name, picture in pictures.items() if picture is not None}
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        with contextlib.ExitStack() as stack:
-            # The first comes into place last: results.json, by which a folder is known, before all others.
-            names = (*pictures, *reversed(texts))
-            partial = {name: stack.enter_context(replaced_when_complete(path / name)) for name in names}
+        with claim_output(path, overwrite, EVALUATION_FILES) as folder:
             for name, text in texts.items():
                 # The command may hold paths that are no text.
-                partial[name].write_text(text, encoding="utf-8", errors="backslashreplace")
+                (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
             for name, picture in pictures.items():
-                picture.save(partial[name])
-        for name in absent:
-            (path / name).unlink(missing_ok=True)
+                if picture is not None:
+                    Image.fromarray(picture).save(folder / name)
     except OSError as error:
-        raise ConfigError(
-            f"output: a folder that can be written. Received: {path} ({error.strerror})"
-        ) from error
+        raise unwritable(path, error) from error

@@ -1,7 +1,6 @@
 """What an evaluation is asked to do, checked before TensorFlow, which takes seconds to load."""
 
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import List, Optional, Tuple
@@ -9,12 +8,14 @@ from typing import List, Optional, Tuple
 from tf_gradsr.config import Config, check_config, is_there
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.files import check_output, files_of
 from tf_gradsr.run_folder import RunFolder
 
 # What all models of one table must share, or they would be measured on other LR pictures.
 SHARED = ("model.scale", "data.lr_size", "data.downscale")
 # In results.json, for those who read it.
 FORMAT = 1
+# results.json, by which such a folder is known, comes into place before the others.
 RESULT_FILES = (
     "results.json",
     "results.csv",
@@ -134,6 +135,33 @@ def pictures_config(config: Config, source=None, path=None, limit=None) -> Confi
     return config
 
 
+def results_path(output: Optional[str], overwrite: bool) -> Path:
+    """The folder of the results.
+
+    Raises:
+        ConfigError: none given, or see `check_output`.
+    """
+    if not output:
+        raise ConfigError(
+            "output: the folder of the results, for example --output results/first. Received: nothing"
+        )
+    path = Path(output).expanduser()
+    check_output(path, overwrite, EVALUATION_FILES)
+    return path
+
+
+def _first_entry(folder):
+    """Results go into a new or an empty folder, unless asked for."""
+    entries = sorted(folder.iterdir()) if folder.exists() else []
+    return next((path for path in entries if not path.name.startswith(".")), None)
+
+
+def _foreign(folder):
+    """A file of the results' names in a folder that no evaluation wrote."""
+    there = next((folder / name for name in RESULT_FILES if (folder / name).exists()), None)
+    return None if _is_evaluated(folder / RESULT_FILES[0]) else there
+
+
 def _is_evaluated(path):
     """Whether a results.json is an evaluation's."""
     try:
@@ -143,39 +171,4 @@ def _is_evaluated(path):
     return isinstance(found, dict) and "format" in found and "rows" in found
 
 
-def check_output(output: Optional[str], overwrite: bool) -> Path:
-    """The folder of the results.
-
-    Raises:
-        ConfigError: none given, a file, not writable, not empty without `overwrite`, or with files of the
-            results' names that no evaluation wrote.
-    """
-    if not output:
-        raise ConfigError(
-            "output: the folder of the results, for example --output results/first. Received: nothing"
-        )
-    path = Path(output).expanduser()
-    try:
-        _check_free(path, overwrite)
-    except OSError as error:
-        raise ConfigError(
-            f"output: a folder that can be written. Received: {path} ({error.strerror})"
-        ) from error
-    return path
-
-
-def _check_free(path, overwrite):
-    """Refuses a folder that cannot be written, or holds what may not be replaced."""
-    above = next(folder for folder in (path, *path.parents) if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise ConfigError(f"output: a folder that can be written. Received: {path}")
-    if not overwrite and path.exists() and any(path.iterdir()):
-        raise ConfigError(
-            f"output: a new or an empty folder; --overwrite replaces earlier results. Received: {path}"
-        )
-    foreign = next((name for name in RESULT_FILES if (path / name).exists()), None)
-    if foreign and not _is_evaluated(path / "results.json"):
-        raise ConfigError(
-            f"overwrite: replaces only what this command wrote; {path / foreign} is not from it. "
-            f"Choose another --output. Received: {path}"
-        )
+EVALUATION_FILES = files_of("what this command wrote", RESULT_FILES, _foreign, _first_entry)

@@ -1,6 +1,5 @@
 """The model card beside a SavedModel: what it is, from which run, how good, made with what."""
 
-import hashlib
 import json
 import platform
 from pathlib import Path
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 import tf_gradsr
 from tf_gradsr.export.serving.input_checks import Limits
+from tf_gradsr.files import sha256_of
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.run_folder import RunFolder
 
@@ -56,7 +56,7 @@ def model_facts(run: RunFolder, hallucinator: Hallucinator, consistency: str) ->
     return {
         "model": hallucinator.identity["model"],
         "intended_use": INTENDED_USE,
-        "weights": f"sha256:{hashlib.sha256(run.weights.read_bytes()).hexdigest()}",
+        "weights": f"sha256:{sha256_of(run.weights)}",
         "scale": hallucinator.scale,
         "z_size": hallucinator.z_size,
         "stochastic": hallucinator.stochastic,

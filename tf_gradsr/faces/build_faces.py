@@ -14,6 +14,9 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from tf_gradsr.data.faces import FOLDER
+from tf_gradsr.files import folder_when_complete, prepare_folder
+
 # Name of the split: folder, pictures taken (the first by name).
 SPLITS = {"train": ("train", 1024), "validation": ("val", 128), "test": ("test", 256)}
 # Files of a split; keeps each below 5 MB.
@@ -94,8 +97,9 @@ def main():
         builder = Faces128(source=options.input, data_dir=folder)
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(num_shards=SHARDS))
         target = options.output / "faces128" / str(builder.version)
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(builder.data_dir, target)
+        prepare_folder(target.parent)
+        with folder_when_complete(target) as partial:
+            shutil.copytree(builder.data_dir, partial, dirs_exist_ok=True)
     print(f"{target}: {sum(path.stat().st_size for path in target.iterdir())} bytes")
 
 

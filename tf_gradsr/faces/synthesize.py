@@ -33,8 +33,7 @@ from tf_gradsr.cli import Parser, run
 from tf_gradsr.config import Seed
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.faces.synthesis_networks import BLOCK, NOISE_SIZE, FaceNetworks
-from tf_gradsr.files import replaced_when_complete
-from tf_gradsr.gallery.writing import prepare_output
+from tf_gradsr.files import prepare_folder, replaced_when_complete
 
 # The names have five digits, which keeps them in order.
 Count = restricted_number_type(
@@ -96,7 +95,7 @@ def _execute(settings):
         print(f"{output}: all {count} pictures are there")
         return 0
     networks = FaceNetworks.load()
-    prepare_output(output)
+    prepare_folder(output)
     start = time.perf_counter()
     progress = tqdm(
         synthesize(networks, output, count, recipe),

@@ -2,7 +2,8 @@
 
 gradsr faces write --split test --count 4 --output faces
 
-Writes 00000.jpg, 00001.jpg ..., 128x128, as they are in the package; files of these names are replaced.
+Writes 00000.jpg, 00001.jpg ..., 128x128, as they are in the package. Files of these names that hold
+something else are replaced with --overwrite only.
 
 Exit status: 0 all done, 2 bad setting.
 """
@@ -14,8 +15,8 @@ from typing import Literal
 from jsonargparse.typing import PositiveInt
 
 from tf_gradsr.cli import Parser, run
-from tf_gradsr.errors import ConfigError, reason_of
-from tf_gradsr.files import replaced_when_complete
+from tf_gradsr.errors import ConfigError
+from tf_gradsr.files import claim_output, files_of, unwritable
 from tf_gradsr.tensorflow_start import start_tensorflow
 
 SIZES = {"train": 1024, "validation": 128, "test": 256}
@@ -28,6 +29,7 @@ def build_parser() -> Parser:
     add("--split", type=Literal["train", "validation", "test"], default="test", help="Which of them.")
     add("--count", type=PositiveInt, default=4, help="The first so many.")
     add("-o", "--output", type=str, metavar="DIR", help="Folder of the pictures, made if needed.")
+    add("--overwrite", action="store_true", help="Replace other pictures of the same names.")
     return parser
 
 
@@ -44,27 +46,32 @@ def _execute(settings):
             f"count: at most {SIZES[settings.split]} of {settings.split}. Received: {settings.count}"
         )
     start_tensorflow(settings.verbose)
-    try:
-        write_faces(Path(settings.output).expanduser(), settings.split, int(settings.count))
-    except OSError as error:
-        raise ConfigError(
-            f"output: a folder that can be written. Received: {settings.output} ({reason_of(error)})"
-        ) from error
+    output = Path(settings.output).expanduser()
+    write_faces(output, settings.split, int(settings.count), settings.overwrite)
     print(f"{settings.output}: {settings.count} faces")
 
 
-def write_faces(output: Path, split: str, count: int) -> None:
+def write_faces(output: Path, split: str, count: int, overwrite: bool = False) -> None:
     """Writes the first faces of a split as JPEG files.
 
     Raises:
-        OSError: the folder cannot be written.
+        ConfigError: the folder cannot be written, or holds other files of their names without `overwrite`.
     """
-    output.mkdir(parents=True, exist_ok=True)
     from tf_gradsr.data.faces import encoded_faces
 
-    for number, data in encoded_faces(split, range(count)).items():
-        with replaced_when_complete(output / f"{number:05d}.jpg") as partial:
-            partial.write_bytes(data)
+    faces = {f"{number:05d}.jpg": data for number, data in encoded_faces(split, range(count)).items()}
+
+    def other(folder):
+        paths = (folder / name for name in faces)
+        return next((p for p in paths if p.exists() and p.read_bytes() != faces[p.name]), None)
+
+    kind = files_of("pictures", faces, stranger=lambda folder: None, taken=other)
+    try:
+        with claim_output(output, overwrite, kind) as folder:
+            for name, data in faces.items():
+                (folder / name).write_bytes(data)
+    except OSError as error:
+        raise unwritable(output, error) from error
 
 
 if __name__ == "__main__":

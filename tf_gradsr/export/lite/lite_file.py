@@ -4,7 +4,6 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from tf_gradsr.errors import ConfigError
 from tf_gradsr.export.lite.conversion import converted
 from tf_gradsr.export.lite.graph import LiteGraph
 from tf_gradsr.export.lite.operators import left_to_cpu, operations
@@ -12,8 +11,7 @@ from tf_gradsr.export.lite.paths import description_path
 from tf_gradsr.export.lite.sample_pictures import calibration_pictures, comparison_pictures
 from tf_gradsr.export.lite.verification import verify
 from tf_gradsr.export.model_card import model_facts, signature_texts
-from tf_gradsr.files import replaced_when_complete
-from tf_gradsr.gallery.writing import prepare_output
+from tf_gradsr.files import claim_output, prepare_folder, unwritable
 from tf_gradsr.inference import Hallucinator, noise_vector
 from tf_gradsr.run_folder import RunFolder
 
@@ -29,18 +27,20 @@ def export(
     representative_path=None,
     representative_pictures: int = 100,
     progress=lambda words: None,
+    overwrite: bool = False,
 ) -> dict:
     """Writes the LiteRT file of a run and its description, `description_path`; both or neither.
 
     Args:
         run: a trained run.
-        path: of the file; what is there is replaced.
+        path: of the file.
         quantize: "none", "float16", "dynamic" or "int8".
         lr_shape: (height, width) of the LR pictures; None, those that the run was trained with.
         consistency: "exact" or "none".
         representative_path: for int8: where the run's pictures lie, if not where its config says.
         representative_pictures: for int8: how many of them to calibrate with.
         progress: called with a few words on what is being done.
+        overwrite: whether files that are there may be replaced.
 
     Returns:
         The description.
@@ -49,7 +49,7 @@ def export(
         ConfigError: the run's weights or pictures cannot be used, or the file cannot be written.
         WrongFile: what was converted does not agree with the Python model, or a phone lacks its operations.
     """
-    prepare_output(path.parent)
+    prepare_folder(path.parent)
     progress("loading the weights")
     hallucinator = Hallucinator.load(run.path)
     config = hallucinator.config
@@ -74,7 +74,7 @@ def export(
         "differences_to_python_in_grey_levels": differences,
     }
     description["versions"]["ai-edge-litert"] = version("ai-edge-litert")
-    _write(path, model, description)
+    _write(path, model, description, overwrite)
     return description
 
 
@@ -123,12 +123,11 @@ def representative_inputs(signatures: dict, lr, z_size: int):
     return inputs
 
 
-def _write(path, model, description):
+def _write(path, model, description, overwrite):
+    beside = description_path(path)
     try:
-        with replaced_when_complete(path) as file, replaced_when_complete(description_path(path)) as text:
+        with claim_output(path, overwrite) as file, claim_output(beside, overwrite) as text:
             file.write_bytes(model)
             text.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise ConfigError(
-            f"output: a file that can be written. Received: {path} ({error.strerror})"
-        ) from error
+        raise unwritable(path, error) from error

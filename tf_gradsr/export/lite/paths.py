@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Optional
 
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.files import check_output
 
 ENDING = ".tflite"
 
 
-def check_output(output: Optional[str], overwrite: bool) -> Path:
+def lite_path(output: Optional[str], overwrite: bool) -> Path:
     """The file to write.
 
     Raises:
@@ -17,14 +18,8 @@ def check_output(output: Optional[str], overwrite: bool) -> Path:
     if not output or not output.endswith(ENDING) or Path(output).name == ENDING:
         raise ConfigError(f"output: a file that ends with {ENDING}. Received: {output or 'nothing'}")
     path = Path(output).expanduser().absolute()
-    if path.is_dir():
-        raise ConfigError(f"output: a file, not a folder. Received: {output}")
-    for there in (path, description_path(path)):
-        if there.exists() and not overwrite:
-            raise ConfigError(
-                f"output: {there} is there already; give --overwrite to replace it, or another name. "
-                f"Received: {output}"
-            )
+    for file in (path, description_path(path)):
+        check_output(file, overwrite, received=output)
     return path
 
 

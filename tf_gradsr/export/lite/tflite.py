@@ -19,7 +19,7 @@ from tf_gradsr.cli import CommandFailed, Parser, missing_extra, run
 from tf_gradsr.config import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
-from tf_gradsr.export.lite.paths import ENDING, check_output, description_path
+from tf_gradsr.export.lite.paths import ENDING, description_path, lite_path
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import standard_error_held_back, start_tensorflow, use_full_float32
 
@@ -81,7 +81,7 @@ def main(argv=None) -> int:
 
 
 def _execute(settings):
-    path = check_output(settings.output, settings.overwrite)
+    path = lite_path(settings.output, settings.overwrite)
     run_folder = RunFolder.trained(settings.run)
     check_consistency(settings.consistency, load_config(run_folder.config))
     lr_shape = check_lr_size(settings.lr_size)
@@ -125,6 +125,7 @@ def _export(run_folder, path, lr_shape, settings):
                 settings.representative_path,
                 int(settings.representative_pictures),
                 lambda words: say(f"{words} ..."),
+                settings.overwrite,
             )
     except (WrongFile, OSError, tf.errors.OpError) as error:
         raise CommandFailed(f"{reason_of(error)}. Nothing was written to {path}") from error

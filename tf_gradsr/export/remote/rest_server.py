@@ -1,5 +1,8 @@
 """A served model, asked over REST."""
 
+# Why not `requests`: its timeout is one between two bytes, no deadline of an answer that trickles; with that
+# added it saves nine lines, takes 75 ms to import, and says "Connection refused" in 250 letters.
+
 import base64
 import binascii
 import http.client

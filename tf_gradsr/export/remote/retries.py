@@ -1,5 +1,10 @@
 """Asking again while a server is unavailable: it starts, restarts, or is overloaded."""
 
+# Why not the libraries' own retries. gRPC's (service config) stop after 5 tries whatever --retries says, have
+# one deadline for all of them, give requests above 256 KB one try only, and tell nobody that they wait.
+# urllib3's take a request that passed its deadline for a broken connection and send it again, do not repeat
+# one whose answer broke off, and sleep where `stop` does not wake them.
+
 import random
 import threading
 

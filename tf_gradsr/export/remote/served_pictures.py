@@ -10,8 +10,9 @@ from PIL import Image
 
 from tf_gradsr.export.remote.retries import Retries
 from tf_gradsr.export.remote.server_errors import ServerError
+from tf_gradsr.files import folder_when_complete
 from tf_gradsr.gallery.reading import Picture, make_pair, read_picture, upscale_alpha
-from tf_gradsr.gallery.writing import folder_when_complete, save_png
+from tf_gradsr.gallery.writing import save_png
 
 SOFTWARE = "tf_gradsr.client"
 # {signature: outputs that are asked for}.
@@ -88,7 +89,7 @@ class ServedPictures:
         """
         lr, height = answer.lr, next(iter(answer.images.values())).shape[0]
         alpha = None if lr.alpha is None else upscale_alpha(lr.alpha, height // lr.rgb.shape[0])
-        with folder_when_complete(self.settings.output, name) as folder:
+        with folder_when_complete(Path(self.settings.output) / name) as folder:
             save_png(folder / "lr.png", lr.rgb, lr.alpha, icc_profile=lr.icc_profile)
             if answer.truth is not None:
                 truth = answer.truth

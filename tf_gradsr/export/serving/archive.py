@@ -7,35 +7,41 @@ from tf_gradsr.export.model_card import CARD_FILE, model_card, write_model_card
 from tf_gradsr.export.serving.graph import ServingGraph
 from tf_gradsr.export.serving.input_checks import Limits
 from tf_gradsr.export.serving.verification import verify
+from tf_gradsr.export.serving.version_folder import SAVED_MODEL
 from tf_gradsr.export.serving.warmup import WARMUP_FILE, warmup_inputs, write_warmup
-from tf_gradsr.gallery.writing import folder_when_complete, prepare_output
+from tf_gradsr.files import claim_output
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.run_folder import RunFolder
 
 
 def export(
-    run: RunFolder, folder: Path, consistency: str, limits: Limits, progress=lambda words: None
+    run: RunFolder,
+    folder: Path,
+    consistency: str,
+    limits: Limits,
+    progress=lambda words: None,
+    overwrite: bool = False,
 ) -> dict:
     """Writes the SavedModel of a run with its warm-up requests and model card; all of it or nothing.
 
     Args:
         run: a trained run.
-        folder: the version's, as from `check_version_folder`; what is there is replaced.
+        folder: the version's, as from `check_version_folder`.
         consistency: "exact" or "none". limits: what a request may ask for.
         progress: called with a few words on what is being done.
+        overwrite: whether a SavedModel that is there may be replaced.
 
     Returns:
         As `verify`.
 
     Raises:
-        ConfigError: the run's weights cannot be used, or the folder above cannot be written.
+        ConfigError: the run's weights cannot be used, or the folder cannot be written.
         WrongExport: what was written does not agree with the Python model.
     """
-    prepare_output(folder.parent)
-    progress("loading the weights")
-    hallucinator = Hallucinator.load(run.path)
-    signatures = ServingGraph(hallucinator, consistency, limits).signatures()
-    with folder_when_complete(folder.parent, folder.name) as partial:
+    with claim_output(folder, overwrite, SAVED_MODEL) as partial:
+        progress("loading the weights")
+        hallucinator = Hallucinator.load(run.path)
+        signatures = ServingGraph(hallucinator, consistency, limits).signatures()
         progress("writing the SavedModel")
         write_saved_model(partial, hallucinator.generator, signatures)
         requests = warmup_inputs(

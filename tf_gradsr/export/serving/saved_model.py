@@ -97,7 +97,7 @@ def _export(run_folder, folder, settings):
 
     limits = Limits(int(settings.max_samples), int(settings.max_side))
     try:
-        differences = export(run_folder, folder, settings.consistency, limits, _say)
+        differences = export(run_folder, folder, settings.consistency, limits, _say, settings.overwrite)
     except (WrongExport, OSError, tf.errors.OpError) as error:
         raise CommandFailed(f"{reason_of(error)}. Nothing was written to {folder}") from error
     for signature, difference in differences.items():

@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Optional
 
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.files import check_output, folder_of
 
-# What a version's folder may hold; one that holds anything else is never replaced.
-OWN_FILES = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"}
+SAVED_MODEL = folder_of(
+    "a SavedModel",
+    r"saved_model\.pb|fingerprint\.pb|variables|assets|assets\.extra",
+    mark="saved_model.pb",
+)
 # TF-Serving's versions are 64-bit.
 _VERSION = re.compile(r"[0-9]{1,18}")
 
@@ -29,17 +33,5 @@ def check_version_folder(output: Optional[str], overwrite: bool) -> Path:
             "output: a folder that is named by its version, a whole number, for example models/gradsr/1; "
             f"TF-Serving finds no others. Received: {output}"
         )
-    if not path.exists() and not path.is_symlink():
-        return path
-    if not overwrite:
-        raise ConfigError(
-            f"output: {path} is there already; give --overwrite to replace it, or the next version. "
-            f"Received: {output}"
-        )
-    is_ours = path.is_dir() and not path.is_symlink() and (path / "saved_model.pb").is_file()
-    if not is_ours or any(entry.name not in OWN_FILES for entry in path.iterdir()):
-        raise ConfigError(
-            f"overwrite: replaces only a SavedModel; {path} is something else, or holds more. "
-            f"Choose another --output. Received: {output}"
-        )
+    check_output(path, overwrite, SAVED_MODEL, received=output)
     return path
