@@ -13,10 +13,9 @@ from references import conv
 from tf_gradsr import losses, metrics, ops
 from tf_gradsr import train as train_command
 from tf_gradsr.baselines import ESRGAN, SRGAN, PictureDiscriminator, RRDBNet, SRResNet
-from tf_gradsr.baselines.esrgan import mean_over_replicas
-from tf_gradsr.baselines.layers import WideConvolution
-from tf_gradsr.baselines.rrdbnet import RRDB, DenseBlock
-from tf_gradsr.baselines.srresnet import NormalizedResidualBlock, ShuffleUpBlock
+from tf_gradsr.baselines.baseline import WideConvolution
+from tf_gradsr.baselines.esrgan import RRDB, DenseBlock, mean_over_replicas
+from tf_gradsr.baselines.srgan import NormalizedResidualBlock, ShuffleUpBlock
 from tf_gradsr.config import Config, widths_for_scale
 from tf_gradsr.config_files import load_config
 from tf_gradsr.data import load_pictures, training_batches

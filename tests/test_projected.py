@@ -11,7 +11,7 @@ from tf_gradsr.augmentation import DRAWS, augment
 from tf_gradsr.config import check_config
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.models import GradSR, gradsr
-from tf_gradsr.models.projected_critic import ProjectedCritic
+from tf_gradsr.models.critics import ProjectedCritic, Seen
 from tf_gradsr.models.projected_discriminator import ProjectedDiscriminator, SpectralConvolution
 from tf_gradsr.models.spread_steering import SpreadSteering
 
@@ -162,7 +162,12 @@ class Halves:
 @pytest.fixture
 def critic(tiny_config):
     keras.utils.set_random_seed(0)
-    return ProjectedCritic.on(Halves(), tiny_config(consistency="exact"))
+    return ProjectedCritic("projected", Halves(), tiny_config(consistency="exact"))
+
+
+def seen(images, draws):
+    """Pictures of full size, one or several of each LR picture, whose LR nobody looks at."""
+    return Seen([[image] for image in images], [], None, draws)
 
 
 def test_both_sides_losses_are_the_hinge_of_the_heads(critic, rng, pictures):
@@ -176,9 +181,12 @@ def test_both_sides_losses_are_the_hinge_of_the_heads(critic, rng, pictures):
     expected = sum(np.maximum(1 - x, 0).mean() for x in logits(real))
     both = [np.concatenate([a, b]) for a, b in zip(*(logits(fake) for fake in fakes))]
     expected += sum(np.maximum(1 + x, 0).mean() for x in both)
-    views = [critic.view([real], draws, [None]), critic.view(fakes, draws, [None, None])]
-    assert float(critic.generator_loss(views[1])) == pytest.approx(-sum(x.mean() for x in both), rel=1e-4)
-    loss, on_real, on_fake = critic.discriminator_loss(views[0], views[1:])
+    views = [critic.view(seen([real], draws)), critic.view(seen(fakes, draws))]
+    assert float(critic.generator_loss(views[1], views[0])) == pytest.approx(
+        -sum(x.mean() for x in both), rel=1e-4
+    )
+    loss, logs = critic.discriminator_loss(views[0], views[1:], step=0)
+    on_real, on_fake = logs["score/projected_real"], logs["score/projected_fake"]
     # The call follows the spectral norms, but judges by them as they were when it began.
     assert float(loss) == pytest.approx(float(expected), rel=2e-3)
     assert float(on_fake) == pytest.approx(np.mean([x.mean() for x in both]), abs=2e-3)
@@ -189,9 +197,9 @@ def test_gradients_reach_pictures_and_heads_but_not_features(critic, rng, pictur
     fake, draws = tf.Variable(pictures(2, 16, 16, 3)), tf.constant(rng.uniform(size=(2, DRAWS)), tf.float32)
     heads = [v.value for v in critic.discriminator.trainable_variables if v.name == "kernel"]
     with tf.GradientTape(persistent=True) as tape:
-        view = critic.view([fake], draws, [None])
-        g_loss = critic.generator_loss(view)
-        d_loss, _, _ = critic.discriminator_loss(critic.view([pictures(2, 16, 16, 3)], draws, [None]), [view])
+        view, truth = critic.view(seen([fake], draws)), critic.view(seen([pictures(2, 16, 16, 3)], draws))
+        g_loss = critic.generator_loss(view, truth)
+        d_loss, _ = critic.discriminator_loss(truth, [view], step=0)
     assert np.abs(tape.gradient(g_loss, fake)).max() > 0
     assert tape.gradient(d_loss, fake) is None
     assert all(np.abs(g).max() > 0 for g in tape.gradient(d_loss, heads))
@@ -201,10 +209,9 @@ def test_gradients_reach_pictures_and_heads_but_not_features(critic, rng, pictur
 
 
 def test_learned_consistency_gives_the_heads_the_residual(tiny_config):
-    assert ProjectedCritic.on(Halves(), tiny_config()).discriminator.condition_channels == 3
-    assert (
-        ProjectedCritic.on(Halves(), tiny_config(consistency="exact")).discriminator.condition_channels == 0
-    )
+    for consistency, channels in (("learned", 3), ("exact", 0)):
+        critic = ProjectedCritic("projected", Halves(), tiny_config(consistency=consistency))
+        assert critic.discriminator.condition_channels == channels
 
 
 # ---------------------------------------------------------------- the training step
@@ -279,8 +286,9 @@ def test_both_samples_reach_the_projected_discriminator(tiny_model, batches):
     lr, z = batch["lr"], batch["z"]
     critic = model.critics["projected"]
     fakes = [model.generator((lr, z[:, i]))[0][-1] for i in range(2)]
-    views = [critic.view([x], batch["augmentation"], [None]) for x in (batch["hr"], *fakes)]
-    _, on_real, on_fake = critic.discriminator_loss(views[0], views[1:])
+    views = [critic.view(seen([x], batch["augmentation"])) for x in (batch["hr"], *fakes)]
+    _, expected = critic.discriminator_loss(views[0], views[1:], step=0)
+    on_real, on_fake = expected["score/projected_real"], expected["score/projected_fake"]
     model = tiny_model(
         discriminator="projected", consistency="exact", loss={"mirror": 0.0, "beta": 0.0}, **SETTINGS
     )

@@ -1,10 +1,8 @@
 """SRGAN (Ledig et al. 2017) and ESRGAN (Wang et al. 2018), trained and measured as GradSR is."""
 
-from tf_gradsr.baselines.esrgan import ESRGAN
-from tf_gradsr.baselines.picture_discriminator import PictureDiscriminator
-from tf_gradsr.baselines.rrdbnet import RRDBNet, build_rrdbnet
-from tf_gradsr.baselines.srgan import SRGAN
-from tf_gradsr.baselines.srresnet import SRResNet, build_srresnet
+from tf_gradsr.baselines.baseline import PictureDiscriminator
+from tf_gradsr.baselines.esrgan import ESRGAN, RRDBNet, build_rrdbnet
+from tf_gradsr.baselines.srgan import SRGAN, SRResNet, build_srresnet
 
 __all__ = [
     "ESRGAN",

@@ -10,11 +10,12 @@ from typing import Optional
 import tensorflow as tf
 
 from tf_gradsr import losses, ops
+from tf_gradsr.augmentation import CUTOUT, SHIFT, augment
 from tf_gradsr.config import Config, LossConfig, widths_for_scale
 from tf_gradsr.models.discriminator import Discriminator
 from tf_gradsr.models.efficientnet import EfficientNetLite
 from tf_gradsr.models.face_recognition import FaceFeatures
-from tf_gradsr.models.projected_critic import ProjectedCritic
+from tf_gradsr.models.projected_discriminator import ProjectedDiscriminator
 
 # Brings details to about the variance of pictures.
 DETAIL_GAIN = 4.0
@@ -171,35 +172,71 @@ class GradientCritic(MirrorCritic):
         return list(seen.gradients[0])
 
 
-class FeatureCritic(Critic):
-    """A `ProjectedCritic`: it sees every picture at full size, those of one LR picture augmented alike."""
+class ProjectedCritic(Critic):
+    """Augments pictures and judges frozen features of them, at full size (Sauer et al. 2021).
+
+    It sees every picture of a `Seen`, those of one LR picture augmented alike. With exact consistency it
+    needs no condition, LR being a function of the picture; otherwise F (eq. 12) enters its heads.
+
+    Args:
+        name: see `Critic`; of its weight in `LossConfig`, too.
+        features: frozen network with `channels`, `side`, `strides` and `view(images)`, float32 `[B, H, W, 3]`
+            in [-1, 1] -> list of features.
+        config: a checked `Config`; the heads are fresh, the fixed projections follow from `train.seed`.
+        precision: as `train.precision`.
+        shift, cutout: floats, how strongly `augment` moves and blanks.
+    """
 
     needs_draws = True
 
-    def __init__(self, name: str, weight_setting: str, critic: ProjectedCritic, downscale: str):
-        self.name, self.weight_setting = name, weight_setting
-        self.critic, self.downscale = critic, downscale
-        self.discriminator, self.features = critic.discriminator, critic.features
+    def __init__(self, name, features, config: Config, precision="float32", shift=SHIFT, cutout=CUTOUT):
+        self.name = self.weight_setting = name
+        self.features, self.shift, self.cutout = features, shift, cutout
+        self.downscale = config.data.downscale
+        self.discriminator = ProjectedDiscriminator(
+            features.channels,
+            side=features.side,
+            strides=features.strides,
+            condition_channels=3 if config.model.consistency == "learned" else 0,
+            seed=config.train.seed,
+            dtype=precision,
+        )
+        self.discriminator.build()
 
     def view(self, seen):
-        if seen.is_real:
-            residuals = [tf.zeros_like(seen.lr)]
-        else:
-            residuals = [
-                _residual(images, seen.lr, self.loss.epsilon, self.downscale) for images in seen.images
-            ]
-        return self.critic.view([images[-1] for images in seen.images], seen.draws, residuals)
+        """(projected features, each `[n B, ...]`; F `[n B, h, w, 3]`, or None where it is no condition)."""
+        count = len(seen.images)
+        images = tf.concat([pyramid[-1] for pyramid in seen.images], axis=0)
+        augmented = augment(images, tf.tile(seen.draws, [count, 1]), self.shift, self.cutout)
+        condition = None
+        if self.discriminator.condition_channels:
+            condition = tf.concat([self._condition(pyramid, seen) for pyramid in seen.images], axis=0)
+        return self.discriminator.project(self.features.view(augmented)), condition
 
     def discriminator_loss(self, real, fakes, step):
-        loss, on_real, on_fake = self.critic.discriminator_loss(real, fakes)
+        views = [real, *fakes]
+        count = real[0][0].shape[0] or tf.shape(real[0][0])[0]
+        projected = [tf.stop_gradient(tf.concat(same, axis=0)) for same in zip(*(view[0] for view in views))]
+        condition = None if real[1] is None else tf.stop_gradient(tf.concat([v[1] for v in views], axis=0))
+        # One call for all: each follows the spectral norms once.
+        logits = self.discriminator.judge(projected, condition, training=True)
+        on_real, on_fake = [x[:count] for x in logits], [x[count:] for x in logits]
+        loss = losses.hinge_discriminator_loss(on_real, on_fake)
+        scores = [tf.add_n([tf.reduce_mean(x) for x in side]) / len(logits) for side in (on_real, on_fake)]
         return loss, {
             f"loss/d_{self.name}/adv": loss,
-            f"score/{self.name}_real": on_real,
-            f"score/{self.name}_fake": on_fake,
+            f"score/{self.name}_real": scores[0],
+            f"score/{self.name}_fake": scores[1],
         }
 
     def generator_loss(self, fake, real):
-        return self.critic.generator_loss(fake)
+        return losses.hinge_generator_loss(self.discriminator.judge(*fake))
+
+    def _condition(self, pyramid, seen):
+        """F of one pyramid, 0 for the truth."""
+        if seen.is_real:
+            return tf.zeros_like(seen.lr)
+        return _residual(pyramid, seen.lr, self.loss.epsilon, self.downscale)
 
 
 def build_critics(config: Config, precision: str = "float32") -> dict:
@@ -211,7 +248,7 @@ def build_critics(config: Config, precision: str = "float32") -> dict:
     Raises:
         ConfigError: the features of one are not installed.
     """
-    kind, has_mirrors, downscale = config.model.discriminator, config.loss.mirror > 0, config.data.downscale
+    kind, has_mirrors = config.model.discriminator, config.loss.mirror > 0
     critics = []
     if has_mirrors and kind != "projected":
         critics.append(ImageCritic(config, precision))
@@ -219,13 +256,11 @@ def build_critics(config: Config, precision: str = "float32") -> dict:
         critics.append(GradientCritic(config, precision))
     if kind != "mirror":
         features = EfficientNetLite(config.model.features, config.model.features_side, name="features")
-        critic = ProjectedCritic.on(features, config, precision)
-        critics.append(FeatureCritic("projected", "projected", critic, downscale))
+        critics.append(ProjectedCritic("projected", features, config, precision))
     if config.loss.faces:
         # A face half out of the frame, or half blanked, tells nobody who it is.
         features = FaceFeatures(config.model.face_features)
-        critic = ProjectedCritic.on(features, config, precision, shift=1 / 32, cutout=1 / 8)
-        critics.append(FeatureCritic("faces", "faces", critic, downscale))
+        critics.append(ProjectedCritic("faces", features, config, precision, shift=1 / 32, cutout=1 / 8))
     return {critic.name: critic for critic in critics}
 
 
