@@ -17,7 +17,8 @@ from tf_gradsr.models.generator_protocol import SuperResolvingGenerator
 from tf_gradsr.registry import MODELS, build_generator
 
 PAGE = Path(__file__).parent.parent / "docs" / "extending.md"
-SMOKE = ["--smoke", "--loss.perceptual", "none", "--data.lr_size", "16", "--model.scale", "4"]
+CONFIG = PAGE.parent.parent / "configs" / "quickstart.yaml"
+SMOKE = ["--config", str(CONFIG), "--smoke", "--model.scale", "4"]
 
 
 @pytest.fixture
@@ -75,8 +76,11 @@ def test_what_cannot_be_loaded_is_named(files, text, said):
 
 def test_bad_extensions_end_with_one_line(files, capsys):
     smoke = ["--run_dir", "run", *SMOKE]
-    assert train.main([*smoke, "--model.generator", "stripes:open_stripes"]) in (1, 2)
-    assert train.main([*smoke, "--data.source", "worst_pixel:WORST_PIXEL"]) in (1, 2)
+    assert train.main([*smoke, "--model.generator", "stripes:open_stripes"]) == 2
+    assert "error: model.generator: a function that works here. Received: stripes" in capsys.readouterr().err
+    assert train.main([*smoke, "--model.generator", "stripes:Source"]) == 2
+    assert train.main([*smoke, "--data.source", "worst_pixel:WORST_PIXEL"]) == 2
+    assert "error: data.source: a function that works here" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         train.main([*smoke, "--data.source", "no colon"])
     assert "module:name, a Python object of yours. Received: no colon" in capsys.readouterr().err

@@ -36,3 +36,21 @@ def load_extension(setting: str, text: str):
             f"{setting}: a name in {module_name}; {hint or 'there is no such.'} Received: {text}"
         )
     return getattr(module, name)
+
+
+def call_extension(setting: str, text: str, *arguments):
+    """What a function that a setting names returns.
+
+    Raises:
+        ConfigError: it cannot be loaded, or it fails.
+    """
+    function = load_extension(setting, text)
+    try:
+        return function(*arguments)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"{setting}: a function that works here. "
+            f"Received: {text} ({type(error).__name__}: {reason_of(error)})"
+        ) from error

@@ -15,7 +15,7 @@ from tf_gradsr.data.faces import open_faces
 from tf_gradsr.data.folder import open_folder
 from tf_gradsr.decoding import decode_picture, fit_picture
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.extensions import load_extension
+from tf_gradsr.extensions import call_extension
 
 SOURCES = {"faces": open_faces, "celeb_a": open_celeb_a, "folder": open_folder}
 SPLITS = ("train", "validation", "test")
@@ -87,8 +87,10 @@ def open_split(config, split):
     if split not in allowed:
         raise ValueError(f"split must be one of {allowed}. Received: split={split!r}.")
     name = config.data.source
-    open_source = SOURCES[name] if name in SOURCES else load_extension("data.source", name)
-    source = open_source(config, split)
+    if name in SOURCES:
+        source = SOURCES[name](config, split)
+    else:
+        source = call_extension("data.source", name, config, split)
     return source, source.names[: config.data.limit]
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tf_gradsr import losses, metrics, ops
 from tf_gradsr.config import Config, LossConfig, widths_for_scale
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.extensions import load_extension
+from tf_gradsr.extensions import call_extension
 from tf_gradsr.models.critics import Seen, build_critics
 from tf_gradsr.models.efficientnet import EfficientNetLite
 from tf_gradsr.models.face_recognition import FaceFeatures
@@ -43,7 +43,7 @@ def build_generator(config: Config, precision: str = "float32") -> Generator:
 def _built_elsewhere(config, precision):
     """The generator of `model.generator`'s function, held to what `SuperResolvingGenerator` asks for."""
     setting = config.model.generator
-    generator = load_extension("model.generator", setting)(config, precision)
+    generator = call_extension("model.generator", setting, config, precision)
     if not isinstance(generator, SuperResolvingGenerator) or generator.scale != config.model.scale:
         raise ConfigError(
             f"model.generator: a function (config, precision) -> generator of scale {config.model.scale}, "
