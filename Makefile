@@ -48,9 +48,9 @@ web-page: $(VENV)/.installed-mobile
 
 # The README's picture of the page, by the test that opens it with the package's model.
 web-screenshot: $(VENV)/.installed-test browser
-	WEB_SCREENSHOT=docs/web.png $(BIN)/python -m pytest --quiet --capture no --numprocesses 0 tests/test_web_screenshot.py
+	WEB_SCREENSHOT=docs/web.png $(BIN)/python -m pytest --quiet --capture no --numprocesses 0 tests/web/test_web_screenshot.py
 
-# Optional: tests/test_web.py drives Chromium and is skipped without it. Debian's package is installed where that
+# Optional: tests/web/test_web.py drives Chromium and is skipped without it. Debian's package is installed where that
 # can be done quietly, as root.
 browser:
 	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \

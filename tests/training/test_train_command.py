@@ -15,7 +15,7 @@ from tf_gradsr.config import Config, check_config
 from tf_gradsr.config_files import load_config, save_config
 from tf_gradsr.errors import ConfigError
 
-CONFIGS = Path(__file__).parent.parent / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 TINY = ["--data.source", "faces", "--loss.perceptual", "none", "--loss.pixel", "1"]
 
 

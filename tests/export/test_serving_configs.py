@@ -11,7 +11,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from tf_gradsr import client
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SERVING = ROOT / "export" / "serving"
 # tensorflow-serving-api leaves these protos out. From github.com/tensorflow/serving, tensorflow_serving/:
 # servables/tensorflow/session_bundle_config.proto (BatchingParameters), config/monitoring_config.proto.

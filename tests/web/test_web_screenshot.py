@@ -1,6 +1,6 @@
 """The page with the model that comes with the package; the README's picture of it comes from here.
 
-WEB_SCREENSHOT=docs/web.png python -m pytest -s tests/test_web_screenshot.py    # or make web-screenshot
+WEB_SCREENSHOT=docs/web.png python -m pytest -s tests/web/test_web_screenshot.py    # or make web-screenshot
 """
 
 import os

@@ -26,7 +26,7 @@ from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.checkpoints import Checkpoints
 from tf_gradsr.training.trainer import train
 
-CONFIGS = Path(__file__).parent.parent / "configs" / "baselines"
+CONFIGS = Path(__file__).parents[2] / "configs" / "baselines"
 NAMES = ["srgan", "esrgan"]
 
 

@@ -1,7 +1,7 @@
-"""Makes tests/lpips_reference.npz: distances and maps of the reference implementation of LPIPS.
+"""Makes tests/metrics/lpips_reference.npz: distances and maps of the reference implementation of LPIPS.
 
     pip install torch==2.13.0 torchvision==0.28.0 lpips==0.1.4
-    python tests/make_lpips_fixture.py
+    python tests/metrics/make_lpips_fixture.py
 
 It was run once. The reference (PyPI package lpips, by the paper's authors) gets backbones of seeded random
 weights, which the tests draw again, and its own linear heads, which are stored: see lpips_reference.txt.

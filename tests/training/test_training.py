@@ -536,7 +536,7 @@ def test_a_config_of_an_earlier_version_is_read_without_the_settings_that_are_go
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", sorted((Path(__file__).parent.parent / "configs").rglob("*.yaml")))
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml")))
 def test_smoke_runs_every_config_through_every_part(path, tmp_path, capsys):
     # As the config.yaml of a run may have it, where that run is not.
     settings = yaml.safe_load(path.read_text())

@@ -36,7 +36,7 @@ from tf_gradsr.gallery import writing
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.run_folder import RunFolder
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SCALE = 4
 SETTINGS = {"num_samples": 3, "seed": 5, "temperature": 0.7}
 PROTOCOLS = {"grpc": GrpcServer, "rest": RestServer}

@@ -20,7 +20,7 @@ from tf_gradsr.export.serving.input_checks import Limits
 from tf_gradsr.run_folder import RunFolder
 
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
