@@ -22,7 +22,7 @@ setup(
     license="Apache-2.0",
     entry_points={"console_scripts": ["gradsr = tf_gradsr.__main__:main"]},
     packages=find_packages(include=["tf_gradsr", "tf_gradsr.*"]),
-    package_data={"tf_gradsr": ["pretrained/*/*"], "tf_gradsr.data": ["faces128/*/*"]},
+    package_data={"tf_gradsr": ["pretrained/*/*", "py.typed"], "tf_gradsr.data": ["faces128/*/*"]},
     python_requires=">=3.10,<3.14",
     install_requires=[
         "tensorflow>=2.18",

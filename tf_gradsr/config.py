@@ -195,7 +195,7 @@ class TrainConfig:
     initial_run: Optional[str] = None
     """The folder of a run with the same model settings, from whose newest checkpoint G, its average and the discriminators start; the optimizers start afresh (not in the paper)."""
     teacher: Optional[str] = None
-    """gradsr, with loss.distillation: the folder of a trained run with the same scale, z_size and gradient_channels, which a smaller G learns from."""
+    """gradsr, with loss.distillation: the folder of a trained run, or a model of the package, with the same scale, z_size and gradient_channels, which a smaller G learns from."""
     batch_size: PositiveInt = 8
     """Pictures in a step, over all devices together (paper 4.1: 8)."""
     seed: Seed = 0
@@ -420,7 +420,6 @@ def check_paths(config: Config) -> Config:
     named = {"data.path": config.data.path}
     if config.loss.perceptual.startswith("vgg") and config.loss.vgg_weights not in ("imagenet", "random"):
         named["loss.vgg_weights"] = config.loss.vgg_weights
-    named["train.teacher"] = config.train.teacher
     named["train.initial_weights"] = config.train.initial_weights
     named["train.initial_run"] = config.train.initial_run
     for name, path in named.items():

@@ -2,7 +2,7 @@
 
 import functools
 import numbers
-from typing import NamedTuple, Optional
+from typing import Optional
 
 import numpy as np
 import tensorflow as tf
@@ -11,40 +11,20 @@ import tf_gradsr
 from tf_gradsr import ops
 from tf_gradsr.config import Config, check_consistency
 from tf_gradsr.config_files import load_config
-from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.errors import ConfigError, nearest, reason_of
 from tf_gradsr.files import sha256_of
+from tf_gradsr.picture_input import as_pictures
 from tf_gradsr.registry import build_generator
-from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.results import Reconstruction, Samples
+from tf_gradsr.run_folder import DEFAULT_PRESET, PRESETS, RunFolder, preset_names
+from tf_gradsr.sampling import mean_and_stddev, noise_vector
+from tf_gradsr.tiles import area, windows
 
 # HR pixels of one forward pass: about 1 GB of features at the default widths.
 PIXELS_AT_ONCE = 2**21
 # LR pixels. Deep baselines see further than tiles can be large; their overlap ends here.
 LARGEST_OVERLAP = 64
-# LR pixels of a tile that are kept, at least, in each direction.
-MINIMAL_CORE = 16
 CONSISTENCY = ("exact", "none")
-
-
-class Reconstruction(NamedTuple):
-    """The most likely pictures, z = 0."""
-
-    image: np.ndarray
-    """uint8 `[B, H, W, 3]`, RGB."""
-    gradient: np.ndarray
-    """float32 `[B, H, W, 3 or 1]`, >= 0: the image gradient as G puts it out, of the picture in [-1, 1]."""
-
-
-class Samples(NamedTuple):
-    """Several plausible pictures for each LR picture."""
-
-    images: np.ndarray
-    """uint8 `[B, N, H, W, 3]`, RGB."""
-    gradients: np.ndarray
-    """float32 `[B, N, H, W, 3 or 1]`, >= 0."""
-    mean: np.ndarray
-    """float32 `[B, H, W, 3]`, 0-255: mean over the samples."""
-    stddev: np.ndarray
-    """float32 `[B, H, W, 3]`, grey levels: root of the unbiased variance over samples; 0 for one sample."""
 
 
 class Hallucinator:
@@ -102,8 +82,8 @@ class Hallucinator:
         """Loads the averaged generator of a run.
 
         Args:
-            run_dir: path of a run folder with `config.yaml` and `generator.weights.h5`; None, the weights
-                that come with the package.
+            run_dir: path of a run folder with `config.yaml` and `generator.weights.h5`, or the name of a
+                model of the package; None, `DEFAULT_PRESET`.
             pixels_at_once: see the class.
 
         Raises:
@@ -127,20 +107,39 @@ class Hallucinator:
             calibration = None
         return cls(generator, config, weights, pixels_at_once, calibration)
 
+    @classmethod
+    def from_preset(cls, name: str = DEFAULT_PRESET, pixels_at_once: int = PIXELS_AT_ONCE) -> "Hallucinator":
+        """Loads a model that comes with the package; `gradsr models` lists them.
+
+        Raises:
+            ConfigError: there is no such model, or its files are damaged.
+        """
+        if name not in preset_names():
+            hint = nearest(name, preset_names(), otherwise=f"there is {', '.join(preset_names())}.")
+            raise ConfigError(f"name: a model of the package; {hint} Received: {name}")
+        return cls.load(PRESETS / name, pixels_at_once)
+
+    def __call__(self, lr) -> Reconstruction:
+        """As `reconstruct`."""
+        return self.reconstruct(lr)
+
+    def __repr__(self):
+        return f"Hallucinator({self.identity['model']}, {self.identity['weights']})"
+
     # ---------------------------------------------------------------- pictures
 
     def reconstruct(self, lr, consistency: str = "exact") -> Reconstruction:
         """The most likely picture of each input, `G(LR, 0)` (paper eq. 1).
 
         Args:
-            lr: uint8 `[B, h, w, 3]`, RGB.
+            lr: a picture or several, see `as_pictures`.
             consistency: "exact", every picture downscales to its input, within half a grey level after
                 rounding; "none", as the generator puts it out.
 
         Raises:
             ValueError: what came is not that. ConfigError: see `generate`.
         """
-        lr = _checked_lr(lr)
+        lr = as_pictures(lr)
         return Reconstruction(*self.generate(lr, np.zeros((len(lr), self.z_size), np.float32), consistency))
 
     def sample(
@@ -151,7 +150,7 @@ class Hallucinator:
         Sample i has the same z for every input: see `noise`.
 
         Args:
-            lr: uint8 `[B, h, w, 3]`, RGB.
+            lr: a picture or several, see `as_pictures`.
             num_samples: N >= 1.
             seed: int in [0, 2^31).
             temperature: float >= 0; 0 gives the reconstruction, above 1 wilder pictures.
@@ -161,7 +160,7 @@ class Hallucinator:
             ValueError: what came is not that, or the model gives one answer a picture.
             ConfigError: see `generate`.
         """
-        lr = _checked_lr(lr)
+        lr = as_pictures(lr)
         if not self.stochastic:
             raise ValueError(
                 f"This model ({self.identity['model']}) gives one answer a picture: reconstruct."
@@ -210,7 +209,7 @@ class Hallucinator:
             ConfigError: exact consistency with a model that was trained on bicubic LR pictures, or weights
                 that give no numbers.
         """
-        lr, z = _checked_lr(lr), np.asarray(z, np.float32)
+        lr, z = as_pictures(lr), np.asarray(z, np.float32)
         if z.shape != (len(lr), self.z_size):
             raise ValueError(f"z must be [{len(lr)}, {self.z_size}]. Received: z of shape {z.shape}.")
         if not np.isfinite(z).all():
@@ -219,11 +218,11 @@ class Hallucinator:
             raise ValueError(f"consistency must be one of {CONSISTENCY}. Received: {consistency!r}.")
         check_consistency(consistency, self.config)
         images, gradients = self._empty(lr)
-        windows = list(self._windows(*lr.shape[1:3]))
-        at_once = max(1, self.pixels_at_once // (_area(windows[0].outer) * self.scale**2))
+        tiles = list(windows(*lr.shape[1:3], self.scale, self.overlap, self.pixels_at_once))
+        at_once = max(1, self.pixels_at_once // (area(tiles[0].outer) * self.scale**2))
         for start in range(0, len(lr), at_once):
             batch = slice(start, start + at_once)
-            for window in windows:
+            for window in tiles:
                 *results, is_finite = self._forward[consistency](lr[(batch, *window.outer)], z[batch])
                 if not is_finite:
                     raise ConfigError(
@@ -264,89 +263,3 @@ class Hallucinator:
         shape = (len(lr), lr.shape[1] * self.scale, lr.shape[2] * self.scale)
         channels = self.config.model.gradient_channels
         return np.empty((*shape, 3), np.uint8), np.empty((*shape, channels), np.float32)
-
-    def _windows(self, height, width):
-        """The windows that cover an LR picture; a single one if it fits."""
-        if height * width * self.scale**2 <= self.pixels_at_once:
-            side = max(height, width)
-        else:
-            side = max(int(self.pixels_at_once**0.5) // self.scale, 2 * self.overlap + MINIMAL_CORE)
-        for rows in _spans(height, side, self.overlap):
-            for columns in _spans(width, side, self.overlap):
-                outer, core = zip(rows, columns)
-                yield _Window(
-                    outer,
-                    tuple(self._at_hr(c, -o.start) for o, c in zip(outer, core)),
-                    tuple(self._at_hr(c) for c in core),
-                )
-
-    def _at_hr(self, span, offset=0):
-        return slice((span.start + offset) * self.scale, (span.stop + offset) * self.scale)
-
-
-class _Window(NamedTuple):
-    """One tile: (rows, columns) of what is read, of what its result keeps, of where that goes."""
-
-    outer: tuple
-    inner: tuple
-    target: tuple
-
-
-def _spans(length, side, overlap):
-    """Cuts a side into (outer, core) slices: cores tile it, each outer reaches `overlap` beyond its core.
-
-    All outers are equally long, so those at the ends, which need no more than the picture's border, reach
-    further in.
-    """
-    if length <= side:
-        return [(slice(0, length), slice(0, length))]
-    step = side - 2 * overlap
-    spans = []
-    for start in range(0, length, step):
-        first = min(max(start - overlap, 0), length - side)
-        spans.append((slice(first, first + side), slice(start, min(start + step, length))))
-    return spans
-
-
-def _area(outer):
-    return np.prod([span.stop - span.start for span in outer])
-
-
-def noise_vector(seed, z_size: int):
-    """The noise vector of a seed, in TensorFlow's operations alone.
-
-    Args:
-        seed: int32 `[2]`: the samples' common seed, the sample's number.
-        z_size: m.
-
-    Returns:
-        float32 `[m]`, normal.
-    """
-    # The algorithm is named, because the automatic choice depends on the device.
-    return tf.random.stateless_normal([z_size], seed, alg="philox")
-
-
-def mean_and_stddev(images) -> tuple:
-    """Mean and standard deviation over samples, a pixel and colour each.
-
-    Args:
-        images: uint8 `[B, N, H, W, 3]`.
-
-    Returns:
-        (float32 `[B, H, W, 3]`, 0-255; float32 `[B, H, W, 3]`, root of the unbiased variance, 0 for N = 1).
-    """
-    count = images.shape[1]
-    mean = images.mean(axis=1, dtype=np.float32)
-    if count == 1:
-        return mean, np.zeros_like(mean)
-    squares = sum(np.square(images[:, n] - mean) for n in range(count))
-    return mean, np.sqrt(squares / (count - 1))
-
-
-def _checked_lr(lr):
-    lr = np.asarray(lr)
-    if lr.dtype != np.uint8 or lr.ndim != 4 or lr.shape[-1] != 3 or 0 in lr.shape:
-        raise ValueError(
-            f"lr must be uint8 [B, h, w, 3], none of them 0. Received: {lr.dtype} of shape {lr.shape}."
-        )
-    return lr

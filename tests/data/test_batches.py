@@ -186,7 +186,7 @@ def test_evaluation_noise_belongs_to_the_picture():
 # Under deterministic kernels, on two devices: the replicas' shares, put together, are the batch.
 TWO_DEVICES = """
 import numpy as np, tensorflow as tf
-from test_data_batches import make_config, random_pictures
+from test_batches import make_config, random_pictures
 from tf_gradsr.data import training_batches
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

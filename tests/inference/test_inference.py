@@ -180,16 +180,14 @@ def test_temperature_scales_z(hallucinator, lr):
 @pytest.mark.parametrize(
     ("bad", "received"),
     [
-        (np.zeros((1, 4, 4, 3), np.float32), "float32"),
-        (np.zeros((4, 4, 3), np.uint8), r"\(4, 4, 3\)"),
         (np.zeros((1, 4, 4, 4), np.uint8), r"\(1, 4, 4, 4\)"),
         (np.zeros((1, 0, 4, 3), np.uint8), r"\(1, 0, 4, 3\)"),
     ],
 )
-def test_lr_must_be_uint8_rgb(hallucinator, bad, received):
+def test_lr_must_be_rgb(hallucinator, bad, received):
     model = hallucinator()
     for call in (model.reconstruct, model.sample, lambda lr: model.generate(lr, np.zeros((1, 4)))):
-        with pytest.raises(ValueError, match=f"lr must be uint8 .* Received: .*{received}"):
+        with pytest.raises(ValueError, match=f"a picture: .* Received: .*{received}"):
             call(bad)
 
 
@@ -257,7 +255,7 @@ def test_a_loaded_run_gives_the_same_pictures(hallucinator, lr, tmp_path):
 
 
 def test_what_is_missing_is_said(hallucinator, tmp_path):
-    with pytest.raises(ConfigError, match=r"run: .*config.yaml. Received: .*nowhere"):
+    with pytest.raises(ConfigError, match=r"run: .*config.yaml, .* Received: .*nowhere"):
         Hallucinator.load(tmp_path / "nowhere")
     run = save_run(hallucinator(), tmp_path / "run")
     (run / "generator.weights.h5").unlink()

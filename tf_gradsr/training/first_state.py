@@ -43,7 +43,10 @@ def load_teacher(model, config: Config, precision: str = "float32") -> None:
     """
     if not config.train.teacher:
         return
-    folder = RunFolder.trained(config.train.teacher)
+    try:
+        folder = RunFolder.trained(config.train.teacher)
+    except ConfigError as error:
+        raise ConfigError(f"train.teacher: {str(error).removeprefix('run: ')}") from error
     taught = load_config(folder.config)
     for name in SHARED:
         theirs, ours = getattr(taught.model, name), getattr(config.model, name)

@@ -1,0 +1,144 @@
+"""What programs use: pictures of every kind in, results out, the layer, names that stay."""
+
+import importlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tf_gradsr import Hallucinator, ops
+from tf_gradsr.errors import ConfigError
+from tf_gradsr.layers import ExactConsistency
+from tf_gradsr.registry import build_generator
+
+NAMES = Path(__file__).parent / "public_names.txt"
+
+
+@pytest.fixture(scope="module")
+def hallucinator():
+    return Hallucinator.from_preset("faces_8x_mobile")
+
+
+@pytest.fixture
+def face(rng):
+    """uint8 `[16, 16, 3]`."""
+    return rng.integers(0, 256, (16, 16, 3), np.uint8)
+
+
+def test_every_kind_of_picture_is_the_same(hallucinator, face, tmp_path):
+    path = tmp_path / "face.png"
+    Image.fromarray(face).save(path)
+    expected = hallucinator.reconstruct(face[None]).image
+    for kind in (face, path, str(path), Image.fromarray(face), face / 255.0, np.float32(face / 255.0)[None]):
+        np.testing.assert_array_equal(hallucinator(kind).image, expected)
+    two = hallucinator.reconstruct(np.stack([face, face[::-1]]))
+    np.testing.assert_array_equal(two.image[:1], expected)
+
+
+def test_grey_pictures_are_all_three_colours(hallucinator, face):
+    grey = face[..., 0]
+    expected = hallucinator(np.repeat(grey[..., None], 3, axis=-1)).image
+    for kind in (grey, grey[..., None], Image.fromarray(grey)):
+        np.testing.assert_array_equal(hallucinator(kind).image, expected)
+
+
+def test_results_are_pictures(hallucinator, face, tmp_path):
+    reconstruction, samples = hallucinator(face), hallucinator.sample(face, num_samples=3, seed=4)
+    np.testing.assert_array_equal(np.asarray(reconstruction.pil()), reconstruction.image[0])
+    assert [picture.size for picture in samples.pil()] == [(128, 128)] * 3
+    assert reconstruction.save(tmp_path / "face.png") == [tmp_path / "face.png"]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "face.png")), reconstruction.image[0])
+    paths = samples.save(tmp_path / "sample.png")
+    assert [path.name for path in paths] == ["sample_00.png", "sample_01.png", "sample_02.png"]
+    np.testing.assert_array_equal(np.asarray(Image.open(paths[2])), samples.images[0, 2])
+    assert repr(reconstruction) == "Reconstruction(1 picture of 128x128)"
+    assert repr(samples).startswith("Samples(3 of each, 1 picture of 128x128, spread ")
+    assert repr(hallucinator).startswith("Hallucinator(gradsr 8x, sha256:")
+    several = hallucinator.sample(np.stack([face] * 2), num_samples=2)
+    assert [len(each) for each in several.pil()] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (np.zeros((16, 16, 4), np.uint8), r"Received: uint8 of shape \(16, 16, 4\)"),
+        (np.zeros((0, 16, 3), np.uint8), "none of them 0"),
+        (np.zeros(3, np.uint8), "Received: uint8 of shape"),
+        (np.full((4, 4, 3), 200.0), r"floats from 200 to 200; divide by 255"),
+        (np.full((4, 4, 3), -0.5), "add 1 and divide by 2"),
+        (np.full((4, 4, 3), np.nan), "NaN or infinity"),
+        (np.zeros((4, 4, 3), np.int64), "Received: int64; take uint8, or floats divided by 255"),
+    ],
+)
+def test_what_is_no_picture_is_refused(hallucinator, picture, said):
+    with pytest.raises(ValueError, match=f"a picture: a path, a PIL picture.*{said}"):
+        hallucinator(picture)
+
+
+def test_presets_are_named(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match=r"did you mean faces_8x\? Received: faces8x"):
+        Hallucinator.from_preset("faces8x")
+    # A folder of a preset's name is for `load`.
+    (tmp_path / "faces_8x").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert Hallucinator.from_preset().scale == 8
+
+
+# ---------------------------------------------------------------- the layer
+
+
+def test_the_layer_makes_any_networks_pictures_consistent(rng, tmp_path):
+    lr = keras.Input((None, None, 3))
+    features = keras.layers.UpSampling2D(4)(keras.layers.Conv2D(3, 3, padding="same")(lr))
+    model = keras.Model(lr, ExactConsistency(4)((features, lr)))
+    pictures = rng.uniform(-1, 1, (2, 5, 7, 3)).astype(np.float32)
+    made = model.predict(pictures, verbose=0)
+    np.testing.assert_allclose(made.reshape(2, 5, 4, 7, 4, 3).mean((2, 4)), pictures, atol=1e-5)
+    np.testing.assert_array_equal(
+        made, ops.enforce_consistency(keras.Model(lr, features).predict(pictures, verbose=0), pictures, 4)
+    )
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again.predict(pictures, verbose=0), made)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(pictures) ** 2)
+    assert np.abs(tape.gradient(loss, model.trainable_variables[0])).max() > 0
+
+
+def test_the_layer_refuses_what_does_not_fit():
+    for scale in (1, 2.0, True, "4"):
+        with pytest.raises(ValueError, match="a whole number of 2 or more"):
+            ExactConsistency(scale)
+    with pytest.raises(ValueError, match="sides must be 4 times LR's"):
+        ExactConsistency(4)((np.zeros((1, 8, 8, 3)), np.zeros((1, 4, 4, 3))))
+
+
+def test_generators_survive_a_keras_file(tiny_config, rng, tmp_path):
+    generator = build_generator(tiny_config(scale=4, z_injection="modulate", consistency="exact"))
+    for variable in generator.trainable_variables:
+        variable.assign(rng.normal(0, 0.1, variable.shape))
+    inputs = rng.uniform(-1, 1, (1, 4, 5, 3)).astype(np.float32), rng.normal(size=(1, 4)).astype(np.float32)
+    generator.save(tmp_path / "generator.keras")
+    again = keras.saving.load_model(tmp_path / "generator.keras")
+    for ours, theirs in zip(tf.nest.flatten(generator(inputs)), tf.nest.flatten(again(inputs))):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+# ---------------------------------------------------------------- names
+
+
+def test_public_names_do_not_change_by_accident():
+    """To change one on purpose, change tests/inference/public_names.txt, and say so in CHANGELOG.md."""
+    found = []
+    for name in ("tf_gradsr", "tf_gradsr.layers", "tf_gradsr.metrics", "tf_gradsr.ops", "tf_gradsr.losses"):
+        module = importlib.import_module(name)
+        names = getattr(module, "__all__", None) or [
+            public
+            for public, value in vars(module).items()
+            if not public.startswith("_") and getattr(value, "__module__", name) == name and callable(value)
+        ]
+        found += [f"{name}.{public}" for public in sorted(names)]
+    assert NAMES.read_text().split() == found
