@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # The run that `make web` shows, as which kind of LiteRT file, and the page that it builds.
-RUN ?= tf_gradsr/pretrained/faces_8x
+RUN ?= faces_8x
 QUANTIZE ?= none
 PAGE := export/web/dist
 

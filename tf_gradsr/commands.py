@@ -18,6 +18,7 @@ EXPORT = Command(
         "tflite": Command(
             "A LiteRT file for phones and browsers (extra [mobile]).", "tf_gradsr.export.lite.tflite"
         ),
+        "keras": Command("A .keras file for other Keras programs.", "tf_gradsr.export.keras_file"),
     },
 )
 WEB = Command(

@@ -183,6 +183,7 @@ def _train(config, run_dir):
     minutes = RunFolder(run_dir).cpu_minutes()
     print(f"\nRun folder: {run_dir} ({config.train.steps} steps, {minutes:.1f} CPU minutes)")
     print(summary_table(summary))
+    print(f"\nNext: gradsr hallucinate face.png --run {run_dir}; gradsr evaluate --run {run_dir}")
     return 0
 
 

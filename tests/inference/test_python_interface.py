@@ -12,6 +12,7 @@ from PIL import Image
 from tf_gradsr import Hallucinator, ops
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.layers import ExactConsistency
+from tf_gradsr.models import GradSR
 from tf_gradsr.registry import build_generator
 
 NAMES = Path(__file__).parent / "public_names.txt"
@@ -125,6 +126,29 @@ def test_generators_survive_a_keras_file(tiny_config, rng, tmp_path):
     again = keras.saving.load_model(tmp_path / "generator.keras")
     for ours, theirs in zip(tf.nest.flatten(generator(inputs)), tf.nest.flatten(again(inputs))):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_plain_keras_programs_train_it(tiny_config, rng, kind):
+    """compile(optimizer=...) and fit on pairs; the same twice, and better on what it saw."""
+    hr = rng.integers(0, 256, (4, 3, 3, 3), np.uint8).repeat(4, 1).repeat(4, 2)
+    lr = hr.reshape(4, 6, 2, 6, 2, 3).mean((2, 4)).astype(np.uint8)
+    if kind is np.float32:
+        lr, hr = (np.float32(x / 127.5 - 1) for x in (lr, hr))
+    pairs = tf.data.Dataset.from_tensor_slices((lr, hr)).batch(2, drop_remainder=True)
+
+    def trained():
+        keras.utils.set_random_seed(0)
+        model = GradSR(tiny_config(scale=2, loss={"pixel": 10.0}))
+        model.compile(optimizer=keras.optimizers.Adam(1e-3))
+        return model.fit(pairs, epochs=3, verbose=0).history
+
+    first, second = trained(), trained()
+    assert first["loss/g/total"] == second["loss/g/total"]
+    assert first["loss/g/pixel"][-1] < first["loss/g/pixel"][0]
+    model = GradSR(tiny_config(scale=2))
+    model.compile(optimizer="adam")
+    assert model.g_optimizer is not model.d_optimizer
 
 
 # ---------------------------------------------------------------- names

@@ -1,10 +1,13 @@
 """GradSR: the generator, its critics and the training step (paper 2)."""
 
 import math
+from typing import Optional
 
+import keras
 import tensorflow as tf
 
 from tf_gradsr import losses, metrics, ops
+from tf_gradsr.augmentation import DRAWS
 from tf_gradsr.config import Config, LossConfig, widths_for_scale
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.extensions import call_extension
@@ -74,6 +77,7 @@ class GradSR(SuperResolver):
     def __init__(self, config: Config, precision: str = "float32", **kwargs):
         generator, critics = build_generator(config, precision), build_critics(config, precision)
         super().__init__(config, generator, build_generator(config), **kwargs)
+        self.config = config
         self.critics = critics
         self.levels = int(math.log2(config.model.scale))
         self.gradient_channels = config.model.gradient_channels
@@ -85,8 +89,23 @@ class GradSR(SuperResolver):
         self.steering = SpreadSteering(config.loss.spread) if config.loss.mean else None
         self.teacher = None
 
-    def compile(self, loss: LossConfig, *args, **kwargs):
-        super().compile(loss, *args, **kwargs)
+    def compile(
+        self, loss: Optional[LossConfig] = None, g_optimizer=None, d_optimizer=None, optimizer=None, **kwargs
+    ):
+        """Sets the objective and the optimizers; see `SuperResolver.compile`.
+
+        Args:
+            loss: the weights of the objective; None, those of the config.
+            g_optimizer, d_optimizer: Keras optimizers of G and of all discriminators.
+            optimizer: in place of both, for plain Keras programs: a name or an optimizer, of which each side
+                gets its own.
+            **kwargs: as `SuperResolver.compile`.
+        """
+        if optimizer is not None:
+            settings = keras.optimizers.serialize(keras.optimizers.get(optimizer))
+            g_optimizer, d_optimizer = (keras.optimizers.deserialize(settings) for _ in range(2))
+        loss = loss or self.config.loss
+        super().compile(loss, g_optimizer, d_optimizer, **kwargs)
         for critic in self.critics.values():
             critic.loss = loss
 
@@ -113,11 +132,12 @@ class GradSR(SuperResolver):
 
         Args:
             batch: see `SuperResolver`; with critics on frozen features also `augmentation`, see
-                `training_batches`.
+                `training_batches`. Or a pair (lr, hr), as plain Keras programs have it: `as_batch`.
 
         Returns:
             Dict of float32 scalars: every raw loss term, D's mean output, LR-PSNR, sample spread, norms.
         """
+        batch = self.as_batch(batch)
         if self.reconstruction_only:
             return self._reconstruction_step(batch)
         lr, z1, z2 = batch["lr"], batch["z"][:, 0], batch["z"][:, 1]
@@ -175,6 +195,31 @@ class GradSR(SuperResolver):
             "hallucination/sample_std": _spread(hallucination[0][-1], other[0][-1]),
             "norm/g": g_norm,
         }
+
+    def as_batch(self, batch) -> dict:
+        """What a step takes, of a pair (lr, hr); a dict stays as it is.
+
+        Noise follows from `train.seed` and the number of steps done, so for one device only: under a strategy
+        give dicts, as `training_batches` makes them.
+
+        Args:
+            batch: a dict; or (lr `[B, h, w, 3]`, hr `[B, H, W, 3]`), uint8, or float in [-1, 1].
+        """
+        if isinstance(batch, dict):
+            return batch
+        lr, hr = (ops.to_float(x) if x.dtype == tf.uint8 else tf.cast(x, tf.float32) for x in batch)
+        seed = tf.stack([tf.constant(self.config.train.seed, tf.int64), self._steps_done()])
+        count = tf.shape(lr)[0]
+        noise = tf.random.stateless_normal([count, 2, self.config.model.z_size], seed, alg="philox")
+        draws = tf.random.stateless_uniform([count, DRAWS], seed, alg="philox")
+        # Static, since the samples of a step share one batch.
+        lr, hr, noise, draws = (
+            tf.ensure_shape(x, [lr.shape[0], *x.shape[1:]]) for x in (lr, hr, noise, draws)
+        )
+        return {"lr": lr, "hr": hr, "z": noise, "augmentation": draws}
+
+    def _steps_done(self):
+        return tf.cast(self.g_optimizer.iterations.value, tf.int64)
 
     def _passes(self, lr, z1, z2):
         """(images, gradients), at every scale, of the reconstruction and of two hallucinations."""

@@ -59,13 +59,24 @@ class Progress(StepCallback):
     def __init__(self, first_step, steps, batch_size):
         super().__init__()
         self.batch_size = batch_size
+        self.phase, self.building = "", False
         # Without a terminal (a log file), an update every ten seconds is enough.
         interval = 0.2 if sys.stderr.isatty() else 10.0
         self.bar = tqdm(
             total=steps, initial=first_step, unit="step", mininterval=interval, dynamic_ncols=True
         )
 
+    def begin(self, phase: str) -> None:
+        """Names what comes; its first step takes long, since its graph is built."""
+        self.phase, self.building = phase, True
+        self.bar.set_description_str(f"{phase}: building the step")
+
     def on_step(self, step, logs):
+        if self.building:
+            # The time left is reckoned without it.
+            self.bar.unpause()
+            self.bar.set_description_str(self.phase, refresh=False)
+            self.building = False
         self.bar.update(step - self.bar.n)
         rate = (self.bar.format_dict["rate"] or 0.0) * self.batch_size
         shown = {"pictures/s": f"{rate:.1f}", "G": f"{logs['loss/g/total']:.3f}"}

@@ -150,12 +150,17 @@ def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
     if start == 0:
         sheets.save(0)
     with contextlib.ExitStack() as stack:
-        if progress:
-            callbacks.append(Progress(start, settings.steps, settings.batch_size))
-            stack.callback(callbacks[-1].close)
-        for reconstruction_only, end in phases(settings):
+        bar = Progress(start, settings.steps, settings.batch_size) if progress else None
+        if bar:
+            callbacks.append(bar)
+            stack.callback(bar.close)
+        run_phases = phases(settings)
+        for number, (reconstruction_only, end) in enumerate(run_phases, 1):
             if model.step >= end:
                 continue
+            if bar:
+                name = "reconstruction" if reconstruction_only else "adversarial"
+                bar.begin(f"{name} {number}/{len(run_phases)}")
             model.reconstruction_only = reconstruction_only
             model.make_train_function(force=True)
             batches = training_batches(pictures["train"], config, model.step, end - model.step)

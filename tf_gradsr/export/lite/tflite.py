@@ -133,6 +133,7 @@ def _export(run_folder, path, lr_shape, settings):
         print(line)
     size = description["bytes"] / 1e6
     print(f"LiteRT file: {path} ({size:.2f} MB); described in {description_path(path).name}")
+    print(f"Next: gradsr benchmark {path.name}; gradsr web build --model {path.name} --output page")
 
 
 def report(description: dict) -> list:
