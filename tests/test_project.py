@@ -21,7 +21,7 @@ LAYERS = [
     ["models", "data"],
     ["losses", "metrics", "gallery", "optimizers", "layers"],
     ["augmentation", "ops", "run_folder", "sampling"],
-    ["commands"],
+    ["commands", "options"],
     ["cli"],
     ["config_files", "files"],
     ["config", "decoding", "extensions"],

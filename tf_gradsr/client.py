@@ -23,11 +23,11 @@ from typing import Literal, Optional
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt, restricted_number_type
 
 from tf_gradsr.cli import Parser, run
-from tf_gradsr.config import Seed, Temperature
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, prepare_folder
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import RESULT_FOLDER
+from tf_gradsr.options import add_downscale, add_noise, add_pictures
 from tf_gradsr.tensorflow_start import start_tensorflow
 
 # Those of the stock image.
@@ -47,21 +47,7 @@ def build_parser() -> Parser:
     add("--host", type=str, default="localhost", help="Name or address of the server. There is no TLS.")
     add("--port", type=Optional[Port], default=None, help=f"{GRPC_PORT}, with --rest {REST_PORT}.")
     add("--rest", action="store_true", help="Ask over REST; gRPC sends pictures in fewer bytes.")
-    add(
-        "input",
-        type=str,
-        nargs="+",
-        metavar="PICTURE",
-        help="Files, folders (the pictures right in them), globs ('faces/**/*.png').",
-    )
-    add(
-        "-o",
-        "--output",
-        type=str,
-        default="hallucinated",
-        metavar="DIR",
-        help="Folder of the results, made if needed; one folder in it for each input.",
-    )
+    add_pictures(add)
     add("--model", type=str, default="gradsr", help="The name that the model is served under.")
     add("--version", type=Optional[NonNegativeInt], default=None, help="Left out: the newest.")
     add(
@@ -78,25 +64,11 @@ def build_parser() -> Parser:
         default=8,
         help="Samples an input; the export's --max_samples at most. Sample i is the same however many.",
     )
-    add("--seed", type=Seed, default=0, help="Seed of the samples; sample i of every input has the same z.")
-    add(
-        "--temperature",
-        type=Temperature,
-        default=1.0,
-        help="Factor of z. Below 1 the samples come nearer to the reconstruction, above they get wilder.",
-    )
-    add(
-        "--downscale",
-        action="store_true",
-        help="The inputs are large: make LR of them first, by the mean of each block, for models trained "
-        "with data.downscale: area. Asks the server for the scale; starts TensorFlow, which takes seconds.",
-    )
-    add(
-        "--lr_size",
-        type=Optional[PositiveInt],
-        default=None,
-        help="With --downscale: cut the largest centred square and resize it so that LR has this side. "
-        "Left out, the picture is only cut to a multiple of the scale.",
+    add_noise(add)
+    add_downscale(
+        add,
+        "The inputs are large: make LR of them first, by the mean of each block, for models trained with "
+        "data.downscale: area. Asks the server for the scale; starts TensorFlow, which takes seconds.",
     )
     add("--in_flight", type=InFlight, default=4, help="Requests at once, and pictures in memory.")
     add("--deadline", type=PositiveFloat, default=60.0, help="Seconds that a request may take, each try.")

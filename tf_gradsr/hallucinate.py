@@ -31,17 +31,18 @@ import contextlib
 import sys
 import tempfile
 from pathlib import Path
-from typing import Literal, Optional
+from typing import Literal
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from tf_gradsr.cli import Parser, run
-from tf_gradsr.config import Seed, Temperature, check_consistency
+from tf_gradsr.config import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, prepare_folder, replaced_when_complete
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import RESULT_FOLDER, RESULT_PICTURE, SOFTWARE, is_own, save_png
+from tf_gradsr.options import add_consistency, add_downscale, add_noise, add_pictures, add_run
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow
 
@@ -56,61 +57,24 @@ def build_parser() -> Parser:
     """The command line's parser."""
     parser = Parser(prog="gradsr hallucinate", description=__doc__)
     add = parser.add_argument
-    add(
-        "input",
-        type=str,
-        nargs="+",
-        metavar="PICTURE",
-        help="Files, folders (the pictures right in them), globs ('faces/**/*.png'); - reads one from "
-        "standard input.",
+    add_pictures(
+        add,
+        "; - reads one from standard input",
+        " - writes reconstruction.png of one input to standard output, and nothing else.",
     )
-    add(
-        "-o",
-        "--output",
-        type=str,
-        default="hallucinated",
-        metavar="DIR",
-        help="Folder of the results, made if needed; one folder in it for each input. - writes "
-        "reconstruction.png of one input to standard output, and nothing else.",
-    )
-    add(
-        "--run",
-        type=str,
-        help="Folder of a training run, or the name of a model of the package (gradsr models); left out, "
-        "faces_8x, 16x16 to 128x128.",
-    )
+    add_run(add)
     add(
         "--num_samples",
         type=NonNegativeInt,
         default=8,
         help="Samples an input. Sample i is the same however many there are; mean and uncertainty need two.",
     )
-    add("--seed", type=Seed, default=0, help="Seed of the samples; sample i of every input has the same z.")
-    add(
-        "--temperature",
-        type=Temperature,
-        default=1.0,
-        help="Factor of z. Below 1 the samples come nearer to the reconstruction, above they get wilder.",
-    )
-    add(
-        "--consistency",
-        type=Literal["exact", "none"],
-        default="exact",
-        help="exact: every picture downscales to its input, each pixel within one grey level after rounding. "
-        "none: as the model puts it out.",
-    )
-    add(
-        "--downscale",
-        action="store_true",
-        help="The inputs are large: make LR of them first, the way the model was trained, and compare with "
-        "them (truth.png, PSNR, SSIM).",
-    )
-    add(
-        "--lr_size",
-        type=Optional[PositiveInt],
-        default=None,
-        help="With --downscale: cut the largest centred square and resize it so that LR has this side. "
-        "Left out, the picture is only cut to a multiple of the scale.",
+    add_noise(add)
+    add_consistency(add)
+    add_downscale(
+        add,
+        "The inputs are large: make LR of them first, the way the model was trained, and compare with them "
+        "(truth.png, PSNR, SSIM).",
     )
     add(
         "--interpolate",

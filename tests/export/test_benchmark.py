@@ -7,10 +7,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
+from commands import refuses, run_command
 
 from tf_gradsr import benchmark
 from tf_gradsr.export import benchmark_runs
@@ -49,16 +49,8 @@ def saved_model(folder, run):
 
 @pytest.fixture
 def command(capsys):
-    """Runs the command in this process; returns status, stdout, stderr."""
-
-    def run(*arguments):
-        try:
-            status = benchmark.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            status = stop.code
-        return SimpleNamespace(status=status, **capsys.readouterr()._asdict())
-
-    return run
+    """Runs the command; see `run_command`."""
+    return lambda *arguments: run_command(benchmark, arguments, capsys)
 
 
 def test_one_table_for_all_kinds(command, lite, saved_model):
@@ -109,10 +101,6 @@ def test_models_take_turns(monkeypatch):
     assert all(count > 0 for *_, count in warm_up)
     # 1 to 5 and 1 to 3.
     assert all(one.seconds == 2.5 and one.memory == 7.0 and one.runtime == 4.0 for one in found.values())
-
-
-def refuses(result, text):
-    return result.status == 2 and text in result.err.splitlines()[-1] and not result.out
 
 
 def test_what_cannot_be_run_is_named(command, lite, tmp_path):

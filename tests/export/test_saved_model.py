@@ -4,11 +4,11 @@ import io
 import json
 import struct
 import zlib
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from commands import refuses, run_command
 from PIL import Image
 from tensorflow.core.protobuf import config_pb2
 
@@ -371,20 +371,8 @@ def test_an_export_that_differs_is_not_put_in_place(baseline_dir, tmp_path, monk
 
 @pytest.fixture
 def command(capsys):
-    """Runs the command in this process; returns status, stdout, stderr."""
-
-    def run(*arguments):
-        try:
-            status = saved_model.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            status = stop.code
-        return SimpleNamespace(status=status, **capsys.readouterr()._asdict())
-
-    return run
-
-
-def refuses(result, text):
-    return result.status == 2 and text in result.err and len(result.err.splitlines()) == 1
+    """Runs the command; see `run_command`."""
+    return lambda *arguments: run_command(saved_model, arguments, capsys)
 
 
 def test_bad_settings_are_one_line(command, run_dir, folder, write_run, tmp_path):

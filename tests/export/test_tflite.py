@@ -4,11 +4,11 @@ import json
 import shutil
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from commands import refuses, run_command
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
@@ -335,20 +335,8 @@ def test_description(files, hallucinator):
 
 @pytest.fixture
 def command(capsys):
-    """Runs the command in this process; returns status, stdout, stderr."""
-
-    def run(*arguments):
-        try:
-            status = tflite.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            status = stop.code
-        return SimpleNamespace(status=status, **capsys.readouterr()._asdict())
-
-    return run
-
-
-def refuses(result, text):
-    return result.status == 2 and text in result.err and len(result.err.splitlines()) == 1
+    """Runs the command; see `run_command`."""
+    return lambda *arguments: run_command(tflite, arguments, capsys)
 
 
 def test_it_says_how_far_the_file_is_from_the_model(command, run_dir, tmp_path):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from commands import refuses, run_command
 from PIL import Image
 
 from tf_gradsr import metrics, ops
@@ -670,20 +671,8 @@ def test_spread_and_its_colours(javascript, rng):
 
 @pytest.fixture
 def command(capsys):
-    """Runs a command in this process; returns status, stdout, stderr."""
-
-    def run(module, *arguments):
-        try:
-            status = module.main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            status = stop.code
-        return SimpleNamespace(status=status, **capsys.readouterr()._asdict())
-
-    return run
-
-
-def refuses(result, text):
-    return result.status == 2 and text in result.err and len(result.err.splitlines()) == 1
+    """Runs one of the commands; see `run_command`."""
+    return lambda module, *arguments: run_command(module, arguments, capsys)
 
 
 def test_bad_settings_are_one_line(command, tmp_path, monkeypatch):

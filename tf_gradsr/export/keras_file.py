@@ -12,6 +12,7 @@ from pathlib import Path
 from tf_gradsr.cli import CommandFailed, Parser, run
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import check_output, claim_output
+from tf_gradsr.options import add_run
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow, use_full_float32
 
@@ -23,13 +24,7 @@ def build_parser() -> Parser:
     """The command line's parser."""
     parser = Parser(prog="gradsr export keras", description=__doc__)
     add = parser.add_argument
-    add(
-        "--run",
-        type=str,
-        metavar="DIR",
-        help="Folder of a training run, or the name of a model of the package (gradsr models); left out, "
-        "faces_8x, 16x16 to 128x128.",
-    )
+    add_run(add)
     add("-o", "--output", type=str, metavar=f"FILE{ENDING}", help="The file; its folder is made if needed.")
     add("--overwrite", action="store_true", help="Replace a file that is there already.")
     return parser

@@ -20,6 +20,7 @@ from tf_gradsr.config import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.export.lite.paths import ENDING, description_path, lite_path
+from tf_gradsr.options import add_consistency, add_run
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import standard_error_held_back, start_tensorflow, use_full_float32
 
@@ -28,13 +29,7 @@ def build_parser() -> Parser:
     """The command line's parser."""
     parser = Parser(prog="gradsr export tflite", description=__doc__)
     add = parser.add_argument
-    add(
-        "--run",
-        type=str,
-        metavar="DIR",
-        help="Folder of a training run, or the name of a model of the package (gradsr models); left out, "
-        "faces_8x, 16x16 -> 128x128.",
-    )
+    add_run(add)
     add("-o", "--output", type=str, metavar=f"FILE{ENDING}", help="The file; its folder is made if needed.")
     add(
         "--quantize",
@@ -49,13 +44,7 @@ def build_parser() -> Parser:
         default=None,
         help="Side of the LR pictures, or [height, width]; left out, that of the run.",
     )
-    add(
-        "--consistency",
-        type=Literal["exact", "none"],
-        default="exact",
-        help="Part of the graph. exact: every picture downscales to its input, each pixel within one grey "
-        "level after rounding. none: as the generator puts it out.",
-    )
+    add_consistency(add, "Part of the graph. ")
     add(
         "--representative_path",
         type=Optional[str],

@@ -10,7 +10,6 @@ Needs the protos of TF-Serving: pip install 'tf-gradsr[serving]'. Serve the fold
 
 import importlib.util
 import sys
-from typing import Literal
 
 from jsonargparse.typing import PositiveInt
 
@@ -19,6 +18,7 @@ from tf_gradsr.config import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import reason_of
 from tf_gradsr.export.serving.version_folder import check_version_folder
+from tf_gradsr.options import add_consistency, add_run
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow, use_full_float32
 
@@ -27,13 +27,7 @@ def build_parser() -> Parser:
     """The command line's parser."""
     parser = Parser(prog="gradsr export saved-model", description=__doc__)
     add = parser.add_argument
-    add(
-        "--run",
-        type=str,
-        metavar="DIR",
-        help="Folder of a training run, or the name of a model of the package (gradsr models); left out, "
-        "faces_8x, 16x16 -> 128x128.",
-    )
+    add_run(add)
     add(
         "-o",
         "--output",
@@ -42,13 +36,7 @@ def build_parser() -> Parser:
         help="The version's folder, made if needed; its name is a whole number. The folder above it names "
         "the model. TF-Serving takes the largest version that it finds there.",
     )
-    add(
-        "--consistency",
-        type=Literal["exact", "none"],
-        default="exact",
-        help="Part of the graph. exact: every picture downscales to its input, each pixel within one grey "
-        "level after rounding. none: as the generator puts it out.",
-    )
+    add_consistency(add, "Part of the graph. ")
     add(
         "--max_samples",
         type=PositiveInt,

@@ -1,0 +1,74 @@
+"""Options that several commands have: one name, one meaning, one help."""
+
+from typing import Literal, Optional
+
+from jsonargparse.typing import PositiveInt
+
+from tf_gradsr.config import Seed, Temperature
+
+RUN_HELP = (
+    "Folder of a training run, or the name of a model of the package (gradsr models); left out, faces_8x, "
+    "16x16 to 128x128."
+)
+
+
+def add_run(add) -> None:
+    """`--run`. `add` is a parser's `add_argument`, here and below."""
+    add("--run", type=str, metavar="DIR", help=RUN_HELP)
+
+
+def add_pictures(add, more_input: str = "", more_output: str = "") -> None:
+    """The pictures, as positional arguments, and `-o`, the folder of their results.
+
+    Args:
+        more_input, more_output: what else this command takes and writes.
+    """
+    add(
+        "input",
+        type=str,
+        nargs="+",
+        metavar="PICTURE",
+        help=f"Files, folders (the pictures right in them), globs ('faces/**/*.png'){more_input}.",
+    )
+    add(
+        "-o",
+        "--output",
+        type=str,
+        default="hallucinated",
+        metavar="DIR",
+        help=f"Folder of the results, made if needed; one folder in it for each input.{more_output}",
+    )
+
+
+def add_noise(add) -> None:
+    """`--seed` and `--temperature` of the samples."""
+    add("--seed", type=Seed, default=0, help="Seed of the samples; sample i of every input has the same z.")
+    add(
+        "--temperature",
+        type=Temperature,
+        default=1.0,
+        help="Factor of z. Below 1 the samples come nearer to the reconstruction, above they get wilder.",
+    )
+
+
+def add_downscale(add, how: str) -> None:
+    """`--downscale` and the LR size that goes with it; `how` is the former's help."""
+    add("--downscale", action="store_true", help=how)
+    add(
+        "--lr_size",
+        type=Optional[PositiveInt],
+        default=None,
+        help="With --downscale: cut the largest centred square and resize it so that LR has this side. "
+        "Left out, the picture is only cut to a multiple of the scale.",
+    )
+
+
+def add_consistency(add, where: str = "") -> None:
+    """`--consistency` of one kind; `where` says what it is part of."""
+    add(
+        "--consistency",
+        type=Literal["exact", "none"],
+        default="exact",
+        help=f"{where}exact: every picture downscales to its input, each pixel within one grey level after "
+        "rounding. none: as the generator puts it out.",
+    )
