@@ -413,8 +413,11 @@ def test_a_run_starts_from_the_networks_of_another(finished_run, tmp_path):
         Checkpoints(path / "checkpoints", model, 0).read_networks()
     for name in ("generator", "ema_generator", "image_discriminator", "gradient_discriminator"):
         given, own, random = (
-            np.concatenate([w.ravel() for w in getattr(model, name).get_weights()])
-            for model in (theirs, ours, untrained)
+            np.concatenate([w.ravel() for w in network.get_weights()])
+            for network in (
+                {"generator": m.generator, "ema_generator": m.ema_generator, **m.discriminators}[name]
+                for m in (theirs, ours, untrained)
+            )
         )
         np.testing.assert_allclose(given, own, atol=1e-6)
         assert np.abs(given - random).max() > 1e-3
@@ -540,7 +543,9 @@ def test_a_config_of_an_earlier_version_is_read_without_the_settings_that_are_go
 def test_smoke_runs_every_config_through_every_part(path, tmp_path, capsys):
     # As the config.yaml of a run may have it, where that run is not.
     settings = yaml.safe_load(path.read_text())
-    settings["train"] = {**settings.get("train", {}), "initial_run": "no/such/run"}
+    settings["train"] = {"initial_weights": None, **settings.get("train", {})}
+    if not settings["train"]["initial_weights"]:
+        settings["train"]["initial_run"] = "no/such/run"
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
     arguments = ["--config", str(tmp_path / "config.yaml"), "--run_dir", str(tmp_path / "run"), "--smoke"]
     full = load_config(path).train

@@ -90,7 +90,14 @@ class GradSR(SuperResolver):
         self.teacher = None
 
     def compile(
-        self, loss: Optional[LossConfig] = None, g_optimizer=None, d_optimizer=None, optimizer=None, **kwargs
+        self,
+        loss: Optional[LossConfig] = None,
+        g_optimizer=None,
+        d_optimizer=None,
+        ema_decay=0.999,
+        jit_compile=False,
+        optimizer=None,
+        **kwargs,
     ):
         """Sets the objective and the optimizers; see `SuperResolver.compile`.
 
@@ -99,13 +106,13 @@ class GradSR(SuperResolver):
             g_optimizer, d_optimizer: Keras optimizers of G and of all discriminators.
             optimizer: in place of both, for plain Keras programs: a name or an optimizer, of which each side
                 gets its own.
-            **kwargs: as `SuperResolver.compile`.
+            ema_decay, jit_compile: as `SuperResolver.compile`.
         """
         if optimizer is not None:
             settings = keras.optimizers.serialize(keras.optimizers.get(optimizer))
             g_optimizer, d_optimizer = (keras.optimizers.deserialize(settings) for _ in range(2))
         loss = loss or self.config.loss
-        super().compile(loss, g_optimizer, d_optimizer, **kwargs)
+        super().compile(loss, g_optimizer, d_optimizer, ema_decay, jit_compile, **kwargs)
         for critic in self.critics.values():
             critic.loss = loss
 
