@@ -63,6 +63,17 @@ browser:
 	fi; \
 	command -v chromium > /dev/null || echo "No Chromium here: the tests of the page will be skipped."
 
+# What fails most often, in a minute or so on 2 cores.
+QUICK := tests/test_door.py tests/test_files.py tests/test_losses.py tests/test_ops.py tests/test_package_weights.py \
+  tests/test_project.py tests/data tests/gallery tests/metrics tests/inference/test_inference.py \
+  tests/inference/test_hallucinate.py tests/models/test_receptive_radius.py tests/models/test_torch_weights.py \
+  tests/training/test_optimizers.py tests/training/test_train_command.py
+
+quick: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow" $(QUICK)
+
 test: $(VENV)/.installed-test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
