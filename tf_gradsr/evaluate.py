@@ -184,8 +184,8 @@ def _evaluate(evaluation, output, command, settings):
 
     from tf_gradsr.evaluation.calibration import record_calibration
     from tf_gradsr.evaluation.evaluator import evaluate
-    from tf_gradsr.evaluation.results_folder import write_results
     from tf_gradsr.evaluation.tables import terminal_table
+    from tf_gradsr.evaluation.writing import write_results
 
     keras.utils.set_random_seed(evaluation.seed)
     use_deterministic_kernels()

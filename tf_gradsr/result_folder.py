@@ -21,9 +21,10 @@ from tf_gradsr.gallery.reading import (
     read_picture,
     upscale_alpha,
 )
-from tf_gradsr.gallery.spread import RunningSpread, legend
+from tf_gradsr.gallery.spread import legend
 from tf_gradsr.gallery.walk import closed_walk
 from tf_gradsr.gallery.writing import SOFTWARE, save_png, save_walk
+from tf_gradsr.sampling import RunningSpread
 
 # On the sheet; further ones are written, but not shown.
 SAMPLES_SHOWN = 24

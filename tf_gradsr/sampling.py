@@ -18,6 +18,38 @@ def noise_vector(seed, z_size: int):
     return tf.random.stateless_normal([z_size], seed, alg="philox")
 
 
+class RunningSpread:
+    """Sums over samples in whole numbers: exact, in any order, of a size that does not grow.
+
+    Args:
+        shape: of a sample, such as (H, W, 3).
+    """
+
+    def __init__(self, shape):
+        self.count = 0
+        self._sum = np.zeros(shape, np.int64)
+        self._squares = np.zeros(shape, np.int64)
+
+    def add(self, image) -> None:
+        """Takes in one uint8 sample."""
+        self.count += 1
+        self._sum += image
+        self._squares += np.square(image, dtype=np.uint16)
+
+    def mean(self) -> np.ndarray:
+        """float32, 0-255."""
+        return (self._sum / self.count).astype(np.float32)
+
+    def stddev(self) -> np.ndarray:
+        """float32, grey levels: the root of the unbiased variance. Needs two samples."""
+        # Row by row, to save memory.
+        return np.stack([self._stddev(*row) for row in zip(self._sum, self._squares)])
+
+    def _stddev(self, total, squares):
+        variance = (self.count * squares - np.square(total)) / (self.count * (self.count - 1))
+        return np.sqrt(variance).astype(np.float32)
+
+
 def mean_and_stddev(images) -> tuple:
     """Mean and standard deviation over samples, a pixel and colour each.
 
@@ -27,9 +59,7 @@ def mean_and_stddev(images) -> tuple:
     Returns:
         (float32 `[B, H, W, 3]`, 0-255; float32 `[B, H, W, 3]`, root of the unbiased variance, 0 for N = 1).
     """
-    count = images.shape[1]
-    mean = images.mean(axis=1, dtype=np.float32)
-    if count == 1:
-        return mean, np.zeros_like(mean)
-    squares = sum(np.square(images[:, n] - mean) for n in range(count))
-    return mean, np.sqrt(squares / (count - 1))
+    spread = RunningSpread(images[:, 0].shape)
+    for n in range(images.shape[1]):
+        spread.add(images[:, n])
+    return spread.mean(), spread.stddev() if spread.count > 1 else np.zeros_like(spread.mean())

@@ -26,9 +26,9 @@ from tf_gradsr.evaluation.contestants import gflop
 from tf_gradsr.evaluation.evaluator import evaluate
 from tf_gradsr.evaluation.face_scale import compressed
 from tf_gradsr.evaluation.measures import Measures
-from tf_gradsr.evaluation.results_folder import write_results
 from tf_gradsr.evaluation.settings import Evaluation, read_runs
 from tf_gradsr.evaluation.tables import footnotes
+from tf_gradsr.evaluation.writing import write_results
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.metrics.face_descriptors import LENGTH, FaceDescriptors
 from tf_gradsr.metrics.lpips_weights import save_weights, weight_shapes

@@ -21,9 +21,10 @@ from tf_gradsr.gallery.grid import (
 from tf_gradsr.gallery.heat_map import colour, colour_bar, heat_map, rounded_top
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.reading import UnreadablePicture, make_pair, read_picture, upscale_alpha
-from tf_gradsr.gallery.spread import RunningSpread, legend
+from tf_gradsr.gallery.spread import legend
 from tf_gradsr.gallery.walk import closed_walk, slerp
 from tf_gradsr.gallery.writing import RESULT_FOLDER, RESULT_PICTURE, SOFTWARE, save_png, save_walk
+from tf_gradsr.sampling import RunningSpread
 
 
 def noise(rng, *shape):
