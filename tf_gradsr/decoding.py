@@ -41,7 +41,12 @@ def decode_picture(file) -> Image.Image:
     Raises:
         Exception: whatever Pillow's decoder makes of a broken file.
     """
-    picture = upright(Image.open(file))
+    return as_rgb(Image.open(file))
+
+
+def as_rgb(picture: Image.Image) -> Image.Image:
+    """An opened picture as RGB: upright (EXIF), transparent parts white, 16-bit grey as 8 bits."""
+    picture = upright(picture)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")

@@ -5,7 +5,7 @@ import os
 import numpy as np
 from PIL import Image
 
-from tf_gradsr.decoding import decode_picture
+from tf_gradsr.decoding import as_rgb, decode_picture
 
 RULE = (
     "a picture: a path, a PIL picture, or an array uint8 or float in [0, 1], [h, w], [h, w, 1 or 3] or "
@@ -28,7 +28,7 @@ def as_pictures(picture) -> np.ndarray:
         with open(os.path.expanduser(picture), "rb") as file:  # noqa: PTH111, PTH123
             picture = decode_picture(file)
     if isinstance(picture, Image.Image):
-        picture = np.asarray(picture.convert("RGB"))
+        picture = np.asarray(as_rgb(picture))
     array = np.asarray(picture)
     if array.ndim == 2:
         array = array[..., np.newaxis]

@@ -215,15 +215,19 @@ class GradSR(SuperResolver):
         if isinstance(batch, dict):
             return batch
         lr, hr = (ops.to_float(x) if x.dtype == tf.uint8 else tf.cast(x, tf.float32) for x in batch)
-        seed = tf.stack([tf.constant(self.config.train.seed, tf.int64), self._steps_done()])
-        count = tf.shape(lr)[0]
-        noise = tf.random.stateless_normal([count, 2, self.config.model.z_size], seed, alg="philox")
-        draws = tf.random.stateless_uniform([count, DRAWS], seed, alg="philox")
+        count, steps = tf.shape(lr)[0], self._steps_done()
+        # Seeds are below 2**31, so the two never draw from one stream.
+        seeds = [tf.stack([tf.constant(self.config.train.seed + (n << 32), tf.int64), steps]) for n in (0, 1)]
+        noise = tf.random.stateless_normal([count, 2, self.config.model.z_size], seeds[0], alg="philox")
+        draws = tf.random.stateless_uniform([count, DRAWS], seeds[1], alg="philox")
         # Static, since the samples of a step share one batch.
         lr, hr, noise, draws = (
             tf.ensure_shape(x, [lr.shape[0], *x.shape[1:]]) for x in (lr, hr, noise, draws)
         )
         return {"lr": lr, "hr": hr, "z": noise, "augmentation": draws}
+
+    def test_step(self, batch):
+        return super().test_step(self.as_batch(batch))
 
     def _steps_done(self):
         return tf.cast(self.g_optimizer.iterations.value, tf.int64)
