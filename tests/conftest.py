@@ -1,11 +1,12 @@
 """TensorFlow settings for all tests, and the tiny pictures and models that they share."""
 
 import fcntl
-import os
 import shutil
 import signal
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels, use_full_float32
+
+start_tensorflow()
 
 import keras
 import numpy as np
@@ -19,7 +20,6 @@ from tf_gradsr.models import GradSR
 from tf_gradsr.models.efficientnet import VARIANTS
 from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
-from tf_gradsr.tensorflow_start import use_deterministic_kernels, use_full_float32
 from tf_gradsr.web import bundling
 
 # A shell starts background jobs deaf to Ctrl-C, and programs hand that on to what they start.

@@ -25,7 +25,7 @@ LAYERS = [
     ["cli"],
     ["config_files", "files"],
     ["config", "decoding", "extensions"],
-    ["errors", "tensorflow_start"],
+    ["errors", "progress", "tensorflow_start"],
 ]
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),

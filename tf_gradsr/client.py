@@ -116,17 +116,16 @@ def _check(settings):
 
 
 def _ask(settings, files, names):
-    from tqdm import tqdm
-
     from tf_gradsr.export.remote.retries import Retries
     from tf_gradsr.export.remote.served_pictures import ServedPictures
     from tf_gradsr.export.remote.server_errors import ServerError
+    from tf_gradsr.progress import ProgressBar
 
     if settings.downscale:
         # Here and not in threads.
         start_tensorflow(settings.verbose)
     server = _server(settings)
-    with tqdm(total=len(files), unit="file", dynamic_ncols=True, file=sys.stderr) as bar:
+    with ProgressBar(len(files), "file") as bar:
         retries = Retries(int(settings.retries), bar.set_postfix_str)
         pictures = ServedPictures(server, settings, retries)
         try:
@@ -168,8 +167,6 @@ def _ask_for_all(pictures, files, names, bar):
     Returns:
         (files that failed, None or (files that were not done since the server cannot be asked, its error)).
     """
-    from tqdm import tqdm
-
     from tf_gradsr.export.remote.in_flight import work_in_flight
     from tf_gradsr.export.remote.server_errors import OF_THE_SERVER, ServerError
     from tf_gradsr.gallery.reading import UnreadablePicture
@@ -187,10 +184,10 @@ def _ask_for_all(pictures, files, names, bar):
         try:
             if error is not None:
                 raise error
-            tqdm.write(f"{file}: {pictures.write(answer, name)}", file=sys.stdout)
+            bar.write(f"{file}: {pictures.write(answer, name)}", file=sys.stdout)
         except (UnreadablePicture, ServerError, OSError, MemoryError) as reason:
             words = str(reason) if isinstance(reason, ServerError) else reason_of(reason)
-            tqdm.write(f"{file}: {words}", file=sys.stderr)
+            bar.write(f"{file}: {words}", file=sys.stderr)
             failed.append(file)
         del left[file]
         bar.set_postfix_str("", refresh=False)

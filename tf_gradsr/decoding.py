@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image, ImageOps
 
+# Endings of files that folders are searched for.
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 # Grey pictures of 16 bits a pixel, and the 32-bit integers that some Pillow versions read them into.
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 

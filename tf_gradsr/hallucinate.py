@@ -174,25 +174,24 @@ def _check(settings):
 
 def _hallucinate(settings, files, names):
     start_tensorflow(settings.verbose)
-    from tqdm import tqdm
-
     from tf_gradsr.inference import Hallucinator
+    from tf_gradsr.progress import ProgressBar
     from tf_gradsr.result_folder import FAILURES, ResultFolders
 
     hallucinator = Hallucinator.load(settings.run)
     if not hallucinator.stochastic and settings.num_samples:
         print("This model gives one answer a picture: no samples, no walk.", file=sys.stderr)
     failed = []
-    with tqdm(total=len(files), unit="file", dynamic_ncols=True, file=sys.stderr) as bar:
+    with ProgressBar(len(files), "file") as bar:
         results = ResultFolders(hallucinator, settings, progress=bar.set_postfix_str)
         for file, name in zip(files, names):
-            bar.set_description_str(file.name)
+            bar.begin(file.name)
             try:
                 report = results.make(file, name)
                 said_to = sys.stderr if settings.to_standard_output else sys.stdout
-                tqdm.write(f"{file}: {report}; {settings.output / name / 'sheet.png'}", file=said_to)
+                bar.write(f"{file}: {report}; {settings.output / name / 'sheet.png'}", file=said_to)
             except FAILURES as error:
-                tqdm.write(f"{file}: {reason_of(error)}", file=sys.stderr)
+                bar.write(f"{file}: {reason_of(error)}", file=sys.stderr)
                 failed.append(file)
             bar.update()
     if failed:

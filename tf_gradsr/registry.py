@@ -2,8 +2,7 @@
 
 from tf_gradsr.baselines import ESRGAN, SRGAN, build_rrdbnet, build_srresnet
 from tf_gradsr.config import Config
-from tf_gradsr.models import GradSR, SuperResolver
-from tf_gradsr.models import build_generator as build_gradsr_generator
+from tf_gradsr.models import GradSR, SuperResolver, build_gradsr_generator
 from tf_gradsr.optimizers import build_optimizers, ema_decay
 
 # model.name: the model and the maker of its generator.

@@ -18,6 +18,26 @@ def noise_vector(seed, z_size: int):
     return tf.random.stateless_normal([z_size], seed, alg="philox")
 
 
+def sample_variance(samples):
+    """The unbiased variance over samples of each pixel and colour, in grey levels of 255 squared.
+
+    Args:
+        samples: uint8 `[B, N, H, W, 3]`, N >= 2; or an N that only the graph knows, where 1 gives 0.
+
+    Returns:
+        float32 `[B, H, W, 3]`, >= 0.
+
+    Raises:
+        ValueError: fewer than two samples.
+    """
+    count = samples.shape[1]
+    if count is not None and count < 2:
+        raise ValueError(f"A spread needs two samples or more. Received: {count}.")
+    variance = tf.math.reduce_variance(tf.cast(samples, tf.float32), axis=1)
+    count = tf.cast(tf.shape(samples)[1], tf.float32)
+    return variance * count / tf.maximum(count - 1.0, 1.0)
+
+
 class RunningSpread:
     """Sums over samples in whole numbers: exact, in any order, of a size that does not grow.
 

@@ -101,10 +101,10 @@ def test_pictures_are_block_means_of_rounded_levels(rng):
     picture = rng.normal(0, 0.8, (3, 64, 64)).astype(np.float32)
     levels = np.floor((picture.clip(-1, 1) + 1) * 127.5 + 0.5)
     assert levels.min() == 0 and levels.max() == 255
-    np.testing.assert_array_equal(synthesize.to_uint8(picture, 64), levels.transpose(1, 2, 0))
+    np.testing.assert_array_equal(synthesize.as_picture(picture, 64), levels.transpose(1, 2, 0))
     means = levels.reshape(3, 8, 8, 8, 8).mean((2, 4)).transpose(1, 2, 0)
     # Pillow rounds twice, after the rows and after the columns.
-    np.testing.assert_allclose(synthesize.to_uint8(picture, 8), means, atol=1.0)
+    np.testing.assert_allclose(synthesize.as_picture(picture, 8), means, atol=1.0)
 
 
 def test_files_are_rgb_jpeg_of_quality_95_without_subsampling(tmp_path):

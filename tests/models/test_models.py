@@ -11,7 +11,7 @@ from training_steps import fit
 from tf_gradsr import losses, metrics, ops
 from tf_gradsr.config import Config, LossConfig, check_config, widths_for_scale
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.models import Discriminator, Generator, build_critics, build_generator
+from tf_gradsr.models import Discriminator, Generator, build_critics, build_gradsr_generator
 from tf_gradsr.models.blocks import DownBlock, Modulation, ResidualBlock, UpBlock, convolution
 from tf_gradsr.models.perceptual import LAYERS, VGGFeatures
 
@@ -240,7 +240,7 @@ def test_networks_are_built_as_the_config_says(tiny_config):
         scale=4, widths=[8, 6], blocks=2, z_size=5, gradient_channels=1, consistency="exact",
         discriminator_widths=[7], discriminator_blocks=3,
     )  # fmt: skip
-    generator, critics = build_generator(config), build_critics(config)
+    generator, critics = build_gradsr_generator(config), build_critics(config)
     d_image, d_gradient = (critics[name].discriminator for name in ("image", "gradient"))
     assert (generator.widths, generator.blocks, generator.z_size) == ([8, 6, 6], 2, 5)
     assert (generator.gradient_channels, generator.consistency) == (1, "exact")
@@ -249,7 +249,7 @@ def test_networks_are_built_as_the_config_says(tiny_config):
 
 
 def test_the_default_networks_are_the_papers():
-    generator = build_generator(Config())
+    generator = build_gradsr_generator(Config())
     assert (generator.scale, len(generator.residual_blocks), len(generator.up_blocks)) == (8, 8, 3)
     assert generator.consistency == "learned"
 

@@ -10,7 +10,7 @@ from tf_gradsr import losses
 from tf_gradsr.augmentation import DRAWS, augment
 from tf_gradsr.config import check_config
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.models import GradSR, gradsr
+from tf_gradsr.models import GradSR, critics
 from tf_gradsr.models.critics import ProjectedCritic, Seen
 from tf_gradsr.models.projected_discriminator import ProjectedDiscriminator, SpectralConvolution
 from tf_gradsr.models.spread_steering import SpreadSteering
@@ -230,7 +230,7 @@ SMALL = {"scale": 2, "lr_size": 8}
 @pytest.fixture
 def small_features(monkeypatch):
     """Runs of many steps, and XLA, take minutes with the real network."""
-    monkeypatch.setattr(gradsr, "EfficientNetLite", lambda *_, **__: Halves())
+    monkeypatch.setattr(critics, "EfficientNetLite", lambda *_, **__: Halves())
 
 
 POSTERIOR = {"mean": 5.0, "spread": 0.3}

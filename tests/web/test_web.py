@@ -573,7 +573,7 @@ def test_models_that_give_one_answer(open_page, folder, write_run):
     path = folder / "srgan.tflite"
     assert tflite.main(["--run", str(run), "--output", str(path), "--consistency", "none"]) == 0
     page = open_page(ready=False, prepare=answers("**/model.tflite", body=path.read_bytes()))
-    page.locator("#samples").wait_for(state="hidden", timeout=SLOW)
+    page.wait_for_function("document.querySelector('#reconstruction').width !== 300", timeout=SLOW)
     lr = pixels(page, "#lr")[None]
     right = Hallucinator.load(run).reconstruct(lr, "none").image[0]
     assert settled(page, "#reconstruction", right) <= CLOSE

@@ -183,6 +183,7 @@ class Baseline(SuperResolver):
         Returns:
             Dict of float32 scalars: every raw loss term, D's mean output, LR-PSNR, norms.
         """
+        batch = self.as_batch(batch)
         lr, hr, weights = batch["lr"], batch["hr"], self.loss_config
         with tf.GradientTape() as tape:
             (image,), _ = self.generator((lr, batch["z"][:, 0]), training=True)

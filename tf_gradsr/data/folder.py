@@ -13,9 +13,9 @@ from pathlib import Path
 
 from tf_gradsr.config import Config
 from tf_gradsr.data.source import Source, source_of_files
+from tf_gradsr.decoding import PICTURE_ENDINGS
 from tf_gradsr.errors import ConfigError
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 # Folders that are splits; of two names the first wins.
 FOLDERS = {"train": ["train"], "validation": ["validation", "val"], "test": ["test"]}
 # Each split's share of the hash range [0, 1).
@@ -47,7 +47,7 @@ def open_folder(config: Config, split: str) -> Source:
     files = pictures_below(base)
     if not files:
         raise ConfigError(
-            f"data.path: a folder with pictures ({', '.join(ENDINGS)}). Received: {base}, without any"
+            f"data.path: a folder with pictures ({', '.join(PICTURE_ENDINGS)}). Received: {base}, without any"
         )
     if not folders and split != "all":
         files = hashed_split(files, root, split)
@@ -93,7 +93,7 @@ def pictures_below(root):
         files += [
             Path(folder, name)
             for name in names
-            if name.lower().endswith(ENDINGS) and not name.startswith(".")
+            if name.lower().endswith(PICTURE_ENDINGS) and not name.startswith(".")
         ]
     # A pipe would be waited for without end.
     return sorted(path for path in files if not _is_pipe(path))

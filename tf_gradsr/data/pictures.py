@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 import tensorflow as tf
-from tqdm import tqdm
 
 from tf_gradsr.config import Config
 from tf_gradsr.data import cache
@@ -16,6 +15,7 @@ from tf_gradsr.data.folder import open_folder
 from tf_gradsr.decoding import decode_picture, fit_picture
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.extensions import call_extension
+from tf_gradsr.progress import ProgressBar
 
 SOURCES = {"faces": open_faces, "celeb_a": open_celeb_a, "folder": open_folder}
 SPLITS = ("train", "validation", "test")
@@ -135,13 +135,15 @@ class DecodedPictures:
     def __iter__(self):
         small = 0
         results = self._dataset().as_numpy_iterator()
-        bar = tqdm(self._names, desc="Reading pictures", unit=" pictures", disable=not self._progress)
-        for name, (picture, is_small, reason) in zip(bar, results):
-            if reason:
-                self.skipped.append((name, reason.decode()))
-                continue
-            small += is_small
-            yield picture
+        with ProgressBar(len(self), "picture", hidden=not self._progress) as bar:
+            bar.begin("Reading pictures")
+            for name, (picture, is_small, reason) in zip(self._names, results):
+                bar.update()
+                if reason:
+                    self.skipped.append((name, reason.decode()))
+                    continue
+                small += is_small
+                yield picture
         self._report(small)
 
     def _dataset(self):

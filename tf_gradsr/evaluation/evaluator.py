@@ -2,14 +2,12 @@
 
 import os
 import platform
-import sys
 from dataclasses import dataclass
 from typing import Dict, List
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 import tf_gradsr
 from tf_gradsr.data import is_hashed, stream_batches, stream_pictures
@@ -21,9 +19,10 @@ from tf_gradsr.evaluation.measures import Measures
 from tf_gradsr.evaluation.networks import load_networks
 from tf_gradsr.evaluation.settings import Evaluation
 from tf_gradsr.evaluation.tracker import Batch, Row, Tracker
+from tf_gradsr.progress import ProgressBar
 
 # On the sheet of samples.
-SAMPLES_SHOWN = 64
+PICTURES_ON_SAMPLE_SHEET = 64
 
 
 @dataclass
@@ -62,6 +61,13 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
     Raises:
         ConfigError: weights or pictures cannot be read, or weights give no measurable results.
     """
+    pictures = stream_pictures(evaluation.config, evaluation.split)
+    with ProgressBar(len(pictures), "picture", hidden=not progress) as bar:
+        return _evaluate(evaluation, pictures, bar)
+
+
+def _evaluate(evaluation, pictures, bar):
+    bar.begin("Loading the networks")
     networks = load_networks(evaluation.config.hr_shape)
     notes = networks.notes
     if is_hashed(evaluation.config, evaluation.split):
@@ -72,34 +78,29 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
     scale, downscale = evaluation.config.model.scale, evaluation.config.data.downscale
     measures = Measures(scale, downscale, networks.lpips, networks.features, evaluation.metrics)
     trackers = [Tracker(c, measures, evaluation.temperature) for c in load_contestants(evaluation)]
-    pictures = stream_pictures(evaluation.config, evaluation.split)
     face_scale = FaceScale(networks.features["face_kid"]) if "face_kid" in networks.features else None
-    sheet, samples = Sheet(evaluation.figure_pictures), Sheet(SAMPLES_SHOWN)
+    sheet, samples = Sheet(evaluation.figure_pictures), Sheet(PICTURES_ON_SAMPLE_SHEET)
     first_lr, count = None, 0
-    # Without a terminal (a log file), an update every ten seconds is enough.
-    interval = 0.2 if sys.stderr.isatty() else 10.0
-    with tqdm(
-        total=len(pictures), unit=" pictures", desc="Measuring", mininterval=interval, disable=not progress
-    ) as bar:
-        for numbers, hr, lr in stream_batches(pictures, evaluation.config, evaluation.batch_size):
-            batch = Batch(numbers, hr, lr, poisson_weights(evaluation.seed, numbers), measures.features(hr))
-            if face_scale:
-                face_scale.add(batch)
-            sheet.add("truth", hr)
-            for tracker in trackers:
-                for row, images in tracker.update(batch):
-                    sheet.add(row.title, images)
-                    if row.z == Z_RANDOM:
-                        samples.add(row.title, images)
-            first_lr = lr if first_lr is None else first_lr
-            count += len(hr)
-            bar.update(len(hr))
-        # Unreadable pictures are done with, too.
-        bar.update(bar.total - bar.n)
-        bar.set_description("Timing")
+    bar.begin("Measuring", once="building the graphs")
+    for numbers, hr, lr in stream_batches(pictures, evaluation.config, evaluation.batch_size):
+        batch = Batch(numbers, hr, lr, poisson_weights(evaluation.seed, numbers), measures.features(hr))
         if face_scale:
-            notes.append(face_scale.note())
-        rows = [row for tracker in trackers for row in tracker.rows(first_lr)]
+            face_scale.add(batch)
+        sheet.add("truth", hr)
+        for tracker in trackers:
+            for row, images in tracker.update(batch):
+                sheet.add(row.title, images)
+                if row.z == Z_RANDOM:
+                    samples.add(row.title, images)
+        first_lr = lr if first_lr is None else first_lr
+        count += len(hr)
+        bar.update(len(hr))
+    # Unreadable pictures are done with, too.
+    bar.update(bar.total - bar.n)
+    bar.begin("Timing")
+    if face_scale:
+        notes.append(face_scale.note())
+    rows = [row for tracker in trackers for row in tracker.rows(first_lr)]
     return Results(
         rows, count, pictures.skipped, networks.absent, notes, environment(), sheet.columns, samples.columns
     )

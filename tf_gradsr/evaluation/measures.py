@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_gradsr import metrics, ops
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation.columns import CONSISTENT_DB
+from tf_gradsr.metrics.pictures import mean_of_each
 
 # PSNR of equal pictures would be infinite, and so would its mean.
 LARGEST_PSNR = 100.0
@@ -72,7 +73,7 @@ class Measures:
             `sharpness`, `gradient` and `true_gradient`, the mean image gradients in grey levels; `crps` is
             that of the one picture, its mean absolute error.
         """
-        gradient, true_gradient = (image_gradient(x) for x in (images, truth))
+        gradient, true_gradient = (gradient_in_grey_levels(x) for x in (images, truth))
         lr_psnr = metrics.lr_psnr(images, lr, self.scale, self.downscale)
         return {
             "psnr": tf.minimum(metrics.psnr(images, truth), LARGEST_PSNR),
@@ -96,7 +97,7 @@ class Measures:
         Returns:
             float32 `[B]`, grey levels.
         """
-        own = image_gradient(images, gradients.shape[-1])
+        own = gradient_in_grey_levels(images, gradients.shape[-1])
         return mean_of_each(tf.abs(gradients * GREY_LEVELS - own))
 
     @tf.function(input_signature=[PICTURES] * 2)
@@ -165,11 +166,6 @@ class Measures:
         return {f"diversity_{name}": metrics.diversity_score(stack) for name, stack in maps.items()}
 
 
-def image_gradient(images, channels=None):
+def gradient_in_grey_levels(images, channels=None):
     """Image gradient of uint8 pictures in grey levels: eq. 5, unhalved central differences of 0-255."""
     return GREY_LEVELS * ops.image_gradient(ops.to_float(images), channels)
-
-
-def mean_of_each(tensor):
-    """`[B, H, W, C]` to its mean for each of B."""
-    return tf.reduce_mean(tensor, axis=[1, 2, 3])

@@ -17,7 +17,6 @@ from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow, use_full_float32
 
 ENDING = ".keras"
-SEED = 0
 
 
 def build_parser() -> Parser:
@@ -60,7 +59,7 @@ def _check(path, hallucinator):
     import tensorflow as tf
 
     again = keras.saving.load_model(path)
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(0)
     height, width = hallucinator.config.lr_shape
     lr = rng.uniform(-1, 1, (1, height, width, 3)).astype(np.float32)
     inputs = lr, rng.standard_normal((1, hallucinator.z_size)).astype(np.float32)

@@ -7,20 +7,24 @@ pictures in the same order as in `tf_gradsr/data/faces128`; the shards' bytes ca
 features are an unordered map.
 """
 
-import argparse
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from tf_gradsr.cli import Parser, run
 from tf_gradsr.data.faces import FOLDER
-from tf_gradsr.files import folder_when_complete, prepare_folder
+from tf_gradsr.errors import ConfigError
+from tf_gradsr.files import check_output, claim_output, folder_of, prepare_folder
+from tf_gradsr.tensorflow_start import start_tensorflow
 
 # Name of the split: folder, pictures taken (the first by name).
 SPLITS = {"train": ("train", 1024), "validation": ("val", 128), "test": ("test", 256)}
 # Files of a split; keeps each below 5 MB.
 SHARDS = 3
+FACES_FOLDER = folder_of("a faces128 dataset", r"faces128-.*|.*\.json|LICENSE|\.DS_Store", mark="dataset_info.json")
 
 DESCRIPTION = """\
 Portraits of people who do not exist: 128x128 RGB, JPEG quality 95 without chroma subsampling, one upright
@@ -87,21 +91,45 @@ class Faces128(tfds.core.GeneratorBasedBuilder):
             yield number, {"image": path.read_bytes(), "file_name": path.name}
 
 
-def main():
-    """Command line: builds the dataset and copies it to its place."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--input", required=True, help="folder that holds train, val and test")
-    parser.add_argument("--output", default=FOLDER.parent.parent, type=Path, help="default: the package")
-    options = parser.parse_args()
+def build_parser() -> Parser:
+    """The command line's parser."""
+    parser = Parser(prog="python -m tf_gradsr.faces.build_faces", description=__doc__)
+    add = parser.add_argument
+    add("--input", type=str, metavar="DIR", help="Folder that holds train, val and test.")
+    add(
+        "-o",
+        "--output",
+        type=str,
+        default=str(FOLDER.parent.parent),
+        metavar="DIR",
+        help="Where faces128/VERSION goes; what is there is replaced with --overwrite only.",
+    )
+    add("--overwrite", action="store_true", help="Replace what is there.")
+    return parser
+
+
+def main(argv=None) -> int:
+    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    return run(build_parser(), _execute, argv)
+
+
+def _execute(settings):
+    source = Path(settings.input or "").expanduser()
+    if not settings.input or not all((source / folder).is_dir() for folder, _ in SPLITS.values()):
+        raise ConfigError(
+            f"input: a folder that holds train, val and test. Received: {settings.input or 'nothing'}"
+        )
+    target = Path(settings.output).expanduser() / "faces128" / str(Faces128.VERSION)
+    check_output(target, settings.overwrite, FACES_FOLDER)
+    start_tensorflow(settings.verbose)
     with tempfile.TemporaryDirectory() as folder:
-        builder = Faces128(source=options.input, data_dir=folder)
+        builder = Faces128(source=source, data_dir=folder)
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(num_shards=SHARDS))
-        target = options.output / "faces128" / str(builder.version)
         prepare_folder(target.parent)
-        with folder_when_complete(target) as partial:
+        with claim_output(target, settings.overwrite, FACES_FOLDER) as partial:
             shutil.copytree(builder.data_dir, partial, dirs_exist_ok=True)
     print(f"{target}: {sum(path.stat().st_size for path in target.iterdir())} bytes")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

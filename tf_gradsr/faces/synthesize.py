@@ -27,13 +27,13 @@ from typing import Literal
 import numpy as np
 from jsonargparse.typing import ClosedUnitInterval, restricted_number_type
 from PIL import Image
-from tqdm import tqdm
 
 from tf_gradsr.cli import Parser, run
 from tf_gradsr.config import Seed
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.faces.synthesis_networks import BLOCK, NOISE_SIZE, FaceNetworks
 from tf_gradsr.files import prepare_folder, replaced_when_complete
+from tf_gradsr.progress import ProgressBar
 
 # The names have five digits, which keeps them in order.
 Count = restricted_number_type(
@@ -97,16 +97,12 @@ def _execute(settings):
     networks = FaceNetworks.load()
     prepare_folder(output)
     start = time.perf_counter()
-    progress = tqdm(
-        synthesize(networks, output, count, recipe),
-        total=count,
-        initial=count - len(missing),
-        unit=" pictures",
-        dynamic_ncols=True,
-        file=sys.stderr,
-    )
+    made = 0
     try:
-        made = sum(1 for _ in progress)
+        with ProgressBar(count, "picture", initial=count - len(missing)) as bar:
+            for _ in synthesize(networks, output, count, recipe):
+                made += 1
+                bar.update()
     except OSError as error:
         raise ConfigError(
             f"output: a folder that can be written. Received: {settings.output} ({reason_of(error)})"
@@ -181,7 +177,7 @@ def synthesize(networks, output, count: int, recipe: Recipe) -> Iterator[Path]:
         styles = networks.styles(block_noise(recipe.seed, first))
         styles = mean + np.float32(recipe.truncation) * (styles - mean)
         for number in (n for n in missing if first <= n < first + BLOCK):
-            picture = to_uint8(networks.picture(styles[number - first]), recipe.size)
+            picture = as_picture(networks.picture(styles[number - first]), recipe.size)
             path = _path_of(output, number)
             with replaced_when_complete(path) as partial:
                 picture.save(partial, quality=QUALITY, subsampling="4:4:4")
@@ -200,7 +196,7 @@ def mean_style(networks) -> np.ndarray:
     return np.mean([networks.styles(noise).mean(axis=0) for noise in blocks], axis=0)
 
 
-def to_uint8(picture: np.ndarray, size: int) -> Image.Image:
+def as_picture(picture: np.ndarray, size: int) -> Image.Image:
     """float32 `[3, S, S]` in [-1, 1], values beyond it cut, to RGB of `size` x `size` by block means."""
     levels = ((np.clip(picture, -1, 1) + 1) * 127.5 + 0.5).astype(np.uint8)
     return Image.fromarray(levels.transpose(1, 2, 0)).resize((size, size), Image.Resampling.BOX)

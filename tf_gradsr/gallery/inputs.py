@@ -3,9 +3,8 @@
 import glob
 from pathlib import Path
 
+from tf_gradsr.decoding import PICTURE_ENDINGS
 from tf_gradsr.errors import ConfigError, nearest
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 
 def find_inputs(paths) -> list:
@@ -32,7 +31,7 @@ def find_inputs(paths) -> list:
         if not found:
             raise ConfigError(
                 "input: a file, a folder with pictures, or a glob that finds some "
-                f"({', '.join(ENDINGS)}){_hint(path)} Received: {path or repr(path)}"
+                f"({', '.join(PICTURE_ENDINGS)}){_hint(path)} Received: {path or repr(path)}"
             )
         for file in found:
             files.setdefault(file.resolve(), file)
@@ -92,5 +91,5 @@ def _pictures(paths):
     return [
         path
         for path in paths
-        if path.name.lower().endswith(ENDINGS) and not path.name.startswith(".") and path.is_file()
+        if path.name.lower().endswith(PICTURE_ENDINGS) and not path.name.startswith(".") and path.is_file()
     ]

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_gradsr.metrics.checks import checked_samples
-from tf_gradsr.metrics.pictures import sample_variance
+from tf_gradsr.metrics.pictures import mean_of_each
+from tf_gradsr.sampling import sample_variance
 
 # Samples in the mean that is compared with a single one.
 MEAN_OF = 8
@@ -35,7 +36,7 @@ def spread_error(samples, reconstruction, truth) -> tuple:
     """
     samples, truth = checked_samples(samples, truth)
     error = tf.cast(reconstruction, tf.float32) - tf.cast(truth, tf.float32)
-    return _mean_of_each(sample_variance(samples)), _mean_of_each(tf.square(error))
+    return mean_of_each(sample_variance(samples)), mean_of_each(tf.square(error))
 
 
 def gain_of_mean(samples, truth) -> tuple:
@@ -54,7 +55,7 @@ def gain_of_mean(samples, truth) -> tuple:
     samples, truth = checked_samples(samples[:, :MEAN_OF], truth)
     errors = tf.cast(samples, tf.float32) - tf.cast(truth, tf.float32)[:, None]
     one = tf.reduce_mean(tf.square(errors), axis=[1, 2, 3, 4])
-    return one, _mean_of_each(tf.square(tf.reduce_mean(errors, axis=1)))
+    return one, mean_of_each(tf.square(tf.reduce_mean(errors, axis=1)))
 
 
 def right_gain(count: int) -> float:
@@ -146,7 +147,3 @@ class Reliability:
             for count, predicted, actual in self._sums
             if count
         ]
-
-
-def _mean_of_each(tensor):
-    return tf.reduce_mean(tensor, axis=[1, 2, 3])

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tf_gradsr import ops
+from tf_gradsr.sampling import sample_variance
 
 
 def psnr(images, truth):
@@ -59,27 +60,12 @@ def sample_std(samples):
     Raises:
         ValueError: fewer than two samples.
     """
-    return tf.reduce_mean(tf.sqrt(sample_variance(samples)), axis=[1, 2, 3])
+    return mean_of_each(tf.sqrt(sample_variance(samples)))
 
 
-def sample_variance(samples):
-    """The unbiased variance over samples of each pixel and colour, in grey levels of 255 squared.
-
-    Args:
-        samples: uint8 `[B, N, H, W, 3]`, N >= 2.
-
-    Returns:
-        float32 `[B, H, W, 3]`, >= 0.
-
-    Raises:
-        ValueError: fewer than two samples.
-    """
-    count = samples.shape[1]
-    if count is not None and count < 2:
-        raise ValueError(f"A spread needs two samples or more. Received: {count}.")
-    variance = tf.math.reduce_variance(tf.cast(samples, tf.float32), axis=1)
-    count = tf.cast(tf.shape(samples)[1], tf.float32)
-    return variance * count / (count - 1.0)
+def mean_of_each(tensor):
+    """`[B, H, W, C]` to its mean for each of B."""
+    return tf.reduce_mean(tensor, axis=[1, 2, 3])
 
 
 def bicubic(lr, scale):

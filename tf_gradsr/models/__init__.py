@@ -2,8 +2,8 @@
 
 from tf_gradsr.models.critics import build_critics
 from tf_gradsr.models.discriminator import Discriminator
-from tf_gradsr.models.generator import Generator
-from tf_gradsr.models.gradsr import GradSR, build_generator
+from tf_gradsr.models.generator import Generator, build_gradsr_generator
+from tf_gradsr.models.gradsr import GradSR
 from tf_gradsr.models.super_resolver import SuperResolver
 
-__all__ = ["Discriminator", "Generator", "GradSR", "SuperResolver", "build_critics", "build_generator"]
+__all__ = ["Discriminator", "Generator", "GradSR", "SuperResolver", "build_critics", "build_gradsr_generator"]

@@ -105,9 +105,10 @@ class MirrorCritic(Critic):
             logits -= self.discriminator(real)
         return losses.generator_adversarial_loss(logits)
 
-    def features(self, view) -> list:
-        """Features for a perceptual loss (Larsen et al. 2016); see `Discriminator.features`."""
-        return self.discriminator.features(view)
+    def perceptual_distance(self, fake: Seen, real: Seen):
+        """Eq. (6) with the features of D as it learns (Larsen et al. 2016); D gets no gradient of it."""
+        features = (self.discriminator.features(self.view(seen)) for seen in (fake, real))
+        return losses.perceptual_loss(*features)
 
     def scores(self, view):
         """How real each picture looks: mean output, float32 `[B]`, positive for real."""

@@ -4,7 +4,11 @@ import keras
 import tensorflow as tf
 
 from tf_gradsr import ops
+from tf_gradsr.config import Config, widths_for_scale
+from tf_gradsr.errors import ConfigError
+from tf_gradsr.extensions import call_extension
 from tf_gradsr.models.blocks import Z_GAIN, ResidualBlock, UpBlock, convolution
+from tf_gradsr.models.generator_protocol import SuperResolvingGenerator
 
 
 @keras.saving.register_keras_serializable("tf_gradsr")
@@ -135,3 +139,38 @@ def _tile_over(z, lr):
     """z at every LR pixel: `[B, m]`, `[B, h, w, 3]` -> `[B, h, w, m]`."""
     shape = tf.shape(lr)
     return tf.tile(z[:, tf.newaxis, tf.newaxis, :], [1, shape[1], shape[2], 1])
+
+
+def build_gradsr_generator(config: Config, precision: str = "float32") -> Generator:
+    """The generator that a config describes, with fresh weights; `precision` as in `train.precision`.
+
+    Raises:
+        ConfigError: `model.generator` names nothing that builds one.
+    """
+    if config.model.generator:
+        return _built_elsewhere(config, precision)
+    generator = Generator(
+        widths=widths_for_scale(config.model.widths, config.model.scale),
+        blocks=config.model.blocks,
+        z_size=config.model.z_size,
+        gradient_channels=config.model.gradient_channels,
+        consistency=config.model.consistency,
+        z_injection=config.model.z_injection,
+        dtype=precision,
+        name="generator",
+    )
+    generator.build()
+    return generator
+
+
+def _built_elsewhere(config, precision):
+    """The generator of `model.generator`'s function, held to what `SuperResolvingGenerator` asks for."""
+    setting = config.model.generator
+    generator = call_extension("model.generator", setting, config, precision)
+    if not isinstance(generator, SuperResolvingGenerator) or generator.scale != config.model.scale:
+        raise ConfigError(
+            f"model.generator: a function (config, precision) -> generator of scale {config.model.scale}, "
+            "with what tf_gradsr.models.generator_protocol asks for. "
+            f"Received: {setting}, {type(generator).__name__}"
+        )
+    return generator

@@ -1,59 +1,18 @@
 """GradSR: the generator, its critics and the training step (paper 2)."""
 
 import math
-from typing import Optional
 
-import keras
 import tensorflow as tf
 
 from tf_gradsr import losses, metrics, ops
-from tf_gradsr.augmentation import DRAWS
-from tf_gradsr.config import Config, LossConfig, widths_for_scale
-from tf_gradsr.errors import ConfigError
-from tf_gradsr.extensions import call_extension
+from tf_gradsr.config import Config, LossConfig
 from tf_gradsr.models.critics import Seen, build_critics
 from tf_gradsr.models.efficientnet import EfficientNetLite
 from tf_gradsr.models.face_recognition import FaceFeatures
-from tf_gradsr.models.generator import Generator
-from tf_gradsr.models.generator_protocol import SuperResolvingGenerator
+from tf_gradsr.models.generator import build_gradsr_generator
 from tf_gradsr.models.perceptual import VGGFeatures
 from tf_gradsr.models.spread_steering import SpreadSteering
 from tf_gradsr.models.super_resolver import SuperResolver
-
-
-def build_generator(config: Config, precision: str = "float32") -> Generator:
-    """The generator that a config describes, with fresh weights; `precision` as in `train.precision`.
-
-    Raises:
-        ConfigError: `model.generator` names nothing that builds one.
-    """
-    if config.model.generator:
-        return _built_elsewhere(config, precision)
-    generator = Generator(
-        widths=widths_for_scale(config.model.widths, config.model.scale),
-        blocks=config.model.blocks,
-        z_size=config.model.z_size,
-        gradient_channels=config.model.gradient_channels,
-        consistency=config.model.consistency,
-        z_injection=config.model.z_injection,
-        dtype=precision,
-        name="generator",
-    )
-    generator.build()
-    return generator
-
-
-def _built_elsewhere(config, precision):
-    """The generator of `model.generator`'s function, held to what `SuperResolvingGenerator` asks for."""
-    setting = config.model.generator
-    generator = call_extension("model.generator", setting, config, precision)
-    if not isinstance(generator, SuperResolvingGenerator) or generator.scale != config.model.scale:
-        raise ConfigError(
-            f"model.generator: a function (config, precision) -> generator of scale {config.model.scale}, "
-            "with what tf_gradsr.models.generator_protocol asks for. "
-            f"Received: {setting}, {type(generator).__name__}"
-        )
-    return generator
 
 
 class GradSR(SuperResolver):
@@ -75,9 +34,8 @@ class GradSR(SuperResolver):
     """
 
     def __init__(self, config: Config, precision: str = "float32", **kwargs):
-        generator, critics = build_generator(config, precision), build_critics(config, precision)
-        super().__init__(config, generator, build_generator(config), **kwargs)
-        self.config = config
+        generator, critics = build_gradsr_generator(config, precision), build_critics(config, precision)
+        super().__init__(config, generator, build_gradsr_generator(config), **kwargs)
         self.critics = critics
         self.levels = int(math.log2(config.model.scale))
         self.gradient_channels = config.model.gradient_channels
@@ -89,32 +47,11 @@ class GradSR(SuperResolver):
         self.steering = SpreadSteering(config.loss.spread) if config.loss.mean else None
         self.teacher = None
 
-    def compile(
-        self,
-        loss: Optional[LossConfig] = None,
-        g_optimizer=None,
-        d_optimizer=None,
-        ema_decay=0.999,
-        jit_compile=False,
-        optimizer=None,
-        **kwargs,
-    ):
-        """Sets the objective and the optimizers; see `SuperResolver.compile`.
-
-        Args:
-            loss: the weights of the objective; None, those of the config.
-            g_optimizer, d_optimizer: Keras optimizers of G and of all discriminators.
-            optimizer: in place of both, for plain Keras programs: a name or an optimizer, of which each side
-                gets its own.
-            ema_decay, jit_compile: as `SuperResolver.compile`.
-        """
-        if optimizer is not None:
-            settings = keras.optimizers.serialize(keras.optimizers.get(optimizer))
-            g_optimizer, d_optimizer = (keras.optimizers.deserialize(settings) for _ in range(2))
-        loss = loss or self.config.loss
-        super().compile(loss, g_optimizer, d_optimizer, ema_decay, jit_compile, **kwargs)
+    def compile(self, *args, **kwargs):
+        """Sets the objective and the optimizers; see `SuperResolver.compile`."""
+        super().compile(*args, **kwargs)
         for critic in self.critics.values():
-            critic.loss = loss
+            critic.loss = self.loss_config
 
     @property
     def discriminators(self) -> dict:
@@ -139,7 +76,7 @@ class GradSR(SuperResolver):
 
         Args:
             batch: see `SuperResolver`; with critics on frozen features also `augmentation`, see
-                `training_batches`. Or a pair (lr, hr), as plain Keras programs have it: `as_batch`.
+                `training_batches`. Or a pair (lr, hr).
 
         Returns:
             Dict of float32 scalars: every raw loss term, D's mean output, LR-PSNR, sample spread, norms.
@@ -152,16 +89,25 @@ class GradSR(SuperResolver):
         real = self.real_pyramids(batch["hr"])
 
         with tf.GradientTape() as g_tape:
-            reconstruction, hallucination, other = self._passes(lr, z1, z2)
+            # (images, gradients), at every scale, of the reconstruction and of two hallucinations.
+            inputs = tf.tile(lr, [3, 1, 1, 1]), tf.concat([tf.zeros_like(z1), z1, z2], axis=0)
+            passes = self.generator(inputs)
+            reconstruction, hallucination, other = (
+                tuple(_part(pyramid, i, 3) for pyramid in passes) for i in range(3)
+            )
             views = self._views(batch, real, reconstruction, hallucination, other)
             # D: real and fake, R1
             with g_tape.stop_recording():
                 d_logs = self._train_discriminators(views)
             adversarial = self._adversarial_terms(views)
             # G: reconstruction, eq. (10)
-            terms = self._reconstruction_terms(reconstruction, real, lr)
+            terms = self._reconstruction_terms(reconstruction, real)
             if weights.perceptual == "discriminator":
-                terms["perceptual"] = self._discriminator_distance(reconstruction, real, lr)
+                seen = (
+                    Seen([reconstruction[0]], [reconstruction[1]], lr),
+                    Seen([real[0]], [real[1]], lr, is_real=True),
+                )
+                terms["perceptual"] = self.critics["image"].perceptual_distance(*seen)
             loss = self._weighted_reconstruction(terms)
             if weights.beta:
                 loss += weights.beta * self._weighted_adversarial(adversarial["reconstruction"])
@@ -177,7 +123,7 @@ class GradSR(SuperResolver):
             loss += weights.coupling * coupling
             # G: what a larger generator makes of the same LR and z (ours, 0 in the paper)
             if self.teacher is not None:
-                terms["distillation"] = self._distillation(lr, z1, z2, reconstruction, hallucination, other)
+                terms["distillation"] = self._distillation(inputs, passes)
                 loss += weights.distillation * terms["distillation"]
             # G: the samples' mean and spread (ours, 0 in the paper)
             posterior_loss, posterior_logs = self._posterior_terms(hallucination[0], other[0], real[0])
@@ -202,41 +148,6 @@ class GradSR(SuperResolver):
             "hallucination/sample_std": _spread(hallucination[0][-1], other[0][-1]),
             "norm/g": g_norm,
         }
-
-    def as_batch(self, batch) -> dict:
-        """What a step takes, of a pair (lr, hr); a dict stays as it is.
-
-        Noise follows from `train.seed` and the number of steps done, so for one device only: under a strategy
-        give dicts, as `training_batches` makes them.
-
-        Args:
-            batch: a dict; or (lr `[B, h, w, 3]`, hr `[B, H, W, 3]`), uint8, or float in [-1, 1].
-        """
-        if isinstance(batch, dict):
-            return batch
-        lr, hr = (ops.to_float(x) if x.dtype == tf.uint8 else tf.cast(x, tf.float32) for x in batch)
-        count, steps = tf.shape(lr)[0], self._steps_done()
-        # Seeds are below 2**31, so the two never draw from one stream.
-        seeds = [tf.stack([tf.constant(self.config.train.seed + (n << 32), tf.int64), steps]) for n in (0, 1)]
-        noise = tf.random.stateless_normal([count, 2, self.config.model.z_size], seeds[0], alg="philox")
-        draws = tf.random.stateless_uniform([count, DRAWS], seeds[1], alg="philox")
-        # Static, since the samples of a step share one batch.
-        lr, hr, noise, draws = (
-            tf.ensure_shape(x, [lr.shape[0], *x.shape[1:]]) for x in (lr, hr, noise, draws)
-        )
-        return {"lr": lr, "hr": hr, "z": noise, "augmentation": draws}
-
-    def test_step(self, batch):
-        return super().test_step(self.as_batch(batch))
-
-    def _steps_done(self):
-        return tf.cast(self.g_optimizer.iterations.value, tf.int64)
-
-    def _passes(self, lr, z1, z2):
-        """(images, gradients), at every scale, of the reconstruction and of two hallucinations."""
-        noises = tf.concat([tf.zeros_like(z1), z1, z2], axis=0)
-        passes = self.generator((tf.tile(lr, [3, 1, 1, 1]), noises))
-        return [tuple(_part(pyramid, i, 3) for pyramid in passes) for i in range(3)]
 
     def _views(self, batch, real, reconstruction, hallucination, other):
         """What each critic sees, by its name and the kind of picture: "real", "hallucination" and the like.
@@ -280,7 +191,7 @@ class GradSR(SuperResolver):
     def _weighted_adversarial(self, terms):
         return tf.add_n([self.critics[name].weight * value for name, value in terms.items()])
 
-    def _reconstruction_terms(self, reconstruction, real, lr):
+    def _reconstruction_terms(self, reconstruction, real):
         """Raw terms, by name: eq. (6) if its features are frozen, eq. (7), pixel and identity loss."""
         (images, gradients), (real_images, real_gradients) = reconstruction, real
         terms = {
@@ -297,45 +208,23 @@ class GradSR(SuperResolver):
             )
         return terms
 
-    def _discriminator_distance(self, reconstruction, real, lr):
-        """Eq. (6) with the features of D_I as it learns (Larsen et al. 2016); it gets no gradient of it."""
-        critic = self.critics["image"]
-        fake_view = critic.view(Seen([reconstruction[0]], [reconstruction[1]], lr))
-        real_view = critic.view(Seen([real[0]], [real[1]], lr, is_real=True))
-        return losses.perceptual_loss(critic.features(fake_view), critic.features(real_view))
-
     def _weighted_reconstruction(self, terms):
         weights = self.loss_config
         loss = weights.gamma * (terms["gradient"] + terms.get("perceptual", 0.0))
         return loss + weights.pixel * terms["pixel"] + weights.identity * terms.get("identity", 0.0)
 
-    def _distillation(self, lr, z1, z2, *made):
+    def _distillation(self, inputs, passes):
         """Distance of G's three passes from the teacher's, pictures and gradients, over all scales."""
-        noises = tf.concat([tf.zeros_like(z1), z1, z2], axis=0)
-        images, gradients = self.teacher((tf.tile(lr, [3, 1, 1, 1]), noises))
-        own_images, own_gradients = (
-            [tf.concat(level, axis=0) for level in zip(*(each[i] for each in made))] for i in range(2)
-        )
-        distance = losses.pixel_loss(own_images, [tf.stop_gradient(x) for x in images])
-        return distance + losses.gradient_loss(own_gradients, [tf.stop_gradient(x) for x in gradients])
+        images, gradients = self.teacher(inputs)
+        distance = losses.pixel_loss(passes[0], [tf.stop_gradient(x) for x in images])
+        return distance + losses.gradient_loss(passes[1], [tf.stop_gradient(x) for x in gradients])
 
-    def _posterior_terms(self, images, other_images, real_images):
-        """(weighted loss, logs): error of the mean of two samples, less s times their distance."""
+    def _posterior_terms(self, *pyramids):
+        """(weighted loss, logs): the samples' mean, and what steers their spread."""
         if self.steering is None:
             return 0.0, {}
-        mean = losses.sample_mean_loss(images, other_images, real_images)
-        distance = losses.sample_distance(images, other_images)
-        spread = tf.identity(self.steering.weight.value)
-        ratio = self.steering.update(
-            *(tf.stop_gradient(pyramid[-1]) for pyramid in (images, other_images)), real_images[-1]
-        )
-        logs = {
-            "loss/g/sample_mean": mean,
-            "loss/g/sample_distance": distance,
-            "posterior/spread_weight": spread,
-            "posterior/ratio": ratio,
-        }
-        return self.loss_config.mean * (mean - spread * distance), logs
+        loss, logs = self.steering.objective(*pyramids)
+        return self.loss_config.mean * loss, logs
 
     def _reconstruction_step(self, batch):
         """G alone at z = 0. The weights of z keep their small start: hallucinations stay near."""
@@ -343,7 +232,7 @@ class GradSR(SuperResolver):
         real = self.real_pyramids(batch["hr"])
         with tf.GradientTape() as tape:
             reconstruction = self.generator((lr, tf.zeros_like(batch["z"][:, 0])))
-            terms = self._reconstruction_terms(reconstruction, real, lr)
+            terms = self._reconstruction_terms(reconstruction, real)
             loss = self._weighted_reconstruction(terms)
         g_norm = self._apply(tape, loss, self.g_optimizer, self.generator.trainable_variables)
         self._update_average()

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tf_gradsr import losses
+
 # MSE(one sample) / MSE(mean of two), for samples of the true posterior: (P + 1) / 2P is 3/4 for P = 2.
 TRUE_RATIO = 4 / 3
 # From 0.5 on the objective has no bound.
@@ -14,11 +16,10 @@ MEMORY, RATE = 0.98, 0.005
 class SpreadSteering(keras.layers.Layer):
     """The weight s of the samples' distance, moved until samples err as those of the true posterior do.
 
-    One sample of it errs by its own and by the truth's distance from the posterior's mean, the mean of two by
-    half
-    of the former: MSE(one) / MSE(mean of two) = 4/3. A smaller ratio says that samples differ too little, and
-    s rises; a larger one that they differ too much (Bendel et al. 2023, rcGAN, appendix B, steers in the same
-    way).
+    A sample of it errs by its own distance from the posterior's mean and by the truth's; the mean of two errs
+    by half of the former: MSE(one) / MSE(mean of two) = 4/3. A smaller ratio says that samples differ too
+    little, and s rises; a larger one that they differ too much, and s falls (Bendel et al. 2023, rcGAN,
+    appendix B, steers in the same way).
 
     Args:
         start: float in [0, 0.49], where s starts.
@@ -41,6 +42,29 @@ class SpreadSteering(keras.layers.Layer):
             for name, value in values.items()
         )
         self.built = True
+
+    def objective(self, images, other_images, real_images) -> tuple:
+        """The posterior terms: the error of two samples' mean, less s times their distance; moves s.
+
+        Args:
+            images, other_images, real_images: lists of float32 `[B, H, W, 3]`, coarse to fine: a sample of
+                each LR picture, another one, the truth.
+
+        Returns:
+            (float32 scalar, the loss; dict of float32 scalars, what to log).
+        """
+        mean = losses.sample_mean_loss(images, other_images, real_images)
+        distance = losses.sample_distance(images, other_images)
+        weight = tf.identity(self.weight.value)
+        finest = (tf.stop_gradient(pyramid[-1]) for pyramid in (images, other_images))
+        ratio = self.update(*finest, real_images[-1])
+        logs = {
+            "loss/g/sample_mean": mean,
+            "loss/g/sample_distance": distance,
+            "posterior/spread_weight": weight,
+            "posterior/ratio": ratio,
+        }
+        return mean - weight * distance, logs
 
     def update(self, first, second, truth):
         """Takes in one batch; to be called in a replica's context.

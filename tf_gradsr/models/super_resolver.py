@@ -1,11 +1,14 @@
 """What GradSR and the baselines have in common: a generator, its average, discriminators, measuring."""
 
+from typing import Optional
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config, LossConfig
+from tf_gradsr.models.plain_pairs import batch_of_pair
 
 # Values of loss.perceptual that stand for a pretrained network.
 FROZEN_FEATURES = ("vgg16", "vgg19", "efficientnet")
@@ -15,8 +18,9 @@ class SuperResolver(keras.Model):
     """Base of the models that `tf_gradsr.train` trains, by `fit` on `tf_gradsr.data.training_batches`.
 
     A batch is a dict: `lr` float32 `[B, h, w, 3]` in [-1, 1] on the uint8 grid; `hr` float32
-    `[B, H, W, 3]` in [-1, 1]; `z` float32 `[B, 2, m]`, two noise vectors. Nothing in the compiled step draws
-    random numbers. A subclass brings `train_step`, `discriminators` and `perceptual_features`.
+    `[B, H, W, 3]` in [-1, 1]; `z` float32 `[B, 2, m]`, two noise vectors. Plain Keras programs may give
+    pairs (lr, hr) instead, see `batch_of_pair`. Nothing in the compiled step draws random numbers. A subclass
+    brings `train_step`, `discriminators` and `perceptual_features`.
 
     Args:
         config: a checked `Config`; its `model` and `data.downscale` are used here, the rest by `compile`.
@@ -33,6 +37,7 @@ class SuperResolver(keras.Model):
 
     def __init__(self, config: Config, generator, ema_generator, **kwargs):
         super().__init__(**kwargs)
+        self.config = config
         self.scale = config.model.scale
         self.downscale_method = config.data.downscale
         self.generator = generator
@@ -43,20 +48,33 @@ class SuperResolver(keras.Model):
         self.built = True
 
     def compile(
-        self, loss: LossConfig, g_optimizer, d_optimizer, ema_decay=0.999, jit_compile=False, **kwargs
+        self,
+        loss: Optional[LossConfig] = None,
+        g_optimizer=None,
+        d_optimizer=None,
+        ema_decay=0.999,
+        jit_compile=False,
+        optimizer=None,
+        **kwargs,
     ):
         """Sets the objective and both optimizers. Call it inside the distribution strategy's scope.
 
         Args:
-            loss: the weights of the objective.
+            loss: the weights of the objective; None, those of the config.
             g_optimizer: Keras optimizer of G.
             d_optimizer: Keras optimizer of all discriminators together.
             ema_decay: float in [0, 1), share of the old average kept at each step.
             jit_compile: bool, whether XLA compiles the step.
+            optimizer: in place of the two optimizers, for plain Keras programs: a name or an optimizer, of
+                which each side gets its own.
 
         Raises:
             ConfigError: VGG weights are asked for and cannot be had.
         """
+        if optimizer is not None:
+            settings = keras.optimizers.serialize(keras.optimizers.get(optimizer))
+            g_optimizer, d_optimizer = (keras.optimizers.deserialize(settings) for _ in range(2))
+        loss = loss or self.config.loss
         super().compile(optimizer=None, jit_compile=jit_compile, **kwargs)
         self.loss_config = loss
         is_frozen = loss.perceptual in FROZEN_FEATURES
@@ -108,6 +126,13 @@ class SuperResolver(keras.Model):
 
     # ---------------------------------------------------------------- training
 
+    def as_batch(self, batch) -> dict:
+        """What a step takes: a dict as it is; of a pair (lr, hr), what `batch_of_pair` makes of it."""
+        if isinstance(batch, dict):
+            return batch
+        step = tf.cast(self.g_optimizer.iterations.value, tf.int64)
+        return batch_of_pair(batch, self.config.train.seed, step, self.config.model.z_size)
+
     def _apply(self, tape, loss, optimizer, variables):
         """Applies the gradient of the mean loss over all replicas; returns the norm of this replica's own."""
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -143,9 +168,9 @@ class SuperResolver(keras.Model):
         """Measures the averaged generator on uint8 pictures: PSNR and SSIM at z = 0, LR-PSNR, sample spread.
 
         Args:
-            batch: dict as for training; `z` may hold any number >= 2 of noise vectors.
+            batch: dict as for training, whose `z` may hold any number >= 2 of noise vectors; or a pair.
         """
-        for name, values in self._measure_batch(batch).items():
+        for name, values in self._measure_batch(self.as_batch(batch)).items():
             self.test_metrics[name].update_state(values)
         return {name: metric.result() for name, metric in self.test_metrics.items()}
 

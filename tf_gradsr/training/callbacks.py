@@ -3,7 +3,6 @@
 import math
 import os
 import signal
-import sys
 import time
 from contextlib import contextmanager
 
@@ -11,9 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-from tqdm import tqdm
 
 from tf_gradsr.files import replaced_when_complete
+from tf_gradsr.progress import ProgressBar
 from tf_gradsr.training.sample_sheet import sample_sheet
 
 
@@ -59,24 +58,13 @@ class Progress(StepCallback):
     def __init__(self, first_step, steps, batch_size):
         super().__init__()
         self.batch_size = batch_size
-        self.phase, self.building = "", False
-        # Without a terminal (a log file), an update every ten seconds is enough.
-        interval = 0.2 if sys.stderr.isatty() else 10.0
-        self.bar = tqdm(
-            total=steps, initial=first_step, unit="step", mininterval=interval, dynamic_ncols=True
-        )
+        self.bar = ProgressBar(steps, "step", initial=first_step)
 
     def begin(self, phase: str) -> None:
         """Names what comes; its first step takes long, since its graph is built."""
-        self.phase, self.building = phase, True
-        self.bar.set_description_str(f"{phase}: building the step")
+        self.bar.begin(phase, once="building the step")
 
     def on_step(self, step, logs):
-        if self.building:
-            # The time left is reckoned without it.
-            self.bar.unpause()
-            self.bar.set_description_str(self.phase, refresh=False)
-            self.building = False
         self.bar.update(step - self.bar.n)
         rate = (self.bar.format_dict["rate"] or 0.0) * self.batch_size
         shown = {"pictures/s": f"{rate:.1f}", "G": f"{logs['loss/g/total']:.3f}"}

@@ -5,7 +5,7 @@ from pathlib import Path
 from tf_gradsr.config import Config
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
-from tf_gradsr.models import build_generator
+from tf_gradsr.models import build_gradsr_generator
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
 
@@ -54,7 +54,7 @@ def load_teacher(model, config: Config, precision: str = "float32") -> None:
             raise ConfigError(f"model.{name}: as the teacher's, {theirs}. Received: {ours}")
     if taught.model.name != "gradsr":
         raise ConfigError(f"train.teacher: a run of gradsr. Received: one of {taught.model.name}")
-    teacher = build_generator(taught, precision)
+    teacher = build_gradsr_generator(taught, precision)
     try:
         teacher.load_weights(folder.weights)
     # The file's reader raises whatever it trips over.

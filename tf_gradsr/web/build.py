@@ -61,7 +61,7 @@ def main(argv=None) -> int:
 
 
 def _execute(settings):
-    model = check_model(settings.model)
+    model = check_lite_file(settings.model)
     folder = check_page_folder(settings.output, settings.overwrite)
     if not (bundling.SOURCES / "package.json").is_file():
         raise ConfigError(
@@ -81,7 +81,7 @@ def _execute(settings):
     print(f"Page: {folder} ({size / 1e6:.0f} MB); look at it: gradsr web serve --folder {folder}")
 
 
-def check_model(model: Optional[str]) -> Path:
+def check_lite_file(model: Optional[str]) -> Path:
     """The LiteRT file.
 
     Raises:

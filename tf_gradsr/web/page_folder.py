@@ -10,7 +10,7 @@ from tf_gradsr.web import bundling
 
 STATIC = ("index.html", "style.css", "icon.svg")
 # Numbers of embedded test faces of different ages and looks, without odd artefacts; the first is opened.
-FACES = (31, 14, 82, 3, 67, 55)
+EXAMPLE_FACES = (31, 14, 82, 3, 67, 55)
 # Digits of the weights' digest that pictures name, as in `Hallucinator.identity`.
 DIGEST = len("sha256:") + 16
 
@@ -39,7 +39,7 @@ def write_page(model, folder) -> int:
     (folder / "wasm").mkdir()
     for path in bundling.wasm_files():
         shutil.copyfile(path, folder / "wasm" / path.name)
-    facts["faces"] = write_faces(folder)
+    facts["faces"] = write_example_faces(folder)
     (folder / "gradsr.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
@@ -71,11 +71,11 @@ def page_facts(description) -> dict:
         ) from error
 
 
-def write_faces(folder) -> list:
+def write_example_faces(folder) -> list:
     """Writes a few of the embedded test faces, as they are, below a folder; their names, relative to it."""
     (folder / "faces").mkdir()
-    faces = encoded_faces("test", FACES)
-    names = [f"faces/{number:03d}.jpg" for number in FACES]
-    for number, name in zip(FACES, names):
+    faces = encoded_faces("test", EXAMPLE_FACES)
+    names = [f"faces/{number:03d}.jpg" for number in EXAMPLE_FACES]
+    for number, name in zip(EXAMPLE_FACES, names):
         (folder / name).write_bytes(faces[number])
     return names

@@ -15,8 +15,6 @@ from tf_gradsr.files import claim_output, prepare_folder, unwritable
 from tf_gradsr.inference import Hallucinator, noise_vector
 from tf_gradsr.run_folder import RunFolder
 
-SEED = 0
-
 
 def export(
     run: RunFolder,
@@ -117,7 +115,7 @@ def representative_inputs(signatures: dict, lr, z_size: int):
             for i in range(len(lr)):
                 one = {"lr": lr[i : i + 1]}
                 if signature == "hallucinate":
-                    one["z"] = noise_vector([SEED, i], z_size).numpy()[None]
+                    one["z"] = noise_vector([0, i], z_size).numpy()[None]
                 yield signature, one
 
     return inputs

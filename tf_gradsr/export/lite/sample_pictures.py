@@ -10,7 +10,6 @@ from tf_gradsr.errors import ConfigError
 
 # Pictures that a file is compared on.
 COMPARED = 16
-SEED = 0
 EMBEDDED = "embedded"
 
 
@@ -57,7 +56,7 @@ def comparison_pictures(config: Config, lr_shape: tuple) -> np.ndarray:
         data=DataConfig(source="faces", lr_size=list(lr_shape), downscale=config.data.downscale),
         model=replace(config.model, scale=2),
     )
-    noise = np.random.default_rng(SEED).integers(0, 256, (2, *lr_shape, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (2, *lr_shape, 3), np.uint8)
     flat = np.stack([np.zeros_like(noise[0]), np.full_like(noise[0], 255)])
     return np.concatenate([lr_pictures(faces, "test", COMPARED - 4), noise, flat])
 

@@ -15,7 +15,8 @@ from tf_gradsr.export.serving.input_checks import (
     checked_temperature,
     require,
 )
-from tf_gradsr.inference import Hallucinator, noise_vector
+from tf_gradsr.inference import Hallucinator
+from tf_gradsr.sampling import noise_vector, sample_variance
 
 
 class ServingGraph:
@@ -80,12 +81,8 @@ class ServingGraph:
         num_samples = checked_num_samples(num_samples, self.limits)
         lr = checked_pictures(lr, self.limits, num_samples)
         images = self._samples(lr, num_samples, seed, temperature)
-        levels = tf.cast(images, tf.float32)
-        mean = tf.reduce_mean(levels, axis=1)
-        squares = tf.reduce_sum(tf.square(levels - mean[:, tf.newaxis]), axis=1)
-        # A single sample's squares are 0.
-        stddev = tf.sqrt(squares / tf.cast(tf.maximum(num_samples - 1, 1), tf.float32))
-        return {"images": images, "mean": mean, "stddev": stddev}
+        mean = tf.reduce_mean(tf.cast(images, tf.float32), axis=1)
+        return {"images": images, "mean": mean, "stddev": tf.sqrt(sample_variance(images))}
 
     def sample_encoded(self, image_bytes, num_samples, seed, temperature):
         """`sample` of png or jpeg files of one size: `images_bytes`, png, string `[B, N]`."""
