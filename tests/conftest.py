@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from small_features import Halves
 
 from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
 from tf_gradsr.config_files import save_config
-from tf_gradsr.models import GradSR
+from tf_gradsr.models import GradSR, critics
 from tf_gradsr.models.efficientnet import VARIANTS
 from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
@@ -38,6 +39,12 @@ use_deterministic_kernels()
 def two_devices():
     """One strategy for all tests: a second one in the same process would clash with it."""
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+@pytest.fixture
+def small_features(monkeypatch):
+    """Critics on features that cost nothing: with the real network, long runs and XLA take minutes."""
+    monkeypatch.setattr(critics, "EfficientNetLite", lambda *_, **__: Halves())
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_features import Halves
 from training_steps import fit
 
 from tf_gradsr import losses
 from tf_gradsr.augmentation import DRAWS, augment
 from tf_gradsr.config import check_config
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.models import GradSR, critics
+from tf_gradsr.models import GradSR
 from tf_gradsr.models.critics import ProjectedCritic, Seen
 from tf_gradsr.models.projected_discriminator import ProjectedDiscriminator, SpectralConvolution
 from tf_gradsr.models.spread_steering import SpreadSteering
@@ -147,18 +148,6 @@ def test_it_survives_its_config(rng):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-class Halves:
-    """Stands in for a pretrained network: a learnable factor, which must not learn, at two scales."""
-
-    channels, strides, side = (3, 3), (2, 4), 16
-
-    def __init__(self):
-        self.factor = tf.Variable(2.0)
-
-    def view(self, images):
-        return [self.factor * tf.nn.avg_pool2d(images, size, size, "VALID") for size in (2, 4)]
-
-
 @pytest.fixture
 def critic(tiny_config):
     keras.utils.set_random_seed(0)
@@ -225,12 +214,6 @@ def projected_batch(batches, scale=4):
 
 SETTINGS = {"scale": 4, "lr_size": 8, "features": "lite0", "features_side": 32}
 SMALL = {"scale": 2, "lr_size": 8}
-
-
-@pytest.fixture
-def small_features(monkeypatch):
-    """Runs of many steps, and XLA, take minutes with the real network."""
-    monkeypatch.setattr(critics, "EfficientNetLite", lambda *_, **__: Halves())
 
 
 POSTERIOR = {"mean": 5.0, "spread": 0.3}

@@ -292,7 +292,9 @@ def projected_config(**train_settings) -> Config:
 
 
 @pytest.mark.slow
-def test_a_resumed_run_with_features_and_posterior_terms_is_the_same_bit_for_bit(tmp_path, monkeypatch):
+def test_a_resumed_run_with_features_and_posterior_terms_is_the_same_bit_for_bit(
+    tmp_path, monkeypatch, small_features
+):
     monkeypatch.setattr("tf_gradsr.training.trainer.usable_precision", lambda asked: asked)
     states = []
     for name, stops in (("whole", [4]), ("broken", [2, 4])):
@@ -591,7 +593,7 @@ def test_two_replicas_train_the_same_weights_as_one(two_devices):
 
 
 @pytest.mark.slow
-def test_two_replicas_agree_on_features_and_posterior_terms(two_devices):
+def test_two_replicas_agree_on_features_and_posterior_terms(two_devices, small_features):
     weights = []
     for strategy in (tf.distribute.get_strategy(), two_devices):
         config = projected_config(steps=3)
