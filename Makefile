@@ -33,7 +33,7 @@ demo: $(VENV)/.installed
 	$(BIN)/gradsr faces write --count 4 --output demo/faces
 	$(BIN)/gradsr hallucinate demo/faces --downscale --num_samples 4 --output demo/results --overwrite
 
-# Trains on the embedded faces; run again after an interruption, it goes on.
+# Trains on the embedded faces; run again after an interruption, it continues.
 train: $(VENV)/.installed
 	$(BIN)/gradsr train --config configs/quickstart.yaml --run_dir runs/quickstart
 

@@ -46,7 +46,7 @@ def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", help="folder of a run with a checkpoint")
-    parser.add_argument("--data", help="folder of pictures in train and val; left out, the run's own")
+    parser.add_argument("--data", help="folder of pictures in train and val; if left out, the run's own")
     parser.add_argument("--pictures", type=int, default=256, help="first so many of a split (default: 256)")
     options = parser.parse_args()
     if options.pictures < 1:

@@ -1,6 +1,6 @@
 """Seconds of one training step: python benchmarks/step_time.py --config configs/faces_8x_mirror.yaml
 
-The full objective on random pictures, from random weights, with any setting of `tf_gradsr.train` beside it;
+The full objective on random pictures, from random weights, with any setting of `gradsr train` beside it;
 prints the time of the first step, which builds the graph, and the median of the next five.
 """
 

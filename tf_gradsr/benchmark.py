@@ -37,7 +37,7 @@ def build_parser() -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv)
 
 
@@ -77,7 +77,7 @@ def table(models: list, threads: list, measured: dict) -> list:
 
     header = ["model", "LR", "MB"]
     header += [f"ms, {count} thread{'s' * (count > 1)}" for count in threads]
-    header += ["memory MB", "of it runtime"]
+    header += ["memory MB", "of which runtime"]
     rows = [header]
     for model in models:
         found = [measured[model, count] for count in threads]

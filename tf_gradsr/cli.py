@@ -67,7 +67,7 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> 
         execute: called with the parsed arguments; its return value is the exit status, None for 0.
             `settings.typed` is the list of arguments as they were typed, `settings.verbose`
             whether `--verbose` was.
-        argv: list of arguments; None, those of the process.
+        argv: list of arguments; None: those of the process.
         interrupted: what the user reads after "Interrupted." on Ctrl-C and SIGTERM.
 
     Returns:
@@ -161,8 +161,8 @@ def dispatch(prog: str, group: Command, argv=None, version: Optional[str] = None
     Args:
         prog: what was typed so far, such as "gradsr export".
         group: its commands.
-        argv: list of arguments; None, those of the process.
-        version: what `--version` prints; None, there is no such option.
+        argv: list of arguments; None: those of the process.
+        version: what `--version` prints; None: there is no such option.
 
     Returns:
         The command's exit status.

@@ -2,14 +2,14 @@
 gradsr client --host localhost --port 8500 faces/ --output out
 
 Asks TF-Serving over gRPC, or with --rest over REST, for one picture a request, several of them at once.
-Writes for each input a folder named after it, with files named as tf_gradsr.hallucinate names them:
+Writes for each input a folder named after it, with files named as gradsr hallucinate names them:
   lr.png                    what was sent
   sample_00.png ...         of --signature sample_encoded and sample; mean.png of sample
   reconstruction.png        of --signature reconstruct
   truth.png                 with --downscale, the picture that LR was made from
-Inputs are read as tf_gradsr.hallucinate reads them: png, jpeg, webp, bmp, tiff, gif (the first picture);
+Inputs are read as gradsr hallucinate reads them: png, jpeg, webp, bmp, tiff, gif (the first picture);
 grey, palette, CMYK, 16 bits (read as 8), EXIF orientation; alpha is upscaled and kept. Sample i is the one
-that tf_gradsr.hallucinate makes with the same seed, as far as the two machines compute alike.
+that gradsr hallucinate makes with the same seed, as far as the two machines compute alike.
 
 A file that fails is named with the reason, the others go on. A server that cannot be asked ends the run.
 
@@ -79,13 +79,13 @@ def build_parser() -> Parser:
         help="How often a request is repeated that the server was unavailable for, after 0.5 s, 1 s, 2 s ... "
         "(by chance a little less). What it refuses is not repeated.",
     )
-    add("--overwrite", action="store_true", help="Replace folders of results that are there already.")
+    add("--overwrite", action="store_true", help="Replace folders of results that already exist.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
-    return run(build_parser(), _execute, argv, interrupted="The folders that are there are complete.")
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
+    return run(build_parser(), _execute, argv, interrupted="The folders written so far are complete.")
 
 
 def _execute(settings):

@@ -1,8 +1,8 @@
 """Every setting of a training run, as dataclasses. The defaults are the paper's values.
 
-The command line (`tf_gradsr.train`) builds its options, `--help` and `--print_config` from these
+`gradsr train` builds its options, `--help` and `--print_config` from these
 classes, so each field's type states what is allowed and its docstring is its help text.
-Where the paper is silent, the comment says "silent in the paper". A help text that begins with model names
+Where the paper is silent, the comment says "not stated in the paper". A help text that begins with model names
 is for those models alone; the baselines' values are in `configs/baselines/`.
 """
 
@@ -57,13 +57,13 @@ class DataConfig:
     source: Union[Literal["faces", "celeb_a", "folder"], Extension] = "celeb_a"
     """faces: the embedded faces. celeb_a: CelebA, by TFDS or from data.path. folder: your own pictures. module:name: your own code, see docs/extending.md (paper 4.1: celeb_a)."""
     path: Optional[str] = None
-    """folder: the folder of pictures. celeb_a: img_align_celeba.zip or its folder; left out, TFDS downloads it."""
+    """folder: the folder of pictures. celeb_a: img_align_celeba.zip or its folder; if left out, TFDS downloads it."""
     lr_size: Union[PositiveInt, List[PositiveInt]] = 16
     """Side of the LR pictures in pixels, or [height, width]. HR pictures are model.scale times larger."""
     crop: Optional[PositiveInt] = None
-    """Side of the centre crop taken before resizing, in pixels; left out, the largest one of the HR shape that fits."""
+    """Side of the centre crop taken before resizing, in pixels; if left out, the largest one of the HR shape that fits."""
     flip: bool = True
-    """Mirror half of the training pictures (silent in the paper)."""
+    """Mirror half of the training pictures (not stated in the paper)."""
     shift: NonNegativeInt = 0
     """Move training pictures by up to so many HR pixels each way, their borders repeated, before LR is made (not in the paper: 0)."""
     cache: Literal["memory", "file"] = "memory"
@@ -81,23 +81,23 @@ class ModelConfig:
     """The networks (paper 3.2, figures 2 and 3)."""
 
     name: Literal["gradsr", "srgan", "esrgan"] = "gradsr"
-    """gradsr: the paper. srgan (Ledig et al. 2017), esrgan (Wang et al. 2018): baselines with one answer a picture."""
+    """gradsr: the paper. srgan (Ledig et al. 2017), esrgan (Wang et al. 2018): baselines with one answer per picture."""
     generator: Optional[Extension] = None
-    """gradsr: module:name of a function of yours that builds the generator from the config, see docs/extending.md; left out, the paper's."""
+    """gradsr: module:name of a function of yours that builds the generator from the config, see docs/extending.md; if left out, the paper's."""
     scale: Literal[2, 4, 8, 16] = 8
     """How many times larger HR is than LR (paper 4.1: 8)."""
     blocks: NonNegativeInt = 8
     """Blocks at LR size in the generator. gradsr: residual (paper 3.2: 8). srgan: residual (its paper: 16). esrgan: RRDBs (23)."""
     widths: List[PositiveInt] = field(default_factory=lambda: [64, 48, 32, 16])
-    """Channels at LR size, then after each doubling; cut, or its last entry repeated, to fit the scale (silent in the paper; srgan and esrgan: [64])."""
+    """Channels at LR size, then after each doubling; cut, or its last entry repeated, to fit the scale (not stated in the paper; srgan and esrgan: [64])."""
     growth_channels: PositiveInt = 32
     """esrgan: channels that each convolution of a dense block adds (Wang et al.: 32)."""
     z_size: PositiveInt = 64
-    """m, the length of the noise vector z (silent in the paper); srgan and esrgan ignore z."""
+    """m, the length of the noise vector z (not stated in the paper); srgan and esrgan ignore z."""
     z_injection: Literal["concat", "modulate"] = "concat"
     """gradsr. concat: z enters beside LR. modulate (not in the paper): z also scales and shifts the features of every block."""
     gradient_channels: Literal[1, 3] = 3
-    """gradsr. 3: one image gradient for each colour. 1: the gradient of the mean of the colours (silent in the paper)."""
+    """gradsr. 3: one image gradient for each colour. 1: the gradient of the mean of the colours (not stated in the paper)."""
     consistency: Literal["learned", "exact"] = "learned"
     """gradsr. learned: F (eq. 12) steers D_I, the paper. exact: each scale's picture is projected onto LR inside the generator."""
     discriminator: Literal["mirror", "projected", "both"] = "mirror"
@@ -111,7 +111,7 @@ class ModelConfig:
     discriminator_blocks: NonNegativeInt = 8
     """gradsr: residual blocks at LR size in each discriminator (paper 3.2: the generator's mirror)."""
     discriminator_widths: Optional[List[PositiveInt]] = None
-    """gradsr: as model.widths, for both discriminators; left out, the generator's. srgan, esrgan: at HR size, then after each halving; left out, [64, 128, 256, 512]."""
+    """gradsr: as model.widths, for both discriminators; if left out, the generator's. srgan, esrgan: at HR size, then after each halving; if left out, [64, 128, 256, 512]."""
     discriminator_input: Literal["pictures", "details"] = "pictures"
     """gradsr. pictures: D_I sees them as they are, the paper. details: it sees what they add to upscaled LR, amplified, and LR beside F."""
 
@@ -127,13 +127,13 @@ class LossConfig:
     alpha: NonNegativeFloat = 1.0
     """gradsr: weight of the diversity loss L_z in the hallucination, eq. 11 (paper 4.1: 1)."""
     tau: PositiveFloat = 10.0
-    """gradsr: upper bound of the diversity ratio, eq. 8 (silent in the paper)."""
+    """gradsr: upper bound of the diversity ratio, eq. 8 (not stated in the paper)."""
     epsilon: NonNegativeFloat = 0.1
     """gradsr: slack of the consistency residual F, in grey levels, eq. 12 (paper 4.1: 0.1)."""
     pixel: NonNegativeFloat = 0.0
     """Weight of the mean absolute error of the reconstruction at every scale (not in the paper: 0). esrgan: eta (1e-2); srgan: of the mean squared error (0)."""
     coupling: NonNegativeFloat = 0.0
-    """gradsr: weight of the mean absolute difference between a hallucination's own image gradient and the one G puts out (not in the paper: 0)."""
+    """gradsr: weight of the mean absolute difference between a hallucination's own image gradient and the one G outputs (not in the paper: 0)."""
     mean: NonNegativeFloat = 0.0
     """gradsr: weight of the posterior terms: error of the mean of two samples, less s times their distance (not in the paper: 0; Bendel et al. 2023, rcGAN)."""
     spread: SpreadWeight = 0.45
@@ -169,7 +169,7 @@ class OptimizerConfig:
     g_learning_rate: PositiveFloat = 1e-4
     """Learning rate of the generator (paper 4.1: 1e-4)."""
     d_learning_rate: PositiveFloat = 4e-4
-    """Learning rate of the discriminators (silent in the paper; the ratio of LAG)."""
+    """Learning rate of the discriminators (not stated in the paper; the ratio of LAG)."""
     beta_1: Momentum = 0.0
     """Adam's beta1 (paper 4.1: 0)."""
     beta_2: Momentum = 0.9
@@ -179,7 +179,7 @@ class OptimizerConfig:
     warmup_steps: NonNegativeInt = 0
     """Each rate rises linearly to its value over so many of its first steps (paper: 0)."""
     ema_half_life: NonNegativeFloat = 5541.0
-    """Half-life of the average of G's weights, in pictures; 5541 is a decay of 0.999 at batch 8 (silent in the paper)."""
+    """Half-life of the average of G's weights, in pictures; 5541 is a decay of 0.999 at batch 8 (not stated in the paper)."""
 
 
 @dataclass
@@ -187,7 +187,7 @@ class TrainConfig:
     """How long, how much at once, and how often to report."""
 
     steps: PositiveInt = 500000
-    """Training steps in all, train.reconstruction_steps included (silent in the paper)."""
+    """Training steps in all, train.reconstruction_steps included (not stated in the paper)."""
     reconstruction_steps: NonNegativeInt = 0
     """First so many steps train G alone, without discriminators, at z = 0 (paper: 0); srgan, esrgan: on the pixel loss alone."""
     initial_weights: Optional[str] = None
@@ -203,7 +203,7 @@ class TrainConfig:
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     """gradsr. mixed_bfloat16: convolutions in 16 bits; pixels, losses, the average and the optimizers in float32. A CPU or GPU without bfloat16 uses float32, with a note."""
     jit_compile: Optional[bool] = None
-    """Compile the whole step by XLA; left out, on GPUs alone, since CPUs are slower with it."""
+    """Compile the whole step by XLA; if left out, on GPUs alone, since CPUs are slower with it."""
     deterministic: bool = True
     """Use only deterministic kernels, so that a run can be repeated and resumed on the same machine, up to a weight's seventh digit at worst."""
     log_interval: PositiveInt = 50

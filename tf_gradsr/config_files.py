@@ -108,7 +108,7 @@ def one_line(message: str, types: Optional[dict] = None) -> str:
 
     Args:
         message: the library's.
-        types: the type of every option that there is, by name; None, those of `Config`.
+        types: the type of every option that there is, by name; None: those of `Config`.
     """
     types = _setting_types() if types is None else types
     message = " ".join(str(message).split())

@@ -60,7 +60,7 @@ def fit_picture(picture, hr_shape, crop=None):
     Args:
         picture: `PIL.Image.Image`, RGB or L.
         hr_shape: (height, width) of the result.
-        crop: longest side of the cut in pixels; None, the largest cut of HR's aspect ratio that fits.
+        crop: longest side of the cut in pixels; None: the largest cut of HR's aspect ratio that fits.
 
     Returns:
         (uint8 array `[H, W, 3]` or `[H, W]`, whether the cut was smaller than HR). A cut of HR's size is not

@@ -58,12 +58,12 @@ def build_parser() -> Parser:
     add(
         "--data.source",
         type=Optional[Union[Literal["faces", "celeb_a", "folder"], Extension]],
-        help="Where the pictures come from, as in training; left out, the first run's.",
+        help="Where the pictures come from, as in training; if left out, the first run's.",
     )
     add(
         "--data.path",
         type=Optional[str],
-        help="Folder of pictures, or CelebA's archive or folder; left out, the first run's.",
+        help="Folder of pictures, or CelebA's archive or folder; if left out, the first run's.",
     )
     add(
         "--data.split",
@@ -75,7 +75,7 @@ def build_parser() -> Parser:
     add(
         "--data.limit",
         type=Optional[PositiveInt],
-        help="Only the first so many pictures; left out, the first run's limit, as a rule all.",
+        help="Only the first so many pictures; if left out, the first run's limit, as a rule all.",
     )
     add(
         "--num_samples",
@@ -89,7 +89,7 @@ def build_parser() -> Parser:
         type=Literal["none", "exact"],
         default=["exact"],
         help="exact: pictures are projected so that they downscale to their input. none: as the generator "
-        "puts them out. Both: rows for each.",
+        "outputs them. Both: rows for each.",
     )
     add(
         "--temperature",
@@ -125,7 +125,7 @@ def build_parser() -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 

@@ -115,7 +115,7 @@ def folder_of(name: str, entries: str, mark: Optional[str] = None) -> Kind:
 
     Args:
         name: in words. entries: regular expression of all names that may be in it.
-        mark: an entry that each such folder has; None, any may be empty.
+        mark: an entry that each such folder has; None: any may be empty.
     """
 
     def stranger(path):
@@ -131,8 +131,8 @@ def files_of(name: str, names, stranger=lambda folder: None, taken=None) -> Kind
 
     Args:
         name: in words. names: of the files, see `files_when_complete`.
-        stranger: see `Kind`; left out, nothing is one.
-        taken: see `Kind`; left out, every file of these names.
+        stranger: see `Kind`; if left out, nothing is one.
+        taken: see `Kind`; if left out, every file of these names.
     """
     names = tuple(names)
 
@@ -154,7 +154,7 @@ def check_output(path, overwrite: bool, kind: Kind = FILE, inputs=(), received=N
         path: what will be written. overwrite: whether what is of the kind may be replaced.
         kind: of what is written.
         inputs: paths that are read, which must not lie in a folder that is replaced.
-        received: the setting as given; None, the path.
+        received: the setting as given; None: the path.
 
     Raises:
         ConfigError: names what is in the way, and the remedy.
@@ -171,12 +171,12 @@ def check_output(path, overwrite: bool, kind: Kind = FILE, inputs=(), received=N
         raise unwritable(path, error) from error
     if stranger and not overwrite:
         raise ConfigError(
-            f"output: {stranger} is there already, and --overwrite replaces only {kind.name}; choose another "
+            f"output: {stranger} already exists, and --overwrite replaces only {kind.name}; choose another "
             f"place. Received: {received}"
         )
     if there and not overwrite:
         raise ConfigError(
-            f"output: {there} is there already; give --overwrite to replace it, or another place. "
+            f"output: {there} already exists; give --overwrite to replace it, or another place. "
             f"Received: {received}"
         )
     if stranger:

@@ -10,7 +10,7 @@ Writes for each input a folder named after it:
   uncertainty.png           their standard deviation, with its scale in grey levels and, if the run's
                             summary.json holds a calibration for these settings (evaluate
                             --record_calibration), by how much true errors are larger
-  gradient_reconstruction.png, gradient_00.png ...    image gradients, as the model puts them out
+  gradient_reconstruction.png, gradient_00.png ...    image gradients, as the model outputs them
   sheet.png                 all side by side
 and, of several inputs, overview.png with a row for each of the first 16.
 Inputs: png, jpeg, webp, bmp, tiff, gif (the first picture), of any size; grey, palette, CMYK, 16 bits (read
@@ -50,7 +50,7 @@ from tf_gradsr.tensorflow_start import start_tensorflow
 TILE = 256
 # One picture of several inputs.
 OVERVIEW = "overview.png"
-HONESTY = "Invented by a neural network: no evidence of anybody's identity."
+HONESTY = "Invented by a neural network: not evidence of anybody's identity."
 
 
 def build_parser() -> Parser:
@@ -94,13 +94,13 @@ def build_parser() -> Parser:
         default=TILE,
         help="Longer side, in pixels, to which sheets enlarge small pictures, by a whole factor.",
     )
-    add("--overwrite", action="store_true", help="Replace folders of results that are there already.")
+    add("--overwrite", action="store_true", help="Replace folders of results that already exist.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
-    return run(build_parser(), _execute, argv, interrupted="The folders that are there are complete.")
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
+    return run(build_parser(), _execute, argv, interrupted="The folders written so far are complete.")
 
 
 def _execute(settings):
@@ -181,7 +181,7 @@ def _hallucinate(settings, files, names):
 
     hallucinator = Hallucinator.load(settings.run)
     if not hallucinator.stochastic and settings.num_samples:
-        print("This model gives one answer a picture: no samples, no walk.", file=sys.stderr)
+        print("This model gives one answer per picture: no samples, no walk.", file=sys.stderr)
     failed = []
     with tqdm(total=len(files), unit="file", dynamic_ncols=True, file=sys.stderr) as bar:
         results = ResultFolders(hallucinator, settings, progress=bar.set_postfix_str)

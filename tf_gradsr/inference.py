@@ -83,7 +83,7 @@ class Hallucinator:
 
         Args:
             run_dir: path of a run folder with `config.yaml` and `generator.weights.h5`, or the name of a
-                model of the package; None, `DEFAULT_PRESET`.
+                model of the package; None: `DEFAULT_PRESET`.
             pixels_at_once: see the class.
 
         Raises:
@@ -134,7 +134,7 @@ class Hallucinator:
         Args:
             lr: a picture or several, see `as_pictures`.
             consistency: "exact", every picture downscales to its input, within half a grey level after
-                rounding; "none", as the generator puts it out.
+                rounding; "none", as the generator outputs it.
 
         Raises:
             ValueError: what came is not that. ConfigError: see `generate`.
@@ -157,13 +157,13 @@ class Hallucinator:
             consistency: see `reconstruct`.
 
         Raises:
-            ValueError: what came is not that, or the model gives one answer a picture.
+            ValueError: what came is not that, or the model gives one answer per picture.
             ConfigError: see `generate`.
         """
         lr = as_pictures(lr)
         if not self.stochastic:
             raise ValueError(
-                f"This model ({self.identity['model']}) gives one answer a picture: reconstruct."
+                f"This model ({self.identity['model']}) gives one answer per picture: reconstruct."
             )
         if not isinstance(temperature, numbers.Real) or not temperature >= 0:
             raise ValueError(f"temperature must be >= 0. Received: temperature={temperature!r}.")

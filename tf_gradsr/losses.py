@@ -67,7 +67,7 @@ def _mean_over_pairs(fakes, reals, distance):
 
 
 def coupling_loss(g_fake, g_of_image):
-    """How far the image gradient that G puts out is from that of the picture it puts out. Not in the paper.
+    """How far the image gradient that G outputs is from that of the picture it outputs. Not in the paper.
 
     Hallucinations have no truth to compare with. Without this term L_z, which sees the gradient output alone,
     can be raised there without any change of the picture.

@@ -7,7 +7,7 @@ from jsonargparse.typing import PositiveInt
 from tf_gradsr.config import Seed, Temperature
 
 RUN_HELP = (
-    "Folder of a training run, or the name of a model of the package (gradsr models); left out, faces_8x, "
+    "Folder of a training run, or the name of a model of the package (gradsr models); if left out, faces_8x, "
     "16x16 to 128x128."
 )
 
@@ -70,5 +70,5 @@ def add_consistency(add, where: str = "") -> None:
         type=Literal["exact", "none"],
         default="exact",
         help=f"{where}exact: every picture downscales to its input, each pixel within one grey level after "
-        "rounding. none: as the generator puts it out.",
+        "rounding. none: as the generator outputs it.",
     )

@@ -33,14 +33,14 @@ def build_parser() -> Parser:
         parser.add_argument(
             f"--{kind}_minutes",
             type=Optional[NonNegativeFloat],
-            help=f"What training cost over all its stages, minutes of {meaning}; left out, the run's own.",
+            help=f"What training cost over all its stages, minutes of {meaning}; if left out, the run's own.",
         )
-    parser.add_argument("--overwrite", action="store_true", help="Replace what is there already.")
+    parser.add_argument("--overwrite", action="store_true", help="Replace what is already there.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 
@@ -64,7 +64,7 @@ def package_weights(
         run: a trained run.
         output: path of the folder.
         overwrite: whether to replace what is there.
-        minutes: for the summary, see `RunFolder.training_minutes`; None, nothing is said of it.
+        minutes: for the summary, see `RunFolder.training_minutes`; None: nothing is said of it.
 
     Returns:
         The folder written.

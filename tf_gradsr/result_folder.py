@@ -202,7 +202,7 @@ class _Making:
         if self.truth is not None:
             self._compare(reconstruction)
         sheet = titled_cells(
-            self.cells, "Hallucinated faces are inventions, no evidence of anybody's identity.", self.bar
+            self.cells, "Hallucinated faces are inventions, not evidence of anybody's identity.", self.bar
         )
         self._save("sheet", sheet, None)
         return self.report

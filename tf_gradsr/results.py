@@ -13,7 +13,7 @@ class Reconstruction(NamedTuple):
     image: np.ndarray
     """uint8 `[B, H, W, 3]`, RGB."""
     gradient: np.ndarray
-    """float32 `[B, H, W, 3 or 1]`, >= 0: the image gradient as G puts it out, of the picture in [-1, 1]."""
+    """float32 `[B, H, W, 3 or 1]`, >= 0: the image gradient as G outputs it, of the picture in [-1, 1]."""
 
     def pil(self):
         """A `PIL.Image.Image`; of several pictures, a list of them."""

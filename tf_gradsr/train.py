@@ -2,7 +2,7 @@
 
 gradsr train --config configs/quickstart.yaml --run_dir runs/quickstart
 
-Started again on the same run_dir, it goes on from the last checkpoint. Ctrl-C saves one before leaving.
+Started again on the same run_dir, it continues from the last checkpoint. Ctrl-C saves one before leaving.
 """
 
 import sys
@@ -106,7 +106,7 @@ def build_parser(all_settings: bool = True) -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     typed, all_settings = sys.argv[1:] if argv is None else list(argv), True
     if "--help_all" in typed:
         typed = ["--help"]
@@ -169,7 +169,7 @@ def _train(config, run_dir):
             summary = train(config, run_dir, stop_request=stop_request)
     except Interrupted as stop:
         print(
-            f"Stopped at step {stop.step}, checkpoint saved. The same command goes on from there.",
+            f"Stopped at step {stop.step}, checkpoint saved. The same command continues from there.",
             file=sys.stderr,
         )
         return 128 + stop.signal

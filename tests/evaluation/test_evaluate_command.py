@@ -181,7 +181,7 @@ def test_a_second_run_gives_the_same_but_for_speeds_and_prints_the_table(
     (tmp_path / "again" / "mine.txt").write_text("mine")
     again = [*arguments, "--output", tmp_path / "again"]
     assert status_of(again) == 2
-    assert "mine.txt is there already; give --overwrite" in capsys.readouterr().err
+    assert "mine.txt already exists; give --overwrite" in capsys.readouterr().err
     assert (tmp_path / "again" / "results.md").read_text() == "old"
 
     assert status_of([*again, "--overwrite"]) == 0

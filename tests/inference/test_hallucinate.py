@@ -484,7 +484,7 @@ def test_results_are_not_overwritten_unasked(command, face, tmp_path):
     before = (tmp_path / "out/face/sample_00.png").read_bytes()
     refused = command("--num_samples", 1, "--seed", 1)
     assert refused.status == 2
-    assert "out/face is there already" in refused.err and "--overwrite" in refused.err
+    assert "out/face already exists" in refused.err and "--overwrite" in refused.err
     assert (tmp_path / "out/face/sample_00.png").read_bytes() == before
     assert command("--num_samples", 1, "--seed", 1, "--overwrite").status == 0
     assert (tmp_path / "out/face/sample_00.png").read_bytes() != before

@@ -29,7 +29,7 @@ def training_batches(
         pictures: from `load_pictures`.
         config: reads `data`, `model`, `train.batch_size` and `train.seed`.
         start_step: the step of the first batch; any step is reached at once.
-        num_steps: number of batches; None, without end.
+        num_steps: number of batches; None: without end.
 
     Returns:
         `tf.data.Dataset` of dicts, B = `train.batch_size`:

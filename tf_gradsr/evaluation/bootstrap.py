@@ -72,7 +72,7 @@ class BootstrapMean:
         Args:
             weights: float64 `[B, R]`, `poisson_weights`.
             values: `[B]`, finite.
-            of: `[B]`, the denominators of a ratio of means; None, 1 each.
+            of: `[B]`, the denominators of a ratio of means; None: 1 each.
 
         Raises:
             ValueError: a value is not finite.

@@ -68,7 +68,7 @@ QUALITY = (
         "grey levels",
         2,
         "lower",
-        "mean absolute error of the gradient that the generator puts out against its picture's",
+        "mean absolute error of the gradient that the generator outputs against its picture's",
     ),
     Column(
         "sharpness", "sharpness", "% of truth", 1, None, "mean image gradient as a share of the truth's mean"

@@ -24,7 +24,7 @@ class Result(NamedTuple):
     images: np.ndarray
     """uint8 `[B, H, W, 3]`."""
     gradients: Optional[np.ndarray] = None
-    """float32 `[B, H, W, 3 or 1]`, as the generator puts them out; None where there are none."""
+    """float32 `[B, H, W, 3 or 1]`, as the generator outputs them; None where there are none."""
 
 
 class Bicubic:

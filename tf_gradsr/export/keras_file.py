@@ -26,12 +26,12 @@ def build_parser() -> Parser:
     add = parser.add_argument
     add_run(add)
     add("-o", "--output", type=str, metavar=f"FILE{ENDING}", help="The file; its folder is made if needed.")
-    add("--overwrite", action="store_true", help="Replace a file that is there already.")
+    add("--overwrite", action="store_true", help="Replace a file that already exists.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 

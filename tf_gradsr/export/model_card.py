@@ -17,7 +17,7 @@ from tf_gradsr.run_folder import RunFolder
 CARD_FILE = Path("assets.extra/model_card.json")
 INTENDED_USE = (
     "Plausible large pictures of a small one. What they show beyond the small picture is invented: "
-    "they are no evidence of anybody's identity."
+    "they are not evidence of anybody's identity."
 )
 
 

@@ -2,7 +2,7 @@
 
 python -m tf_gradsr.export.stopwatch MODEL THREADS
 
-Speaks with `tf_gradsr.benchmark` in lines of JSON: says what it loaded, then, for each number of runs that it
+Speaks with `gradsr benchmark` in lines of JSON: says what it loaded, then, for each number of runs that it
 reads, how long they took. TensorFlow is not loaded for LiteRT files.
 """
 

@@ -7,7 +7,7 @@ aligned as in FFHQ with the whole head in view. MobileStyleGAN draws them at 102
 arXiv 2104.04767); block means bring them to --size. Needs pip install 'tf-gradsr[faces]'.
 
 Picture n depends on seed, size and truncation only, not on --count. Pictures that are there are kept: the
-same command goes on after an interruption, a larger --count adds to them; files that were cut off are made
+same command continues after an interruption, a larger --count adds to them; files that were cut off are made
 again. synthesize.json in the folder holds the settings, so that no folder mixes two kinds.
 
 The embedded faces are seed 1 (train), 3 (validation) and 2 (test), with the defaults.
@@ -79,8 +79,8 @@ def build_parser() -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
-    return run(build_parser(), _execute, argv, interrupted="The same command goes on.")
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
+    return run(build_parser(), _execute, argv, interrupted="The same command continues.")
 
 
 def _execute(settings):

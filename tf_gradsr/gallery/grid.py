@@ -56,7 +56,7 @@ def resize_to_cell(picture, size=None, shrink: bool = True) -> np.ndarray:
 
     Args:
         picture: uint8 `[h, w, 3]`.
-        size: (height, width) of the cell; None, that of the picture's own `cell_size`.
+        size: (height, width) of the cell; None: that of the picture's own `cell_size`.
         shrink: see `cell_size`.
 
     Returns:

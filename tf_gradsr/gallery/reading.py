@@ -21,7 +21,7 @@ class Picture:
     rgb: np.ndarray
     """uint8 `[h, w, 3]`."""
     alpha: Optional[np.ndarray] = None
-    """uint8 `[h, w]`, 255 opaque; None, the picture has no transparency."""
+    """uint8 `[h, w]`, 255 opaque; None: the picture has no transparency."""
     icc_profile: Optional[bytes] = None
     """The colour profile of an RGB picture, if it came with one."""
     notes: tuple = ()
@@ -66,7 +66,7 @@ def make_pair(picture: Picture, scale: int, method: str = "area", lr_size: Optio
         picture: the large one.
         scale: int, how many times smaller LR is.
         method: see `ops.downscale`.
-        lr_size: int, the centre is cut and resized so that LR is a square of this side; None, the picture is
+        lr_size: int, the centre is cut and resized so that LR is a square of this side; None: the picture is
             only cut, around its centre, to multiples of the scale.
 
     Returns:

@@ -105,7 +105,7 @@ def measure(model, batch, scale, method="area", stochastic=True):
             float32 `[B, N, m]`, N >= 2.
         scale: int.
         method: the DS used in training.
-        stochastic: bool; False for a model that gives one answer a picture, whatever z: no `sample_std`.
+        stochastic: bool; False for a model that gives one answer per picture, whatever z: no `sample_std`.
 
     Returns:
         Dict of float32 `[B]`: `psnr`, `ssim` and `lr_psnr` at z = 0, `sample_std` over the N samples.

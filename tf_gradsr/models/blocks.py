@@ -76,7 +76,7 @@ class ResidualBlock(keras.layers.Layer):
     Args:
         filters: int, channels of input and output.
         residual_scale: float, weight of the branch; 1 / (number of blocks) keeps a deep stack's variance
-            near its input's (silent in the paper).
+            near its input's (not stated in the paper).
         modulated_by: int, length of the z that modulates the branch; 0, none does.
 
     Call: float32 `[B, H, W, filters]`, z float32 `[B, m]` if modulated -> the features' shape.

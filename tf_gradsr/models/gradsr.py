@@ -102,7 +102,7 @@ class GradSR(SuperResolver):
         """Sets the objective and the optimizers; see `SuperResolver.compile`.
 
         Args:
-            loss: the weights of the objective; None, those of the config.
+            loss: the weights of the objective; None: those of the config.
             g_optimizer, d_optimizer: Keras optimizers of G and of all discriminators.
             optimizer: in place of both, for plain Keras programs: a name or an optimizer, of which each side
                 gets its own.

@@ -4,7 +4,7 @@ import keras
 
 from tf_gradsr.errors import ConfigError, reason_of
 
-LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3")  # silent in the paper
+LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3")  # not stated in the paper
 NETWORKS = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}
 
 

@@ -12,7 +12,7 @@ FROZEN_FEATURES = ("vgg16", "vgg19", "efficientnet")
 
 
 class SuperResolver(keras.Model):
-    """Base of the models that `tf_gradsr.train` trains, by `fit` on `tf_gradsr.data.training_batches`.
+    """Base of the models that `gradsr train` trains, by `fit` on `tf_gradsr.data.training_batches`.
 
     A batch is a dict: `lr` float32 `[B, h, w, 3]` in [-1, 1] on the uint8 grid; `hr` float32
     `[B, H, W, 3]` in [-1, 1]; `z` float32 `[B, 2, m]`, two noise vectors. Nothing in the compiled step draws

@@ -36,7 +36,7 @@ class Checkpoints:
         model: a compiled `SuperResolver`.
         seed: `train.seed`.
         keep: how many of the newest to keep, >= 1.
-        weights: path of the file that holds the newest averaged generator; None, no file.
+        weights: path of the file that holds the newest averaged generator; None: no file.
     """
 
     def __init__(self, folder, model, seed: int, keep: int = 2, weights=None):
@@ -78,7 +78,7 @@ class Checkpoints:
         """Takes the networks from the newest checkpoint, not the optimizers, for use in another run.
 
         Args:
-            into: networks by their names in the checkpoint; None, all of the model's.
+            into: networks by their names in the checkpoint; None: all of the model's.
 
         Raises:
             CheckpointError: there is no checkpoint, or it does not fit the model or cannot be read.

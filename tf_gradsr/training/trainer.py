@@ -48,14 +48,14 @@ class Interrupted(Exception):
 
 
 def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_request=None) -> dict:
-    """Trains, or goes on training, the model of a config in a run folder.
+    """Trains, or continues training, the model of a config in a run folder.
 
     Args:
         config: a checked `Config`.
-        run_dir: path of the run folder; if it holds checkpoints, the run goes on from the newest.
+        run_dir: path of the run folder; if it holds checkpoints, the run continues from the newest.
         progress: show progress bars on standard error.
-        strategy: a `tf.distribute.Strategy`; None, `choose_strategy`.
-        stop_request: a `StopRequest`, to end the run early; None, nothing but an exception does.
+        strategy: a `tf.distribute.Strategy`; None: `choose_strategy`.
+        stop_request: a `StopRequest`, to end the run early; None: nothing but an exception does.
 
     Nothing of the process is changed: signals and TensorFlow's deterministic kernels are up to the caller, as
     `gradsr train` does with `StopRequest.listening` and `tensorflow_start.use_deterministic_kernels`.
@@ -89,7 +89,7 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
     folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
     folder.forget_metrics_after(step)
     if step:
-        print(f"Going on from step {step} of {folder.path}", file=sys.stderr)
+        print(f"Continuing from step {step} of {folder.path}", file=sys.stderr)
 
     if step < config.train.steps:
         _fit(model, config, pictures, folder, checkpoints, progress, stop_request)

@@ -51,12 +51,12 @@ def build_parser() -> Parser:
         metavar="DIR",
         help="The page's folder; the one above it is made if needed.",
     )
-    add("--overwrite", action="store_true", help="Replace a page that is there already.")
+    add("--overwrite", action="store_true", help="Replace a page that already exists.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 

@@ -172,7 +172,7 @@ function saveSheet() {
     ...Array.from({ length: COUNT }, (_, n) => ({ title: `sample ${n + 1}`, canvas: grid.canvas(n) })),
   ];
   const temperature = Number($('temperature').value).toFixed(2);
-  const note = `Invented faces, no evidence of anybody's identity. Seed ${page.seed}, temperature ${temperature}, ${identity()}`;
+  const note = `Invented faces, not evidence of anybody's identity. Seed ${page.seed}, temperature ${temperature}, ${identity()}`;
   save(drawSheet(cells, note), `gradsr_seed${page.seed}`);
 }
 

@@ -35,7 +35,7 @@ def export(
         run: a trained run.
         path: of the file.
         quantize: "none", "float16", "dynamic" or "int8".
-        lr_shape: (height, width) of the LR pictures; None, those that the run was trained with.
+        lr_shape: (height, width) of the LR pictures; None: those that the run was trained with.
         consistency: "exact" or "none".
         representative_path: for int8: where the run's pictures lie, if not where its config says.
         representative_pictures: for int8: how many of them to calibrate with.

@@ -19,7 +19,7 @@ def calibration_pictures(config: Config, lr_shape: tuple, path, count: int):
 
     Args:
         config: the run's. lr_shape: (height, width).
-        path: where its pictures lie; None, where the config says; "embedded", the package's own faces.
+        path: where its pictures lie; None: where the config says; "embedded", the package's own faces.
         count: how many to calibrate with, at most.
 
     Returns:

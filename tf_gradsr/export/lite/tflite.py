@@ -1,7 +1,7 @@
 """A trained model for phones and browsers: gradsr export tflite --run runs/first --output model.tflite
 
 Writes a LiteRT file for one LR size, uint8 pictures in and out, with the signatures hallucinate(lr, z) and
-reconstruct(lr) (models that give one answer a picture: reconstruct), and a description beside it
+reconstruct(lr) (models that give one answer per picture: reconstruct), and a description beside it
 (model.tflite.json). Before it gets its name, the file is run with LiteRT and its answers are compared with
 the trained model's. none and float16: at most 2 grey levels apart anywhere; dynamic and int8: 38 dB PSNR at
 least.
@@ -42,7 +42,7 @@ def build_parser() -> Parser:
         "--lr_size",
         type=Optional[Union[PositiveInt, List[PositiveInt]]],
         default=None,
-        help="Side of the LR pictures, or [height, width]; left out, that of the run.",
+        help="Side of the LR pictures, or [height, width]; if left out, that of the run.",
     )
     add_consistency(add, "Part of the graph. ")
     add(
@@ -60,12 +60,12 @@ def build_parser() -> Parser:
         default=100,
         help="int8: how many training pictures give the ranges, at most.",
     )
-    add("--overwrite", action="store_true", help="Replace a file that is there already.")
+    add("--overwrite", action="store_true", help="Replace a file that already exists.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 

@@ -31,7 +31,7 @@ class GrpcServer:
 
     Args:
         host, port: of the server; no TLS.
-        model: its name. version: int; None, the newest.
+        model: its name. version: int; None: the newest.
         deadline: seconds that one request may take.
     """
 

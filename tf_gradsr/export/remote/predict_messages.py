@@ -58,7 +58,7 @@ def encode_request(model: str, version, signature: str, inputs: dict, outputs) -
     """The bytes of a `PredictRequest`.
 
     Args:
-        model: its name. version: int; None, the newest. signature: its name.
+        model: its name. version: int; None: the newest. signature: its name.
         inputs: {input: NumPy array of float32, int32, uint8, or of bytes (dtype object)}.
         outputs: names of those that are wanted.
     """

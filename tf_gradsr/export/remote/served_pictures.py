@@ -1,4 +1,4 @@
-"""From a picture file, by way of a server, to a folder of results as `tf_gradsr.hallucinate` names them."""
+"""From a picture file, by way of a server, to a folder of results as `gradsr hallucinate` names them."""
 
 import io
 from dataclasses import dataclass
@@ -135,7 +135,7 @@ class ServedPictures:
         return {**named, "mean": np.uint8(np.round(mean))} if count > 1 else named
 
     def _about(self, key, answer):
-        """Metadata of a picture, under the names that `tf_gradsr.hallucinate` gives them."""
+        """Metadata of a picture, under the names that `gradsr hallucinate` gives them."""
         about = {"Software": SOFTWARE, "model": self.settings.model}
         if answer.version is not None:
             about["model_version"] = str(answer.version)
@@ -167,7 +167,7 @@ def _output(outputs, name, shape):
 
 
 def _encoded(rgb):
-    """PNG, whatever the file was: what the model sees is what `tf_gradsr.hallucinate` reads."""
+    """PNG, whatever the file was: what the model sees is what `gradsr hallucinate` reads."""
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, "PNG")
     return file.getvalue()

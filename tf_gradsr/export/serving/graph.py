@@ -40,7 +40,7 @@ class ServingGraph:
     def signatures(self) -> dict:
         """{name: (function of tensors, list of `tf.TensorSpec`)}; the first one is the default.
 
-        Models that give one answer a picture have `reconstruct` alone.
+        Models that give one answer per picture have `reconstruct` alone.
         """
         reconstruct = {"reconstruct": (self.reconstruct, [_LR])}
         if not self.stochastic:
