@@ -1,4 +1,4 @@
-"""The door: `gradsr COMMAND`, or `python -m tf_gradsr COMMAND`."""
+"""The entry point: `gradsr COMMAND`, or `python -m tf_gradsr COMMAND`."""
 
 import sys
 

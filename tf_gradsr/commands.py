@@ -1,9 +1,9 @@
-"""Which commands there are; none of them is imported here."""
+"""The list of commands; none of them is imported here."""
 
 from tf_gradsr.cli import Command
 
 FACES = Command(
-    "Faces of people who do not exist, to try and to train on.",
+    "Faces of people who do not exist, to try things out and to train on.",
     commands={
         "write": Command("Write the faces of the package as files.", "tf_gradsr.faces.write_faces"),
         "synthesize": Command("Make more of them (extra [faces]).", "tf_gradsr.faces.synthesize"),

@@ -291,7 +291,7 @@ def test_ctrl_c_while_writing_leaves_no_half_results(folder, tmp_path, monkeypat
         (["--data.source", "faces", "--data.path", "x"], "data.path", "take no path"),
         (["--data.path", "no/such"], "data.path", "--data.path names another. Received: no/such"),
         (["--num_sample", "3"], "num_sample", "did you mean num_samples?"),
-        (["--run", "no/such"], "run", "a model of the package; there is cpu_8x"),
+        (["--run", "no/such"], "run", "a model of the package; one of cpu_8x"),
         (["--run", "{folder}/first"], "run", "--run NAME=DIR. Received: first for both"),
         (["--run", "a={folder}/pictures"], "run", "Received: {folder}/pictures"),
     ],

@@ -565,7 +565,7 @@ def test_a_model_of_bicubic_lr_needs_consistency_none(command, face, tmp_path):
         (["--lr_size", "8"], "lr_size", "goes with --downscale"),
         (["--lr_size", "0", "--downscale"], "lr_size", "a whole number >0"),
         (["--num_sample", "1"], "num_sample", "did you mean num_samples?"),
-        (["--run", "no/such/run"], "run", "a model of the package; there is cpu_8x"),
+        (["--run", "no/such/run"], "run", "a model of the package; one of cpu_8x"),
         (
             ["other.png"],
             "input",
