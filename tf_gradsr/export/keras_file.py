@@ -3,7 +3,7 @@
 Writes the averaged generator as a .keras file, which keras.saving.load_model reads once its classes have been
 imported (import tf_gradsr.registry): (lr float32 [B, h, w, 3] in [-1, 1], z float32 [B, m]) -> pictures and
 image gradients of every scale.
-Before it gets its name, the file is loaded again and its answer compared: every number must be the same.
+Before it gets its name, the file is loaded again and its answer is compared: every number must be equal.
 """
 
 import sys
@@ -54,7 +54,7 @@ def _execute(settings):
 
 
 def _check(path, hallucinator):
-    """Raises `CommandFailed` for a file whose answer is not its generator's."""
+    """Raises `CommandFailed` for a file whose answer differs from its generator's."""
     import keras
     import numpy as np
     import tensorflow as tf
