@@ -22,10 +22,10 @@ from tf_gradsr.models.super_resolver import SuperResolver
 
 
 def build_generator(config: Config, precision: str = "float32") -> Generator:
-    """The generator that a config describes, with fresh weights; `precision` as in `train.precision`.
+    """Builds the generator that a config describes, with fresh weights; `precision` as in `train.precision`.
 
     Raises:
-        ConfigError: `model.generator` names nothing that builds one.
+        ConfigError: what `model.generator` names does not build one.
     """
     if config.model.generator:
         return _built_elsewhere(config, precision)
@@ -44,7 +44,7 @@ def build_generator(config: Config, precision: str = "float32") -> Generator:
 
 
 def _built_elsewhere(config, precision):
-    """The generator of `model.generator`'s function, held to what `SuperResolvingGenerator` asks for."""
+    """The generator that `model.generator`'s function builds, checked against `SuperResolvingGenerator`."""
     setting = config.model.generator
     generator = call_extension("model.generator", setting, config, precision)
     if not isinstance(generator, SuperResolvingGenerator) or generator.scale != config.model.scale:
@@ -61,8 +61,8 @@ class GradSR(SuperResolver):
 
     Args:
         config: a checked `Config`.
-        precision: "float32" or "mixed_bfloat16", for the convolutions of all networks but
-            the average, which is what is measured and exported.
+        precision: "float32" or "mixed_bfloat16", for the convolutions of all networks except the average,
+            which is what is measured and exported.
 
     Attributes:
         critics: dict of `Critic` by name, those that the config asks for: the paper's "image" (D_I) and
@@ -104,8 +104,8 @@ class GradSR(SuperResolver):
         Args:
             loss: the weights of the objective; None: those of the config.
             g_optimizer, d_optimizer: Keras optimizers of G and of all discriminators.
-            optimizer: in place of both, for plain Keras programs: a name or an optimizer, of which each side
-                gets its own.
+            optimizer: instead of both, for plain Keras programs: a name or an optimizer, of which each side
+                gets its own copy.
             ema_decay, jit_compile: as `SuperResolver.compile`.
         """
         if optimizer is not None:
@@ -204,10 +204,10 @@ class GradSR(SuperResolver):
         }
 
     def as_batch(self, batch) -> dict:
-        """What a step takes, of a pair (lr, hr); a dict stays as it is.
+        """Turns a pair (lr, hr) into the dict that a step takes; a dict stays as it is.
 
-        Noise follows from `train.seed` and the number of steps done, so for one device only: under a strategy
-        give dicts, as `training_batches` makes them.
+        Noise follows from `train.seed` and the number of steps done, which works on one device only: under a
+        strategy, give dicts as `training_batches` makes them.
 
         Args:
             batch: a dict; or (lr `[B, h, w, 3]`, hr `[B, H, W, 3]`), uint8, or float in [-1, 1].
@@ -220,7 +220,7 @@ class GradSR(SuperResolver):
         seeds = [tf.stack([tf.constant(self.config.train.seed + (n << 32), tf.int64), steps]) for n in (0, 1)]
         noise = tf.random.stateless_normal([count, 2, self.config.model.z_size], seeds[0], alg="philox")
         draws = tf.random.stateless_uniform([count, DRAWS], seeds[1], alg="philox")
-        # Static, since the samples of a step share one batch.
+        # A static batch size, since the samples of a step share one batch.
         lr, hr, noise, draws = (
             tf.ensure_shape(x, [lr.shape[0], *x.shape[1:]]) for x in (lr, hr, noise, draws)
         )
@@ -298,7 +298,7 @@ class GradSR(SuperResolver):
         return terms
 
     def _discriminator_distance(self, reconstruction, real, lr):
-        """Eq. (6) with the features of D_I as it learns (Larsen et al. 2016); it gets no gradient of it."""
+        """Eq. (6) with D_I's features as it learns (Larsen et al. 2016); D_I gets no gradient from it."""
         critic = self.critics["image"]
         fake_view = critic.view(Seen([reconstruction[0]], [reconstruction[1]], lr))
         real_view = critic.view(Seen([real[0]], [real[1]], lr, is_real=True))
@@ -320,7 +320,7 @@ class GradSR(SuperResolver):
         return distance + losses.gradient_loss(own_gradients, [tf.stop_gradient(x) for x in gradients])
 
     def _posterior_terms(self, images, other_images, real_images):
-        """(weighted loss, logs): error of the mean of two samples, less s times their distance."""
+        """(weighted loss, logs): error of the mean of two samples, minus s times their distance."""
         if self.steering is None:
             return 0.0, {}
         mean = losses.sample_mean_loss(images, other_images, real_images)
@@ -338,7 +338,7 @@ class GradSR(SuperResolver):
         return self.loss_config.mean * (mean - spread * distance), logs
 
     def _reconstruction_step(self, batch):
-        """G alone at z = 0. The weights of z keep their small start: hallucinations stay near."""
+        """Trains G alone at z = 0. The weights of z keep their small start: hallucinations stay near it."""
         lr = batch["lr"]
         real = self.real_pyramids(batch["hr"])
         with tf.GradientTape() as tape:
@@ -363,8 +363,8 @@ class GradSR(SuperResolver):
             batch: dict as for training.
 
         Returns:
-            `{"image": (real, fake), "gradient": (real, fake)}`, mean outputs of D_I and D_g, those there are,
-            float32 `[B]`, positive for real.
+            `{"image": (real, fake), "gradient": (real, fake)}`, mean outputs of D_I and D_g, as far as there
+            are any, float32 `[B]`, positive for real.
         """
         lr = batch["lr"]
         real = self.real_pyramids(batch["hr"])
