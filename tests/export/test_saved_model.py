@@ -220,7 +220,7 @@ BROKEN = {
         np.concatenate([FILES, encoded(LR[0, :2])]),
         r"one size.*Received: \[2, 4\] to \[4, 4\]",
     ),
-    "none at all": (np.array([], object), "a picture at least"),
+    "none at all": (np.array([], object), "at least one picture"),
     "no batch": (np.array(FILES[0], object), r"shape \[B\]"),
 }
 REFUSED = {
