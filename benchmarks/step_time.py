@@ -1,7 +1,7 @@
-"""Seconds of one training step: python benchmarks/step_time.py --config configs/faces_8x_mirror.yaml
+"""Time a training step: python benchmarks/step_time.py --config configs/faces_8x_mirror.yaml
 
-The full objective on random pictures, from random weights, with any setting of `gradsr train` beside it;
-prints the time of the first step, which builds the graph, and the median of the next five.
+Runs the full objective on random pictures, from random weights, with any setting of `gradsr train`; prints
+the time of the first step, which builds the graph, and the median of the next five.
 """
 
 import os
