@@ -8,7 +8,8 @@ import os
 import sys
 import time
 
-from tf_gradsr.config_files import EXIT_BAD_SETTING, Parser, add_config_arguments, config_from
+from tf_gradsr.cli import EXIT_BAD_SETTING, Parser
+from tf_gradsr.config_files import add_config_arguments, config_from
 from tf_gradsr.errors import ConfigError
 
 STEPS = 5
