@@ -2,8 +2,8 @@
 
 Converts one run in three ways: with everything in 8-bit integers, with pictures between the network's blocks
 in float32 (what `gradsr export tflite --quantize int8` does), and with 16-bit activations. Prints how far
-each is from the trained model: PSNR of samples, and the largest difference of a downscaled picture from its input,
-in grey levels. PICTURES is the folder of the run's pictures, if they are not where its config.yaml says.
+each is from the trained model: PSNR of samples, and the largest difference of a downscaled picture from its
+input, in grey levels. PICTURES is the folder of the run's pictures, if they are not where config.yaml says.
 """
 
 import os
