@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# The run that `make web` shows, as which kind of LiteRT file, and the page that it builds.
+# The run that `make web` shows, the kind of its LiteRT file, and the page that it builds.
 RUN ?= faces_8x
 QUANTIZE ?= none
 PAGE := export/web/dist
@@ -28,12 +28,12 @@ $(VENV)/.installed-mobile: $(VENV)/.installed
 
 install: $(VENV)/.installed
 
-# Four embedded test faces, made small, and what the model that comes with the package makes of them.
+# Four embedded test faces, downscaled, and what the package's own model makes of them.
 demo: $(VENV)/.installed
 	$(BIN)/gradsr faces write --count 4 --output demo/faces
 	$(BIN)/gradsr hallucinate demo/faces --downscale --num_samples 4 --output demo/results --overwrite
 
-# Trains on the embedded faces; run again after an interruption, it goes on.
+# Trains on the embedded faces; run again after an interruption, it continues.
 train: $(VENV)/.installed
 	$(BIN)/gradsr train --config configs/quickstart.yaml --run_dir runs/quickstart
 
@@ -46,7 +46,7 @@ web-page: $(VENV)/.installed-mobile
 	  $(if $(filter int8,$(QUANTIZE)),--representative_path embedded)
 	$(BIN)/gradsr web build --model build/web/model.tflite --output $(PAGE) --overwrite
 
-# The README's picture of the page, by the test that opens it with the package's model.
+# The documentation's picture of the page, taken by the test that opens it with the package's model.
 web-screenshot: $(VENV)/.installed-test browser
 	WEB_SCREENSHOT=docs/web.png $(BIN)/python -m pytest --quiet --capture no --numprocesses 0 tests/web/test_web_screenshot.py
 

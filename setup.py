@@ -31,7 +31,7 @@ setup(
         "tensorflow-datasets>=4.9.7",
         "jsonargparse[signatures]>=4.40",
         "numpy",
-        # TFDS imports both when it prepares a data set, without asking for them.
+        # TFDS imports both when it prepares a dataset, without requiring them.
         "importlib_resources",
         "beautifulsoup4",
         "pillow>=10.1",
@@ -47,9 +47,9 @@ setup(
         "faces": ["openvino>=2024.0", "random-face==2021.7.21.1"],
         # Only to convert the official LPIPS weights, once.
         "lpips": ["torch", "lpips==0.1.4"],
-        # Only to export for TF-Serving: its official protos, in step with TensorFlow's version.
+        # Only to export for TF-Serving: its official protos, matching TensorFlow's version.
         "serving": SERVING,
-        # Only to export for phones and browsers: LiteRT, which runs what was written.
+        # Only to export for phones and browsers: LiteRT, which runs the written files.
         "mobile": MOBILE,
         "docs": ["mkdocs-material", "mkdocstrings[python]"],
         "test": [

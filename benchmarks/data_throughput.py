@@ -1,4 +1,4 @@
-"""How fast the data arrives, beside how fast training uses it: python benchmarks/data_throughput.py
+"""Measure how fast the data arrives and how fast training uses it: python benchmarks/data_throughput.py
 
 Prints how long the embedded faces take to decode, the pictures a second that `training_batches` delivers to a
 consumer that does nothing, those that each phase of configs/quickstart.yaml trains on, and the ratios.
@@ -37,7 +37,7 @@ def pictures_per_second(consume, batches, warm_up, seconds):
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long to measure each (default: 20)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long each is measured (default: 20)")
     options = parser.parse_args()
     config = load_config(QUICKSTART)
 

@@ -1,9 +1,8 @@
 """Whether discriminators know the training pictures: python benchmarks/discriminator_overfit.py runs/first
 
-Prints how well those of a run's newest checkpoint tell truths from hallucinations of the same LR pictures, on
-pictures that they were trained on and on validation pictures; what is learned by heart helps with the former
-alone.
-"right": share of pictures whose truth looks more real; "margin": by how much, in mean outputs, and its
+Prints how well the discriminators of a run's newest checkpoint tell truths from hallucinations of the same LR
+pictures, on training pictures and on validation pictures; what was memorised helps with the former alone.
+"right": share of pictures whose truth looks more real; "margin": by how much, in mean outputs, with its
 standard error.
 """
 
@@ -33,7 +32,7 @@ def load(run):
 
 
 def margins(model, batches) -> dict:
-    """By discriminator: how much more real the truth looks than the hallucination, one for each picture."""
+    """By discriminator: how much more real the truth looks than the hallucination, for each picture."""
     score = tf.function(model.scores, reduce_retracing=True)
     scores = [score(batch) for batch in batches]
     return {
@@ -46,8 +45,10 @@ def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", help="folder of a run with a checkpoint")
-    parser.add_argument("--data", help="folder of pictures in train and val; left out, the run's own")
-    parser.add_argument("--pictures", type=int, default=256, help="first so many of a split (default: 256)")
+    parser.add_argument("--data", help="folder of pictures in train and val; if left out, the run's own")
+    parser.add_argument(
+        "--pictures", type=int, default=256, help="number of pictures of each split (default: 256)"
+    )
     options = parser.parse_args()
     if options.pictures < 1:
         parser.error(f"--pictures: at least 1. Received: {options.pictures}")

@@ -1,7 +1,7 @@
-"""How much memory an evaluation takes: python benchmarks/evaluation_memory.py
+"""Measure how much memory an evaluation takes: python benchmarks/evaluation_memory.py
 
-Makes pictures and an untrained run in a temporary folder, evaluates 500 pictures, then 5,000, each in a
-process of its own, and prints the peak of each one's resident memory. Not for Windows.
+Makes pictures and an untrained run in a temporary folder, evaluates 500 pictures, then 5,000, each in its own
+process, and prints the peak of each one's resident memory. Not for Windows.
 """
 
 import argparse
@@ -27,7 +27,7 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def make_run(folder) -> Path:
-    """An untrained run of tiny networks."""
+    """Makes an untrained run of tiny networks."""
     config = Config()
     config.data.source, config.data.path = "folder", str(folder / "pictures")
     config.data.lr_size, config.model.scale = LR_SIDE, SCALE
@@ -40,7 +40,7 @@ def make_run(folder) -> Path:
 
 
 def make_pictures(folder, count) -> None:
-    """Smooth random JPEGs of HR size, all in the split "test"."""
+    """Makes smooth random JPEGs of HR size, all in the split "test"."""
     rng, side = np.random.default_rng(0), LR_SIDE * SCALE
     for split in ("train", "test"):
         (folder / split).mkdir(parents=True)
@@ -51,7 +51,7 @@ def make_pictures(folder, count) -> None:
 
 
 def peak_of(arguments) -> tuple:
-    """(peak resident memory in MB, seconds) of an evaluation in a process of its own."""
+    """(peak resident memory in MB, seconds) of an evaluation in its own process."""
     command = [sys.executable, "-m", "tf_gradsr.evaluate", *arguments]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,9 +1,9 @@
-"""Who the faces of runs are: python benchmarks/face_identity.py --run runs/first --data faces --split val
+"""Measure whose faces runs make: python benchmarks/face_identity.py --run runs/first --data faces --split val
 
-By a face recognition network that takes no part in training (`FaceDescriptors`; where it is not there, the
-error says how to fetch it). "to true person": mean distance of descriptors, 0 to 2; "between samples": of
-samples of one input; "kernel distance": of the sets of descriptors as in KID, times 1000, about 0 where they
-are of one distribution. What these figures come to at best and at worst stands in the last rows: the truths
+Uses a face recognition network that takes no part in training (`FaceDescriptors`; if it is missing, the error
+says how to fetch it). "to true person": mean distance of descriptors, 0 to 2; "between samples": the same
+between samples of one input; "kernel distance": between the sets of descriptors as in KID, times 1000, about
+0 if they have the same distribution. The last rows show these figures at their best and worst: the truths
 against themselves as JPEG, one half against the other, and against the next person.
 """
 
@@ -50,8 +50,8 @@ def describe(hallucinator, network, options) -> tuple:
     for numbers, truth, lr in stream_batches(pictures, config, BATCH):
         made = [hallucinator.reconstruct(lr).image]
         if count:
-            # A z of its own for each face, as `evaluate` draws them. `sample` gives all inputs the same few:
-            # what one z does to every face would count as a difference of the sets.
+            # Each face has its own z, as `evaluate` draws them. `sample` gives all inputs the same few z, so
+            # what one z does to every face would count as a difference between the sets.
             z = evaluation_noise(options.seed, numbers, count, hallucinator.z_size)
             made += [hallucinator.generate(lr, z[:, n])[0] for n in range(count)]
         parts.append([network(x).numpy() for x in (truth, compressed(truth), *made)])
@@ -60,7 +60,7 @@ def describe(hallucinator, network, options) -> tuple:
 
 
 def row(title, figures) -> str:
-    """A line of the table; figures in the headings' order, None where there is none."""
+    """A line of the table; figures in the headings' order, None if there is none."""
     digits = (3, 3, 3, 1, 1)
     cells = ["-" if x is None else f"{x:.{d}f}" for x, d in zip(figures, digits)]
     return f"| {title} | {' | '.join(cells)} |"
@@ -78,7 +78,7 @@ def figures_of(truth, zero, samples) -> list:
 
 
 def scale_rows(truth, jpeg) -> list:
-    """The lines that say what the figures mean, on descriptors of the truths and of these as JPEG."""
+    """The lines that put the figures into perspective, from descriptors of the truths and of their JPEGs."""
     half, halves = len(truth) // 2, []
     for seed in range(HALVINGS if half > 1 else 0):
         mixed = np.random.default_rng(seed).permutation(truth)
@@ -100,8 +100,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", action="append", required=True, help="folder of a run; may be repeated")
     parser.add_argument("--data", required=True, help="folder of faces in train, val and test")
-    parser.add_argument("--split", choices=SPLITS, default="val", help="default: val; choose nothing on test")
-    parser.add_argument("--limit", type=int, help="first so many pictures (default: all)")
+    parser.add_argument(
+        "--split", choices=SPLITS, default="val", help="default: val; do not choose models on test"
+    )
+    parser.add_argument("--limit", type=int, help="number of pictures, the first ones (default: all)")
     parser.add_argument("--num_samples", type=int, default=4, help="of each picture (default: 4)")
     parser.add_argument("--seed", type=int, default=0, help="of the samples (default: 0)")
     parser.add_argument(

@@ -1,10 +1,9 @@
 """How much of a model LiteRT can compute in integers: python -m benchmarks.litert_integers RUN [PICTURES]
 
-Converts one run with everything in 8-bit integers, with pictures between the network's blocks in float32
-(what `gradsr export tflite --quantize int8` does), with 16-bit activations, and prints how far each is
-from the trained model: PSNR of samples, and the largest difference of a downscaled picture to its input, in
-grey levels.
-PICTURES is the folder of the run's pictures, if they are not where its config.yaml says.
+Converts one run in three ways: with everything in 8-bit integers, with pictures between the network's blocks
+in float32 (what `gradsr export tflite --quantize int8` does), and with 16-bit activations. Prints how far
+each is from the trained model: PSNR of samples, and the largest difference of a downscaled picture from its
+input, in grey levels. PICTURES is the folder of the run's pictures, if they are not where config.yaml says.
 """
 
 import os
@@ -28,13 +27,13 @@ COUNT = 100
 
 
 def everything(converter, representative):
-    """8-bit integers wherever the converter has them."""
+    """Converts to 8-bit integers wherever the converter has them."""
     converter.representative_dataset = representative
     return converter.convert()
 
 
 def wide(converter, representative):
-    """16-bit activations, 8-bit weights."""
+    """Converts to 16-bit activations and 8-bit weights."""
     converter.target_spec.supported_ops = [
         tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
         tf.lite.OpsSet.TFLITE_BUILTINS,
@@ -43,7 +42,7 @@ def wide(converter, representative):
 
 
 def consistency_error(runner, lr, z, scale) -> float:
-    """Grey levels by which a picture, downscaled, differs from its input at most."""
+    """Largest difference of a downscaled picture from its input, in grey levels."""
     image = runner(lr=lr, z=z)["image"].astype(np.float64)
     _, height, width, _ = lr.shape
     down = image.reshape(1, height, scale, width, scale, 3).mean((2, 4))

@@ -1,14 +1,15 @@
-"""Seconds of one training step: python benchmarks/step_time.py --config configs/faces_8x_mirror.yaml
+"""Time a training step: python benchmarks/step_time.py --config configs/faces_8x_mirror.yaml
 
-The full objective on random pictures, from random weights, with any setting of `tf_gradsr.train` beside it;
-prints the time of the first step, which builds the graph, and the median of the next five.
+Runs the full objective on random pictures, from random weights, with any setting of `gradsr train`; prints
+the time of the first step, which builds the graph, and the median of the next five.
 """
 
 import os
 import sys
 import time
 
-from tf_gradsr.config_files import EXIT_BAD_SETTING, Parser, add_config_arguments, config_from
+from tf_gradsr.cli import EXIT_BAD_SETTING, Parser
+from tf_gradsr.config_files import add_config_arguments, config_from
 from tf_gradsr.errors import ConfigError
 
 STEPS = 5

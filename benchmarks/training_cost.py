@@ -1,9 +1,9 @@
 """CPU time of training recipes: python benchmarks/training_cost.py configs/cpu_8x.yaml --data faces
 
-Runs some steps of each config, each in a process of its own that starts from random weights, and prints the
-CPU seconds a step and the CPU minutes that the config's steps come to. TF_NUM_INTRAOP_THREADS=1 in the
-environment leaves out what threads cost each other; --together 2 then keeps two cores busy, as when two runs
-share a machine.
+Runs some steps of each config, each in its own process that starts from random weights, and prints the CPU
+seconds a step and the CPU minutes for all of the config's steps. TF_NUM_INTRAOP_THREADS=1 in the environment
+leaves out what threads cost each other; --together 2 then keeps two cores busy, as when two runs share a
+machine.
 """
 
 import argparse
@@ -20,7 +20,7 @@ WARM_UP = 20
 
 
 def start(path, data, steps, run_dir) -> subprocess.Popen:
-    """A run of `steps` steps of the config at `path`."""
+    """Starts a run of `steps` steps of the config at `path`."""
     never = 10**9
     settings = {
         "data.source": "folder",
@@ -40,7 +40,7 @@ def start(path, data, steps, run_dir) -> subprocess.Popen:
 
 
 def seconds_per_step(process, run_dir) -> float:
-    """CPU seconds a step, but for the first ones, in which TensorFlow makes its graphs."""
+    """CPU seconds a step, without the first ones, in which TensorFlow builds its graphs."""
     if process.wait():
         raise SystemExit(run_dir.with_suffix(".log").read_text(errors="replace")[-2000:])
     lines = map(json.loads, (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines())

@@ -1,7 +1,7 @@
 """Terms of a training run over its steps, as Markdown: python benchmarks/training_curve.py runs/first
 
 Prints a chart of the first term (Mermaid, which code hosts draw) and a table of all of them: means over equal
-stretches of steps. Several runs are joined, as when one went on from another.
+stretches of steps. Several runs are joined, for when one continued another.
 """
 
 import argparse
@@ -12,7 +12,7 @@ TERMS = ("loss/g/diversity", "hallucination/sample_std", "loss/d_image/adv", "lo
 
 
 def read_lines(folders) -> list:
-    """(step, values) of the training lines of metrics.jsonl; each run's steps follow the last one's."""
+    """(step, values) of the training lines of metrics.jsonl; each run's steps follow the last run's."""
     lines, offset = [], 0
     for folder in folders:
         for text in (Path(folder) / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
@@ -24,7 +24,7 @@ def read_lines(folders) -> list:
 
 
 def means(lines, terms, stretch) -> dict:
-    """{last step of a stretch: mean of each term in it}; a line stands for the steps since the one before."""
+    """{last step of a stretch: mean of each term in it}; a line stands for the steps since the last line."""
     sums, before = {}, 0
     for step, values in lines:
         end = -(-step // stretch) * stretch
@@ -39,7 +39,7 @@ def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", help="folders of runs, in the order of training")
-    parser.add_argument("--stretch", type=int, default=1000, help="steps to a mean (default: 1000)")
+    parser.add_argument("--stretch", type=int, default=1000, help="steps per mean (default: 1000)")
     parser.add_argument("--terms", nargs="+", default=TERMS, help="names in metrics.jsonl")
     options = parser.parse_args()
     rows = means(read_lines(options.runs), options.terms, options.stretch)

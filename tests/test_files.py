@@ -62,7 +62,7 @@ def test_what_is_new_is_written_and_folders_above_are_made(kind, tmp_path):
 def test_what_is_there_is_kept_unless_told_otherwise(kind, tmp_path):
     path = tmp_path / "out"
     claim(kind, path, "first")
-    with pytest.raises(ConfigError, match=r"^output: .*out.* is there already; give --overwrite .* Received"):
+    with pytest.raises(ConfigError, match=r"^output: .*out.* already exists; give --overwrite .* Received"):
         claim(kind, path, "second")
     assert written(kind, path) == "first"
     before = tree(tmp_path)
@@ -134,7 +134,7 @@ def test_only_its_own_kind_is_replaced_even_when_told(tmp_path):
     (tmp_path / "model" / "thesis.txt").touch()
     # Told nothing, it does not send people to an option that would not help.
     with pytest.raises(
-        ConfigError, match=r"^output: .*thesis.txt is .* --overwrite replaces only a model; ch"
+        ConfigError, match=r"^output: .*thesis.txt already .* --overwrite replaces only a model; ch"
     ):
         check_output(tmp_path / "model", False, MODEL)
     (tmp_path / "link").symlink_to("model")

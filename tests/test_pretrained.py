@@ -59,7 +59,7 @@ def test_damaged_weights_are_refused(tmp_path):
     damaged = bytearray((run / "generator.weights.h5").read_bytes())
     damaged[len(damaged) // 2] ^= 1
     (run / "generator.weights.h5").write_bytes(damaged)
-    with pytest.raises(ConfigError, match=r"run: weights as generator.weights.sha256 says"):
+    with pytest.raises(ConfigError, match=r"run: weights that match generator.weights.sha256"):
         Hallucinator.load(run)
 
 
@@ -71,7 +71,7 @@ def test_the_packages_weights_are_refused_without_their_checksum(tmp_path, monke
     checksum = package / "generator.weights.sha256"
     for content in (b"", b"\xff\xfe"):
         checksum.write_bytes(content)
-        with pytest.raises(ConfigError, match=r"run: weights as generator.weights.sha256 says"):
+        with pytest.raises(ConfigError, match=r"run: weights that match generator.weights.sha256"):
             RunFolder.trained(None)
     checksum.unlink()
     with pytest.raises(ConfigError, match=r"run: generator.weights.sha256 beside the package's weights"):

@@ -1,4 +1,4 @@
-"""The door: `gradsr COMMAND`, or `python -m tf_gradsr COMMAND`."""
+"""The entry point: `gradsr COMMAND`, or `python -m tf_gradsr COMMAND`."""
 
 import sys
 
@@ -6,7 +6,7 @@ from tf_gradsr import __version__
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     from tf_gradsr.cli import dispatch
     from tf_gradsr.commands import GRADSR
 

@@ -1,10 +1,10 @@
-"""Exported models side by side: gradsr benchmark models/gradsr/1 model.tflite model_int8.tflite
+"""Time exported models side by side: gradsr benchmark models/gradsr/1 model.tflite model_int8.tflite
 
-Prints for SavedModel folders and LiteRT files their size, the median time of an answer (one picture, NumPy
+For each SavedModel folder or LiteRT file, prints its size, the median time of an answer (one picture, NumPy
 arrays in and out, signature hallucinate if there is one) at each number of threads, and the memory: the most
-that the process held less what the Python interpreter with NumPy held, and how much of it was there before
-the model was loaded. Each model has a process of its own at each number of threads; they take turns of a few
-runs.
+that the process held, less what the Python interpreter with NumPy held, and how much of that was in use
+before the model was loaded. Each model runs in a process of its own at each number of threads; the processes
+take turns, a few runs at a time.
 """
 
 import importlib.util
@@ -37,7 +37,7 @@ def build_parser() -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv)
 
 
@@ -54,7 +54,7 @@ def _execute(settings):
 
 
 def check_model(path: str) -> Path:
-    """The path of a model that is there and whose runtime is installed.
+    """Returns the path of a model that exists and whose runtime is installed.
 
     Raises:
         ConfigError: neither a SavedModel's folder nor a LiteRT file, or LiteRT is missing.
@@ -77,7 +77,7 @@ def table(models: list, threads: list, measured: dict) -> list:
 
     header = ["model", "LR", "MB"]
     header += [f"ms, {count} thread{'s' * (count > 1)}" for count in threads]
-    header += ["memory MB", "of it runtime"]
+    header += ["memory MB", "of which runtime"]
     rows = [header]
     for model in models:
         found = [measured[model, count] for count in threads]
@@ -94,7 +94,7 @@ def table(models: list, threads: list, measured: dict) -> list:
 
 
 def _name(model):
-    """A file's name; of a SavedModel, whose folder is a mere number, the last two."""
+    """A file's name; for a SavedModel, whose folder's name is only a number, the last two names."""
     return model.name if model.is_file() else f"{model.parent.name}/{model.name} (SavedModel)"
 
 

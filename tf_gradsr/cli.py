@@ -1,7 +1,7 @@
 """What all commands share: the parser, exit statuses, signals.
 
-Exit statuses: 0 done, 1 failed or some inputs did, 2 bad setting, 130 interrupted (Ctrl-C), 143 asked to end
-(SIGTERM).
+Exit statuses: 0 done, 1 failed, or some inputs failed, 2 bad setting, 130 interrupted (Ctrl-C), 143 asked to
+end (SIGTERM).
 """
 
 import gc
@@ -22,29 +22,29 @@ from tf_gradsr.config_files import one_line
 from tf_gradsr.errors import ConfigError, nearest, reason_of
 
 EXIT_FAILED, EXIT_BAD_SETTING, EXIT_INTERRUPTED, EXIT_ENDED = 1, 2, 130, 143
-# Errors that a command names in one line and ends with: the disk's, a library's of a missing memory.
+# Errors that end a command with one line: the disk's, or a library's that ran out of memory.
 _OF_THE_MACHINE = (OSError, MemoryError)
 
 
-# Not among a command's own, so that `--print_config` leaves them out.
+# Not among a command's own options, so that `--print_config` leaves them out.
 SHARED_OPTIONS = """Every command also has --verbose, which shows TensorFlow's own messages, and --debug,
 which shows where in the program an error came up."""
 
 
 class CommandFailed(Exception):
-    """What a command was asked for cannot be done; the message is for the user. Exit status 1."""
+    """A command cannot do what it was asked to; the message is for the user. Exit status 1."""
 
 
 class _Ended(BaseException):
-    """SIGTERM."""
+    """SIGTERM was received."""
 
 
 class _HelpFormatter(RawDescriptionHelpFormatter, DefaultHelpFormatter):
-    """Keeps the lines of the description."""
+    """Keeps the description's line breaks."""
 
 
 class Parser(ArgumentParser):
-    """An argument parser whose errors are one line: the setting, what is allowed, what came; status 2."""
+    """An argument parser whose errors are one line: the setting, the rule, what was received; status 2."""
 
     def __init__(self, *args, **kwargs):
         kwargs.setdefault("epilog", SHARED_OPTIONS)
@@ -63,15 +63,15 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> 
     """Runs a command from its arguments to its exit status.
 
     Args:
-        parser: the command's.
+        parser: the command's parser.
         execute: called with the parsed arguments; its return value is the exit status, None for 0.
             `settings.typed` is the list of arguments as they were typed, `settings.verbose`
-            whether `--verbose` was.
-        argv: list of arguments; None, those of the process.
+            whether `--verbose` is among them.
+        argv: list of arguments; None: those of the process.
         interrupted: what the user reads after "Interrupted." on Ctrl-C and SIGTERM.
 
     Returns:
-        The exit status, see the module.
+        The exit status, see the module's docstring.
 
     Raises:
         SystemExit: the arguments cannot be parsed, or ask for help.
@@ -87,7 +87,7 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> 
             sys.stdout.flush()
             return status
     except BrokenPipeError:
-        # Whoever read our output has enough, as `| head` does.
+        # Whatever read our output has closed the pipe, as `| head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ConfigError, CommandFailed, *_OF_THE_MACHINE) as error:
@@ -100,14 +100,14 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> 
         print(f"Interrupted. {interrupted}".strip(), file=sys.stderr)
         return EXIT_ENDED if isinstance(asked, _Ended) else EXIT_INTERRUPTED
     finally:
-        # A fit stopped within an epoch leaves its iterator in a reference cycle of Keras. Destroyed at the
-        # interpreter's end, when its threads can no longer run Python, it now and then waited for ever.
+        # A fit that stops within an epoch leaves its iterator in a reference cycle of Keras. Destroyed only
+        # when the interpreter ends and its threads can no longer run Python, it sometimes waited forever.
         gc.collect()
 
 
 @contextmanager
 def _ended_by_sigterm():
-    """SIGTERM ends what runs in the block as Ctrl-C does; in the main thread, which alone gets signals."""
+    """Makes SIGTERM end the block as Ctrl-C does; in the main thread alone, since only it gets signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -123,19 +123,19 @@ def _ended_by_sigterm():
 
 
 def _show_any_name() -> None:
-    """Lets standard output show file names that are no text: names are bytes, not each can be encoded."""
+    """Lets standard output show any file name: names are bytes, and not all of them can be encoded."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def missing_extra(extra: str, package: str, use: str) -> ConfigError:
-    """The error for a package that an extra of ours installs.
+    """Returns the error for a missing package that one of our extras installs.
 
     Args:
         extra: such as "mobile". package: its name on the index. use: what the command needs it for.
     """
     return ConfigError(
-        f"{extra}: the package {package}, {use}: pip install 'tf-gradsr[{extra}]'. "
+        f"{extra}: needs the package {package}, {use}: pip install 'tf-gradsr[{extra}]'. "
         "Received: an installation without it"
     )
 
@@ -156,13 +156,13 @@ class Command:
 
 
 def dispatch(prog: str, group: Command, argv=None, version: Optional[str] = None) -> int:
-    """Runs the command that the first arguments name; nothing of the others is imported.
+    """Runs the command that the first arguments name, without importing the others.
 
     Args:
         prog: what was typed so far, such as "gradsr export".
         group: its commands.
-        argv: list of arguments; None, those of the process.
-        version: what `--version` prints; None, there is no such option.
+        argv: list of arguments; None: those of the process.
+        version: what `--version` prints; None: there is no such option.
 
     Returns:
         The command's exit status.
@@ -189,5 +189,5 @@ def _overview(prog, group, version):
     width = max(map(len, group.commands))
     lines = [f"usage: {prog} COMMAND [options]", "", group.summary, "", "commands:"]
     lines += [f"  {name:{width}}  {command.summary}" for name, command in group.commands.items()]
-    options = f"{prog} COMMAND --help says more of a command."
+    options = f"{prog} COMMAND --help says more about a command."
     return "\n".join([*lines, "", options + (f" {prog} --version." if version else "")])

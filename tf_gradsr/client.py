@@ -1,17 +1,18 @@
-"""Sends pictures to a served model, writes what it makes of them:
+"""Send pictures to a served model and write the results:
 gradsr client --host localhost --port 8500 faces/ --output out
 
-Asks TF-Serving over gRPC, or with --rest over REST, for one picture a request, several of them at once.
-Writes for each input a folder named after it, with files named as tf_gradsr.hallucinate names them:
+Asks TF-Serving over gRPC, or with --rest over REST: one picture per request, several requests at once.
+For each input, writes a folder named after it, with files named as gradsr hallucinate names them:
   lr.png                    what was sent
-  sample_00.png ...         of --signature sample_encoded and sample; mean.png of sample
-  reconstruction.png        of --signature reconstruct
+  sample_00.png ...         with --signature sample_encoded or sample; with sample also mean.png
+  reconstruction.png        with --signature reconstruct
   truth.png                 with --downscale, the picture that LR was made from
-Inputs are read as tf_gradsr.hallucinate reads them: png, jpeg, webp, bmp, tiff, gif (the first picture);
+Inputs are read as gradsr hallucinate reads them: png, jpeg, webp, bmp, tiff, gif (the first frame);
 grey, palette, CMYK, 16 bits (read as 8), EXIF orientation; alpha is upscaled and kept. Sample i is the one
-that tf_gradsr.hallucinate makes with the same seed, as far as the two machines compute alike.
+that gradsr hallucinate makes with the same seed, as far as the two machines compute alike.
 
-A file that fails is named with the reason, the others go on. A server that cannot be asked ends the run.
+A file that fails is reported with the reason, and the others continue. A server that cannot answer at all
+ends the run.
 
 Exit status: 0 all done, 1 some files failed or the server did, 2 bad setting, 130 interrupted.
 """
@@ -30,7 +31,7 @@ from tf_gradsr.gallery.writing import RESULT_FOLDER
 from tf_gradsr.options import add_downscale, add_noise, add_pictures
 from tf_gradsr.tensorflow_start import start_tensorflow
 
-# Those of the stock image.
+# The ports of TF-Serving's stock image.
 GRPC_PORT, REST_PORT = 8500, 8501
 Port = restricted_number_type(
     "Port", int, [(">=", 1), ("<=", 65535)], docstring="int restricted to be ≥1 and ≤65535"
@@ -49,43 +50,48 @@ def build_parser() -> Parser:
     add("--rest", action="store_true", help="Ask over REST; gRPC sends pictures in fewer bytes.")
     add_pictures(add)
     add("--model", type=str, default="gradsr", help="The name that the model is served under.")
-    add("--version", type=Optional[NonNegativeInt], default=None, help="Left out: the newest.")
+    add(
+        "--version",
+        type=Optional[NonNegativeInt],
+        default=None,
+        help="The model's version; if left out, the newest.",
+    )
     add(
         "--signature",
         type=Literal["sample_encoded", "sample", "reconstruct"],
         default="sample_encoded",
-        help="sample_encoded: samples, png on the way. sample: the same as numbers, and their mean. "
-        "reconstruct: z = 0, the most likely picture; all that models with one answer and servers that "
-        "batch requests have.",
+        help="sample_encoded: samples, sent as PNG. sample: the same as numbers, and their mean. "
+        "reconstruct: z = 0, the most likely picture; the only signature of models with one answer per "
+        "picture and of servers that batch requests.",
     )
     add(
         "--num_samples",
         type=PositiveInt,
         default=8,
-        help="Samples an input; the export's --max_samples at most. Sample i is the same however many.",
+        help="Samples per input, at most the export's --max_samples. Sample i is the same for any number.",
     )
     add_noise(add)
     add_downscale(
         add,
-        "The inputs are large: make LR of them first, by the mean of each block, for models trained with "
-        "data.downscale: area. Asks the server for the scale; starts TensorFlow, which takes seconds.",
+        "The inputs are large: downscale them to LR first, by the mean of each block, for models trained "
+        "with data.downscale: area. Asks the server for the scale; starts TensorFlow, which takes seconds.",
     )
     add("--in_flight", type=InFlight, default=4, help="Requests at once, and pictures in memory.")
-    add("--deadline", type=PositiveFloat, default=60.0, help="Seconds that a request may take, each try.")
+    add("--deadline", type=PositiveFloat, default=60.0, help="Seconds that each try of a request may take.")
     add(
         "--retries",
         type=NonNegativeInt,
         default=5,
-        help="How often a request is repeated that the server was unavailable for, after 0.5 s, 1 s, 2 s ... "
-        "(by chance a little less). What it refuses is not repeated.",
+        help="How often to repeat a request while the server is unavailable, after 0.5 s, 1 s, 2 s ... "
+        "(at random a little less). A request that the server refuses is not repeated.",
     )
-    add("--overwrite", action="store_true", help="Replace folders of results that are there already.")
+    add("--overwrite", action="store_true", help="Replace folders of results that already exist.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
-    return run(build_parser(), _execute, argv, interrupted="The folders that are there are complete.")
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
+    return run(build_parser(), _execute, argv, interrupted="The folders written so far are complete.")
 
 
 def _execute(settings):
@@ -162,17 +168,17 @@ def _server(settings):
 
 
 def _ask_for_all(pictures, files, names, bar):
-    """Asks for every file, writes what comes.
+    """Asks for every file and writes the answers.
 
     Returns:
-        (files that failed, None or (files that were not done since the server cannot be asked, its error)).
+        (files that failed, None or (files not done because the server cannot answer at all, its error)).
     """
     from tf_gradsr.export.remote.in_flight import work_in_flight
     from tf_gradsr.export.remote.server_errors import OF_THE_SERVER, ServerError
     from tf_gradsr.gallery.reading import UnreadablePicture
 
     failed, left, fatal = [], dict(zip(files, names)), None
-    # Ends early once the server cannot be asked.
+    # Ends early once the server cannot answer at all.
     jobs = (job for job in zip(files, names) if fatal is None)
     for (file, name), answer, error in work_in_flight(
         lambda job: pictures.ask(job[0]), jobs, int(pictures.settings.in_flight)

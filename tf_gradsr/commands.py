@@ -1,9 +1,9 @@
-"""Which commands there are; none of them is imported here."""
+"""The list of commands; none of them is imported here."""
 
 from tf_gradsr.cli import Command
 
 FACES = Command(
-    "Faces of people who do not exist, to try and to train on.",
+    "Faces of people who do not exist, to try things out and to train on.",
     commands={
         "write": Command("Write the faces of the package as files.", "tf_gradsr.faces.write_faces"),
         "synthesize": Command("Make more of them (extra [faces]).", "tf_gradsr.faces.synthesize"),
@@ -35,7 +35,7 @@ GRADSR = Command(
     "One-to-many face super-resolution that downscales back to its input.",
     commands={
         "hallucinate": Command("Make plausible large pictures of small ones.", "tf_gradsr.hallucinate"),
-        "train": Command("Train a model, or go on training it.", "tf_gradsr.train"),
+        "train": Command("Train a model, or continue training it.", "tf_gradsr.train"),
         "evaluate": Command("Measure trained models side by side.", "tf_gradsr.evaluate"),
         "models": Command("List the models that come with the package.", "tf_gradsr.preset_models"),
         "package": Command("Make a trained model small enough to ship.", "tf_gradsr.package_weights"),

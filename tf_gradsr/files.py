@@ -1,4 +1,4 @@
-"""Writing files and folders: nothing is overwritten unasked, a kill leaves the old or the new one, whole."""
+"""Writes files and folders: nothing is overwritten unasked; a kill leaves the old or the new one, whole."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from tf_gradsr.errors import ConfigError
 _UNFINISHED = re.compile(r"\.(?:partial|replaced)-(\d+)")
 
 
-# How -------------------------------------------------------------------------------------------------------
+# Writing ---------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def files_when_complete(folder, names):
     Args:
         folder: an existing one; files of other names in it stay.
         names: of the files that the block may write, in the order in which they are moved. Those that it does
-            not write are deleted from `folder`, since they are older.
+            not write are deleted from `folder`, since they are out of date.
     """
     folder = Path(folder)
     unfinished = _unfinished(folder, "partial")
@@ -78,7 +78,7 @@ def files_when_complete(folder, names):
         _clear(unfinished)
 
 
-# What ------------------------------------------------------------------------------------------------------
+# Kinds of output -------------------------------------------------------------------------------------------
 
 
 def _itself(path):
@@ -98,7 +98,7 @@ class Kind:
     when_complete: Callable = folder_when_complete
     """Context manager of a path that gives a temporary one."""
     shared: bool = False
-    """Whether it is some files of a folder in which others' may lie."""
+    """Whether the output is some files of a folder that may hold other files too."""
 
     def home(self, path: Path) -> Path:
         """The folder that is written into."""
@@ -115,7 +115,7 @@ def folder_of(name: str, entries: str, mark: Optional[str] = None) -> Kind:
 
     Args:
         name: in words. entries: regular expression of all names that may be in it.
-        mark: an entry that each such folder has; None, any may be empty.
+        mark: an entry that each such folder has; None: any may be empty.
     """
 
     def stranger(path):
@@ -131,8 +131,8 @@ def files_of(name: str, names, stranger=lambda folder: None, taken=None) -> Kind
 
     Args:
         name: in words. names: of the files, see `files_when_complete`.
-        stranger: see `Kind`; left out, nothing is one.
-        taken: see `Kind`; left out, every file of these names.
+        stranger: see `Kind`; if left out, nothing is one.
+        taken: see `Kind`; if left out, every file of these names.
     """
     names = tuple(names)
 
@@ -142,7 +142,7 @@ def files_of(name: str, names, stranger=lambda folder: None, taken=None) -> Kind
     return Kind(name, stranger, taken or first, partial(files_when_complete, names=names), shared=True)
 
 
-# Whether ---------------------------------------------------------------------------------------------------
+# Checks ----------------------------------------------------------------------------------------------------
 
 
 def check_output(path, overwrite: bool, kind: Kind = FILE, inputs=(), received=None) -> None:
@@ -151,10 +151,10 @@ def check_output(path, overwrite: bool, kind: Kind = FILE, inputs=(), received=N
     Commands call it before they compute; `claim_output` calls it again.
 
     Args:
-        path: what will be written. overwrite: whether what is of the kind may be replaced.
-        kind: of what is written.
+        path: what will be written. overwrite: whether something of this kind may be replaced.
+        kind: the kind of what is written.
         inputs: paths that are read, which must not lie in a folder that is replaced.
-        received: the setting as given; None, the path.
+        received: the setting as given; None: the path.
 
     Raises:
         ConfigError: names what is in the way, and the remedy.
@@ -171,12 +171,12 @@ def check_output(path, overwrite: bool, kind: Kind = FILE, inputs=(), received=N
         raise unwritable(path, error) from error
     if stranger and not overwrite:
         raise ConfigError(
-            f"output: {stranger} is there already, and --overwrite replaces only {kind.name}; choose another "
+            f"output: {stranger} already exists, and --overwrite replaces only {kind.name}; choose another "
             f"place. Received: {received}"
         )
     if there and not overwrite:
         raise ConfigError(
-            f"output: {there} is there already; give --overwrite to replace it, or another place. "
+            f"output: {there} already exists; give --overwrite to replace it, or another place. "
             f"Received: {received}"
         )
     if stranger:
@@ -196,13 +196,13 @@ def check_output(path, overwrite: bool, kind: Kind = FILE, inputs=(), received=N
 def claim_output(path, overwrite: bool, kind: Kind = FILE):
     """Gives a temporary path to write to; it becomes `path` when the block ends without an error.
 
-    Until then what is there stays as it is, and after an error for good.
+    Until then, and after an error, what is already there stays as it is.
 
     Args:
         as `check_output`.
 
     Yields:
-        `pathlib.Path`: of a file that is not there, or of an empty folder.
+        `pathlib.Path`: of a file that does not exist yet, or of an empty folder.
 
     Raises:
         ConfigError: see `check_output`, `prepare_folder`.
@@ -215,7 +215,7 @@ def claim_output(path, overwrite: bool, kind: Kind = FILE):
 
 
 def prepare_folder(folder) -> None:
-    """Makes a folder, tries to write into it, and clears what a stopped run left.
+    """Makes a folder, tries to write into it, and clears what a stopped run left behind.
 
     Raises:
         ConfigError: it cannot be written.
@@ -236,7 +236,7 @@ def prepare_folder(folder) -> None:
 
 
 def unwritable(path, error: OSError) -> ConfigError:
-    """What to raise for an `OSError` met in writing to `path`."""
+    """Returns the error to raise for an `OSError` met while writing to `path`."""
     return ConfigError(f"output: a folder that can be written. Received: {path} ({error.strerror or error})")
 
 
@@ -245,7 +245,7 @@ def _unfinished(folder, kind):
 
 
 def _clear(folder):
-    """Deletes a temporary folder; what it holds of the old goes back where nothing new has come."""
+    """Deletes a temporary folder; old files in it go back to their place unless new ones are there."""
     if folder.name.startswith(".replaced-") and folder.is_dir():
         for old in folder.iterdir():
             if not os.path.lexists(folder.parent / old.name):

@@ -2,7 +2,7 @@
 
 gradsr hallucinate face.png --output out
 
-Writes for each input a folder named after it:
+For each input, writes a folder named after it:
   lr.png                    what the model saw
   reconstruction.png        z = 0, the most likely picture
   sample_00.png ...         other plausible ones
@@ -10,19 +10,19 @@ Writes for each input a folder named after it:
   uncertainty.png           their standard deviation, with its scale in grey levels and, if the run's
                             summary.json holds a calibration for these settings (evaluate
                             --record_calibration), by how much true errors are larger
-  gradient_reconstruction.png, gradient_00.png ...    image gradients, as the model puts them out
+  gradient_reconstruction.png, gradient_00.png ...    image gradients, as the model outputs them
   sheet.png                 all side by side
-and, of several inputs, overview.png with a row for each of the first 16.
-Inputs: png, jpeg, webp, bmp, tiff, gif (the first picture), of any size; grey, palette, CMYK, 16 bits (read
+and, for several inputs, overview.png with a row for each of the first 16.
+Inputs: png, jpeg, webp, bmp, tiff, gif (the first frame), of any size; grey, palette, CMYK, 16 bits (read
 as 8), EXIF orientation; alpha is upscaled and kept.
 
 Prints a line for each input: LR size -> HR size (width x height); LR-PSNR, how well the results, downscaled,
 agree with the input; the samples' spread, which is the mean of uncertainty.png; where the sheet is.
 
-PNG metadata (tEXt) say how a picture can be made again: Software, version, model, weights (start of the
-SHA-256 of the file), consistency; of samples also seed, z_index (the number in the name), temperature; of
-mean and uncertainty seed, temperature, samples (how many). Same seed, same bytes on the same machine,
-however many samples and files are asked for.
+PNG metadata (tEXt) says how to make a picture again: Software, version, model, weights (start of the
+file's SHA-256), consistency; for samples also seed, z_index (the number in the name), temperature; for
+mean and uncertainty also seed, temperature, samples (how many). The same seed gives the same bytes on the
+same machine, however many samples and files are requested.
 
 Exit status: 0 all done, 1 some files failed, 2 bad setting, 130 interrupted.
 """
@@ -48,9 +48,9 @@ from tf_gradsr.tensorflow_start import start_tensorflow
 
 # A 128x128 face at twice its size.
 TILE = 256
-# One picture of several inputs.
+# One picture for all inputs.
 OVERVIEW = "overview.png"
-HONESTY = "Invented by a neural network: no evidence of anybody's identity."
+HONESTY = "Invented by a neural network: not evidence of anybody's identity."
 
 
 def build_parser() -> Parser:
@@ -67,20 +67,21 @@ def build_parser() -> Parser:
         "--num_samples",
         type=NonNegativeInt,
         default=8,
-        help="Samples an input. Sample i is the same however many there are; mean and uncertainty need two.",
+        help="Samples per input. Sample i is the same however many there are; mean and uncertainty need two.",
     )
     add_noise(add)
     add_consistency(add)
     add_downscale(
         add,
-        "The inputs are large: make LR of them first, the way the model was trained, and compare with them "
-        "(truth.png, PSNR, SSIM).",
+        "The inputs are large: downscale them to LR first, the way the model was trained, and compare the "
+        "results with them (truth.png, PSNR, SSIM).",
     )
     add(
         "--interpolate",
         type=NonNegativeInt,
         default=0,
-        help="Also write walk.webp: from sample to sample and back to the first, this many frames between.",
+        help="Also write walk.webp, an animation from sample to sample and back to the first, with this many "
+        "frames in between.",
     )
     add(
         "--interpolate_format",
@@ -94,13 +95,13 @@ def build_parser() -> Parser:
         default=TILE,
         help="Longer side, in pixels, to which sheets enlarge small pictures, by a whole factor.",
     )
-    add("--overwrite", action="store_true", help="Replace folders of results that are there already.")
+    add("--overwrite", action="store_true", help="Replace folders of results that already exist.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
-    return run(build_parser(), _execute, argv, interrupted="The folders that are there are complete.")
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
+    return run(build_parser(), _execute, argv, interrupted="The folders written so far are complete.")
 
 
 def _execute(settings):
@@ -127,7 +128,7 @@ def _hallucinate_files(settings):
 
 
 def _use_standard_streams(settings, folder):
-    """Puts files of a temporary folder in the place of `-`.
+    """Replaces `-` with files of a temporary folder.
 
     Raises:
         ConfigError: `-` beside other inputs, or as output of several.
@@ -146,7 +147,7 @@ def _use_standard_streams(settings, folder):
 
 
 def _without_overview(files, output):
-    """Several inputs, less the overview of an earlier run where they lie in the folder of the results."""
+    """The inputs without an earlier run's overview.png, which may lie among them in the output folder."""
     overview = (output / OVERVIEW).resolve()
     kept = [file for file in files if len(files) == 1 or file.resolve() != overview or not is_own(file)]
     if len(kept) < len(files):
@@ -180,7 +181,7 @@ def _hallucinate(settings, files, names):
 
     hallucinator = Hallucinator.load(settings.run)
     if not hallucinator.stochastic and settings.num_samples:
-        print("This model gives one answer a picture: no samples, no walk.", file=sys.stderr)
+        print("This model gives one answer per picture: no samples, no walk.", file=sys.stderr)
     failed = []
     with ProgressBar(len(files), "file") as bar:
         results = ResultFolders(hallucinator, settings, progress=bar.set_postfix_str)

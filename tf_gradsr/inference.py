@@ -1,4 +1,4 @@
-"""From small uint8 pictures to large ones with a trained generator: the `Hallucinator`."""
+"""The `Hallucinator`: makes large uint8 pictures from small ones with a trained generator."""
 
 import functools
 import numbers
@@ -22,15 +22,15 @@ from tf_gradsr.tiles import area, windows
 
 # HR pixels of one forward pass: about 1 GB of features at the default widths.
 PIXELS_AT_ONCE = 2**21
-# LR pixels. Deep baselines see further than tiles can be large; their overlap ends here.
+# LR pixels. Deep baselines see further than a tile can be large; their overlap is cut to this.
 LARGEST_OVERLAP = 64
 CONSISTENCY = ("exact", "none")
 
 
 class Hallucinator:
-    """A trained generator behind uint8 NumPy pictures of any size.
+    """A trained generator that takes and returns uint8 NumPy pictures of any size.
 
-    Pictures larger than `pixels_at_once` allows are done in overlapping tiles; the overlap is the
+    Pictures larger than `pixels_at_once` allows are processed in overlapping tiles; the overlap is the
     generator's receptive radius, so that a tile's inner part is what the whole picture would give.
 
     Args:
@@ -38,12 +38,12 @@ class Hallucinator:
         config: the `Config` that it was trained with.
         weights: str, names the weights in a picture's metadata.
         pixels_at_once: int, HR pixels of one forward pass; bounds the memory.
-        calibration: dict, how far the spread of samples can be trusted, see `RunFolder.calibration`; None,
-            nobody has measured it.
+        calibration: dict, how far the spread of samples can be trusted, see `RunFolder.calibration`; None
+            if it was not measured.
 
     Attributes:
         scale: int. z_size: int. stochastic: bool, whether z changes the picture.
-        identity: dict of str, `model`, `weights` and `version`, what made a picture.
+        identity: dict of str, `model`, `weights` and `version`: what a picture was made with.
         overlap: int, LR pixels by which a tile overlaps its neighbour's inner part.
         calibration: as given.
     """
@@ -83,7 +83,7 @@ class Hallucinator:
 
         Args:
             run_dir: path of a run folder with `config.yaml` and `generator.weights.h5`, or the name of a
-                model of the package; None, `DEFAULT_PRESET`.
+                model of the package; None: `DEFAULT_PRESET`.
             pixels_at_once: see the class.
 
         Raises:
@@ -94,7 +94,7 @@ class Hallucinator:
         generator = build_generator(config)
         try:
             generator.load_weights(folder.weights)
-        # The file's reader raises whatever it trips over.
+        # The file's reader may raise anything.
         except Exception as error:
             raise ConfigError(
                 f"run: weights that fit the run's config.yaml. Received: {folder.weights} "
@@ -115,7 +115,7 @@ class Hallucinator:
             ConfigError: there is no such model, or its files are damaged.
         """
         if name not in preset_names():
-            hint = nearest(name, preset_names(), otherwise=f"there is {', '.join(preset_names())}.")
+            hint = nearest(name, preset_names(), otherwise=f"one of {', '.join(preset_names())}.")
             raise ConfigError(f"name: a model of the package; {hint} Received: {name}")
         return cls.load(PRESETS / name, pixels_at_once)
 
@@ -134,10 +134,10 @@ class Hallucinator:
         Args:
             lr: a picture or several, see `as_pictures`.
             consistency: "exact", every picture downscales to its input, within half a grey level after
-                rounding; "none", as the generator puts it out.
+                rounding; "none", as the generator outputs it.
 
         Raises:
-            ValueError: what came is not that. ConfigError: see `generate`.
+            ValueError: an argument is not as above. ConfigError: see `generate`.
         """
         lr = as_pictures(lr)
         return Reconstruction(*self.generate(lr, np.zeros((len(lr), self.z_size), np.float32), consistency))
@@ -157,13 +157,13 @@ class Hallucinator:
             consistency: see `reconstruct`.
 
         Raises:
-            ValueError: what came is not that, or the model gives one answer a picture.
+            ValueError: an argument is not as above, or the model gives one answer per picture.
             ConfigError: see `generate`.
         """
         lr = as_pictures(lr)
         if not self.stochastic:
             raise ValueError(
-                f"This model ({self.identity['model']}) gives one answer a picture: reconstruct."
+                f"This model ({self.identity['model']}) gives one answer per picture: call reconstruct."
             )
         if not isinstance(temperature, numbers.Real) or not temperature >= 0:
             raise ValueError(f"temperature must be >= 0. Received: temperature={temperature!r}.")
@@ -194,7 +194,7 @@ class Hallucinator:
         return np.stack([noise_vector([seed, i], self.z_size) for i in range(num_samples)])
 
     def generate(self, lr, z, consistency: str = "exact") -> tuple:
-        """`G(LR, z)`, one picture for each pair; in batches, and in tiles, that fit `pixels_at_once`.
+        """`G(LR, z)`, one picture for each pair, in batches and tiles that fit `pixels_at_once`.
 
         Args:
             lr: uint8 `[B, h, w, 3]`, RGB.
@@ -205,9 +205,9 @@ class Hallucinator:
             (uint8 `[B, H, W, 3]`, gradients float32 `[B, H, W, 3 or 1]`).
 
         Raises:
-            ValueError: what came is not that.
+            ValueError: an argument is not as above.
             ConfigError: exact consistency with a model that was trained on bicubic LR pictures, or weights
-                that give no numbers.
+                that give NaN or infinity.
         """
         lr, z = as_pictures(lr), np.asarray(z, np.float32)
         if z.shape != (len(lr), self.z_size):
@@ -235,7 +235,7 @@ class Hallucinator:
         return images, gradients
 
     def forward(self, lr, z, consistency: str):
-        """One forward pass in TensorFlow's operations alone: what `generate` runs, and what is exported.
+        """Runs one forward pass in TensorFlow operations alone: for `generate`, and for what is exported.
 
         Args:
             lr: uint8 `[B, h, w, 3]`, RGB.
@@ -243,7 +243,7 @@ class Hallucinator:
             consistency: see `reconstruct`; whether the model can be "exact" is not checked here.
 
         Returns:
-            (uint8 `[B, H, W, 3]`, gradient float32 `[B, H, W, 3 or 1]`, bool scalar: all are numbers).
+            (uint8 `[B, H, W, 3]`, gradient float32 `[B, H, W, 3 or 1]`, bool scalar: all pixels are finite).
         """
         lr = ops.to_float(lr)
         images, gradients = self.generator((lr, z))
@@ -259,7 +259,7 @@ class Hallucinator:
     # ---------------------------------------------------------------- inside
 
     def _empty(self, lr):
-        """Where the results go: pictures and gradients, not yet filled."""
+        """Unfilled arrays for the results: pictures and gradients."""
         shape = (len(lr), lr.shape[1] * self.scale, lr.shape[2] * self.scale)
         channels = self.config.model.gradient_channels
         return np.empty((*shape, 3), np.uint8), np.empty((*shape, channels), np.float32)

@@ -1,4 +1,4 @@
-"""Keras layers for anybody's network."""
+"""Keras layers for any network."""
 
 import keras
 import tensorflow as tf
@@ -22,7 +22,7 @@ class ExactConsistency(keras.layers.Layer):
     `[B, s h, s w, C]`, whose means over blocks of `scale` x `scale` pixels are lr, up to float32's precision.
 
     Raises:
-        ValueError: a scale that is no whole number of 2 or more; sides that do not fit it.
+        ValueError: a scale that is not a whole number of 2 or more, or sides that do not fit it.
 
     Example:
         picture = keras.layers.Conv2D(3, 3, padding="same")(features)

@@ -67,10 +67,10 @@ def _mean_over_pairs(fakes, reals, distance):
 
 
 def coupling_loss(g_fake, g_of_image):
-    """How far the image gradient that G puts out is from that of the picture it puts out. Not in the paper.
+    """How far G's image gradient is from the gradient of G's picture. Not in the paper.
 
-    Hallucinations have no truth to compare with. Without this term L_z, which sees the gradient output alone,
-    can be raised there without any change of the picture.
+    Hallucinations have no truth to compare with. Without this term, L_z, which sees the gradient output
+    alone, can be raised without changing the picture.
 
     Args:
         g_fake: float32 `[B, H, W, C]`, G's gradient output.
@@ -83,10 +83,10 @@ def coupling_loss(g_fake, g_of_image):
 
 
 def diversity_loss(g1, g2, z1, z2, tau=10.0):
-    """Diversity L_z (paper eq. 8): how far image gradients move for a move of z. The generator maximises it.
+    """Diversity L_z (paper eq. 8): how far image gradients move when z moves. The generator maximises it.
 
     `mean_b(min(mean|g1 - g2| / mean|z1 - z2|, tau))`, the means within each example. The bound keeps an
-    unbounded output from growing for ever.
+    unbounded output from growing forever.
 
     Args:
         g1: float32 `[B, H, W, C]`, image gradient hallucinated with z1.
@@ -144,7 +144,7 @@ def hinge_discriminator_loss(logits_real, logits_fake):
 
 
 def hinge_generator_loss(logits_fake):
-    """The generator's side of the hinge loss: `-E[fake]`, summed over the heads; of any sign.
+    """The generator's side of the hinge loss: `-E[fake]`, summed over the heads; it may be negative.
 
     Args:
         logits_fake: list of float32, any shapes; each head's logits on fakes.
@@ -240,7 +240,7 @@ def r1_penalty(discriminator, inputs):
 
     Args:
         discriminator: callable from the list of inputs to logits `[B, ...]`.
-        inputs: list of float32 tensors `[B, ...]`, everything D sees on real data.
+        inputs: list of float32 tensors `[B, ...]`, everything that D sees of real data.
 
     Returns:
         Scalar >= 0, differentiable in D's weights.

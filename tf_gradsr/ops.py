@@ -46,14 +46,14 @@ def image_gradient(images, channels=None):
 
     Args:
         images: float32 `[B, H, W, C]`.
-        channels: 1 for the one gradient of the mean of the channels; otherwise one for each.
+        channels: 1 for a single gradient, of the mean of the channels; otherwise one for each channel.
 
     Returns:
         float32 `[B, H, W, C or 1]`, >= 0; in [0, 2 sqrt(2)] for pictures in [-1, 1].
     """
     if channels == 1:
         images = tf.reduce_mean(images, axis=-1, keepdims=True)
-    # Slices stand in for symmetric padding, which mobile delegates do not take.
+    # Slices stand in for symmetric padding, which mobile delegates do not support.
     left, right = images[:, :, :1, :], images[:, :, -1:, :]
     g_x = tf.concat([images[:, :, 1:, :], right], 2) - tf.concat([left, images[:, :, :-1, :]], 2)
     top, bottom = images[:, :1, :, :], images[:, -1:, :, :]
@@ -63,7 +63,7 @@ def image_gradient(images, channels=None):
 
 
 def downscale(images, factor, method="area"):
-    """DS of the paper: brings pictures down by a whole factor.
+    """Downscales pictures by a whole factor: DS of the paper.
 
     Args:
         images: float32 `[B, H, W, C]`, H and W multiples of `factor`.
@@ -145,7 +145,7 @@ def straight_through_round(images):
 
 
 def consistency_residual(hr, lr, factor, epsilon=0.1, method="area"):
-    """F, how far a picture is from downscaling to its LR input, in grey levels (paper eq. 12).
+    """F: how far a picture, downscaled, is from its LR input, in grey levels (paper eq. 12).
 
     `F = max(|round(DS(hr)) - lr| / r - epsilon, 0)` with `r = 2 / 255`.
 
@@ -200,7 +200,7 @@ def clip_consistently(hr, lr, factor):
     """
     hr = tf.clip_by_value(hr, -1.0, 1.0)
     mean = downscale(hr, factor)
-    # The way left to white, where the mean is too low, and to black, where it is too high.
+    # Share of the way to white, where the mean is too low, and to black, where it is too high.
     lighter = tf.nn.relu(lr - mean) / tf.maximum(1.0 - mean, LEVEL**2)
     darker = tf.nn.relu(mean - lr) / tf.maximum(1.0 + mean, LEVEL**2)
     hr += upscale_nearest(lighter, factor) * (1.0 - hr) - upscale_nearest(darker, factor) * (1.0 + hr)

@@ -8,7 +8,7 @@ from tf_gradsr.config import Config
 
 @keras.saving.register_keras_serializable("tf_gradsr")
 class WarmupCosine(keras.optimizers.schedules.CosineDecay):
-    """Keras' cosine decay, whose warm-up begins one step up: at rate 0 the first step would be lost.
+    """Keras' cosine decay with a warm-up that starts one step ahead: at rate 0 the first step would be lost.
 
     Step s of the warm-up has the rate `warmup_target * (s + 1) / warmup_steps`, from an initial rate of 0;
     the cosine starts at step `warmup_steps`.
@@ -52,5 +52,5 @@ def build_optimizers(config: Config) -> tuple:
 
 
 def ema_decay(half_life: float, batch_size: int) -> float:
-    """Decay a step of an average whose weights halve after `half_life` pictures; 0 means no average."""
+    """Decay per step of an average whose weights halve after `half_life` pictures; 0 means no average."""
     return 0.5 ** (batch_size / half_life) if half_life > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Options that several commands have: one name, one meaning, one help."""
+"""Options that several commands share: one name, one meaning, one help text."""
 
 from typing import Literal, Optional
 
@@ -7,7 +7,7 @@ from jsonargparse.typing import PositiveInt
 from tf_gradsr.config import Seed, Temperature
 
 RUN_HELP = (
-    "Folder of a training run, or the name of a model of the package (gradsr models); left out, faces_8x, "
+    "Folder of a training run, or the name of a model of the package (gradsr models); if left out, faces_8x, "
     "16x16 to 128x128."
 )
 
@@ -21,14 +21,14 @@ def add_pictures(add, more_input: str = "", more_output: str = "") -> None:
     """The pictures, as positional arguments, and `-o`, the folder of their results.
 
     Args:
-        more_input, more_output: what else this command takes and writes.
+        more_input, more_output: help on what else this command takes and writes.
     """
     add(
         "input",
         type=str,
         nargs="+",
         metavar="PICTURE",
-        help=f"Files, folders (the pictures right in them), globs ('faces/**/*.png'){more_input}.",
+        help=f"Files, folders (the pictures directly in them), globs ('faces/**/*.png'){more_input}.",
     )
     add(
         "-o",
@@ -47,28 +47,28 @@ def add_noise(add) -> None:
         "--temperature",
         type=Temperature,
         default=1.0,
-        help="Factor of z. Below 1 the samples come nearer to the reconstruction, above they get wilder.",
+        help="Factor of z. Below 1 the samples are closer to the reconstruction, above 1 they get wilder.",
     )
 
 
 def add_downscale(add, how: str) -> None:
-    """`--downscale` and the LR size that goes with it; `how` is the former's help."""
+    """`--downscale`, with `how` as its help, and the LR size that goes with it."""
     add("--downscale", action="store_true", help=how)
     add(
         "--lr_size",
         type=Optional[PositiveInt],
         default=None,
         help="With --downscale: cut the largest centred square and resize it so that LR has this side. "
-        "Left out, the picture is only cut to a multiple of the scale.",
+        "If left out, the picture is only cut to a multiple of the scale.",
     )
 
 
 def add_consistency(add, where: str = "") -> None:
-    """`--consistency` of one kind; `where` says what it is part of."""
+    """`--consistency` with a single value; `where` begins its help."""
     add(
         "--consistency",
         type=Literal["exact", "none"],
         default="exact",
         help=f"{where}exact: every picture downscales to its input, each pixel within one grey level after "
-        "rounding. none: as the generator puts it out.",
+        "rounding. none: as the generator outputs it.",
     )

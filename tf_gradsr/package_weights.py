@@ -33,14 +33,14 @@ def build_parser() -> Parser:
         parser.add_argument(
             f"--{kind}_minutes",
             type=Optional[NonNegativeFloat],
-            help=f"What training cost over all its stages, minutes of {meaning}; left out, the run's own.",
+            help=f"Cost of training over all stages, in minutes of {meaning}; if left out, the run's own.",
         )
-    parser.add_argument("--overwrite", action="store_true", help="Replace what is there already.")
+    parser.add_argument("--overwrite", action="store_true", help="Replace what is already there.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 
@@ -58,19 +58,19 @@ def _execute(options):
 def package_weights(
     run: RunFolder, output, overwrite: bool = False, minutes: Optional[dict] = None
 ) -> RunFolder:
-    """Writes weights as float16, checksum, config and, if there is one, summary of a run.
+    """Writes a run's weights as float16, their checksum, its config and, if there is one, its summary.
 
     Args:
         run: a trained run.
         output: path of the folder.
         overwrite: whether to replace what is there.
-        minutes: for the summary, see `RunFolder.training_minutes`; None, nothing is said of it.
+        minutes: for the summary, see `RunFolder.training_minutes`; None leaves them out.
 
     Returns:
         The folder written.
 
     Raises:
-        ConfigError: the folder cannot be written, holds one already, or a weight is beyond float16.
+        ConfigError: the folder cannot be written or already holds a run, or a weight is beyond float16.
     """
     path = RunFolder(output).path
     try:

@@ -1,4 +1,4 @@
-"""From what a program has of a picture to uint8 LR pictures."""
+"""Turns paths, PIL pictures and arrays into uint8 LR pictures."""
 
 import os
 
@@ -14,7 +14,7 @@ RULE = (
 
 
 def as_pictures(picture) -> np.ndarray:
-    """uint8 `[B, h, w, 3]`, RGB, of a path, a PIL picture or an array; grey becomes RGB, one picture a batch.
+    """Turns a path, a PIL picture or an array into uint8 `[B, h, w, 3]`, RGB; a single picture has B = 1.
 
     Args:
         picture: path of a picture file; `PIL.Image.Image`; uint8 `[0, 255]` or float `[0, 1]`, `[h, w]`,

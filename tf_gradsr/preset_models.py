@@ -1,6 +1,7 @@
 """The models that come with the package: gradsr models
 
-Lists their names, which every --run takes, with LR and HR size, parameters, size, figures at z = 0, licence.
+Lists their names, which every --run takes, with LR and HR size, parameters, file size, figures at z = 0 and
+licence.
 PSNR and SSIM are those of summary.json, on the embedded test faces.
 """
 
@@ -23,12 +24,12 @@ COLUMNS = ("name", "model", "LR", "HR", "parameters", "MB", "PSNR dB", "SSIM", "
 def build_parser() -> Parser:
     """The command line's parser."""
     parser = Parser(prog="gradsr models", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="As JSON, for programs.")
+    parser.add_argument("--json", action="store_true", help="Print JSON, for programs.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv)
 
 
@@ -45,7 +46,7 @@ def _execute(settings):
 
 
 def preset(name: str) -> dict:
-    """What is known of a model of the package.
+    """Returns what is known about a model of the package.
 
     Returns:
         `name`, `model`, `lr` and `hr` (height, width in pixels), `parameters`, `bytes`, `psnr` (dB) and

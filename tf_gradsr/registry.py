@@ -22,7 +22,7 @@ def build_model(config: Config, precision: str = "float32", jit_compile: bool = 
         jit_compile: whether XLA compiles the step.
 
     Raises:
-        ConfigError: weights of a pretrained network are asked for and cannot be had.
+        ConfigError: weights of a pretrained network are needed and cannot be obtained.
     """
     make = MODELS[config.model.name][0]
     model = make(config) if precision == "float32" else make(config, precision)

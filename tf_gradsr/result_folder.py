@@ -28,11 +28,11 @@ from tf_gradsr.sampling import RunningSpread
 
 # On the sheet; further ones are written, but not shown.
 SAMPLES_SHOWN = 24
-# Memory for an HR pixel at the worst moment: sums over samples (48), a picture with gradient (15), floats.
+# Memory for an HR pixel at the peak: sums over samples (48), a picture with gradient (15), floats.
 BYTES_A_PIXEL = 140
 # Memory for an HR pixel of one forward pass, at the default widths.
 BYTES_OF_FEATURES = 500
-# Times the LR size of training from which on the network finds little that it knows.
+# An LR picture this many times larger than in training shows the network little that it knows.
 MUCH_LARGER = 4
 # The longest side that an animation's format can hold.
 LONGEST_SIDE = {"webp": 16383, "gif": 65535}
@@ -69,7 +69,7 @@ class Report:
         return "; ".join([said, *self.notes])
 
     def figures(self) -> list:
-        """Every figure there is, in words."""
+        """Every known figure, in words."""
         worst = "" if self.worst_lr_psnr is None else f" (worst sample {self.worst_lr_psnr:.1f})"
         figures = [f"LR-PSNR {self.lr_psnr:.1f} dB{worst}"]
         if self.spread is not None:
@@ -123,7 +123,7 @@ class ResultFolders:
         return report
 
     def generate(self, lr, z) -> tuple:
-        """One picture, by itself so that its bytes do not depend on what else is made.
+        """Generates one picture, by itself so that its bytes do not depend on what else is made.
 
         Args:
             lr: uint8 `[h, w, 3]`. z: float32 `[m]`.
@@ -137,7 +137,7 @@ class ResultFolders:
         return images[0], gradients[0]
 
     def size_notes(self, lr) -> tuple:
-        """What to say of an LR picture, uint8 `[h, w, 3]`, in which the model finds no face of its size."""
+        """Notes on an LR picture, uint8 `[h, w, 3]`, too large for the model to find a face of its size."""
         height, width = self.hallucinator.config.lr_shape
         if lr.shape[0] < MUCH_LARGER * height or lr.shape[1] < MUCH_LARGER * width:
             return ()
@@ -148,7 +148,7 @@ class ResultFolders:
         )
 
     def _check_size(self, picture):
-        """Refuses what would fill the memory, rather than be killed by the system half-way."""
+        """Refuses what would fill the memory, before the system kills the process half-way."""
         height, width = (side * self.hallucinator.scale for side in picture.rgb.shape[:2])
         frames = (self.settings.interpolate + 1) * len(self.z) if self.settings.interpolate else 0
         longest = LONGEST_SIDE[self.settings.interpolate_format]
@@ -163,7 +163,7 @@ class ResultFolders:
         if needed > available:
             raise TooLarge(
                 f"a result of {width}x{height} needs {needed / 1e9:.1f} GB of memory, "
-                f"{available / 1e9:.1f} GB are free; cut the picture, or, if it is a large one already, give "
+                f"but {available / 1e9:.1f} GB are free; cut the picture, or, if it is already large, give "
                 f"--downscale --lr_size {min(self.hallucinator.config.lr_shape)}"
             )
 
@@ -202,7 +202,7 @@ class _Making:
         if self.truth is not None:
             self._compare(reconstruction)
         sheet = titled_cells(
-            self.cells, "Hallucinated faces are inventions, no evidence of anybody's identity.", self.bar
+            self.cells, "Hallucinated faces are inventions, not evidence of anybody's identity.", self.bar
         )
         self._save("sheet", sheet, None)
         return self.report
@@ -276,7 +276,7 @@ class _Making:
         return float(metrics.lr_psnr(*pair, config.model.scale, config.data.downscale)[0])
 
     def _show(self, title, picture, column=None):
-        """Keeps a picture, small, for the sheet and, if it has a column there, the overview."""
+        """Keeps a small copy of a picture for the sheet and, if it has a column there, the overview."""
         self.cells.append((title, resize_to_cell(picture, self.cell)))
         if column:
             self.row[column] = fitted(picture, self.results.settings.tile)

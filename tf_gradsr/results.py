@@ -1,4 +1,4 @@
-"""What a `Hallucinator` gives: arrays, and the pictures that people look at."""
+"""What a `Hallucinator` returns: arrays, which become PIL pictures or files."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -13,15 +13,15 @@ class Reconstruction(NamedTuple):
     image: np.ndarray
     """uint8 `[B, H, W, 3]`, RGB."""
     gradient: np.ndarray
-    """float32 `[B, H, W, 3 or 1]`, >= 0: the image gradient as G puts it out, of the picture in [-1, 1]."""
+    """float32 `[B, H, W, 3 or 1]`, >= 0: the image gradient as G outputs it, of the picture in [-1, 1]."""
 
     def pil(self):
-        """A `PIL.Image.Image`; of several pictures, a list of them."""
+        """Returns a `PIL.Image.Image`; for several pictures, a list of them."""
         pictures = [Image.fromarray(image) for image in self.image]
         return pictures[0] if len(pictures) == 1 else pictures
 
     def save(self, path) -> list:
-        """Writes a picture, in the format of its ending; several as NAME_00.png, NAME_01.png ...
+        """Writes a picture in the format of the path's ending; several as NAME_00.png, NAME_01.png ...
 
         Returns:
             The paths written.
@@ -45,7 +45,7 @@ class Samples(NamedTuple):
     """float32 `[B, H, W, 3]`, grey levels: root of the unbiased variance over samples; 0 for one sample."""
 
     def pil(self) -> list:
-        """The N samples as `PIL.Image.Image`; of several LR pictures, a list of N for each."""
+        """Returns the N samples as `PIL.Image.Image`; for several LR pictures, a list of N for each."""
         pictures = [[Image.fromarray(image) for image in samples] for samples in self.images]
         return pictures[0] if len(pictures) == 1 else pictures
 

@@ -1,4 +1,4 @@
-"""The folder of one training run: what lies where, and writing it so that a kill leaves no half file."""
+"""The folder of one training run: where its files are, and writing them so that a kill breaks none."""
 
 import json
 import math
@@ -28,7 +28,7 @@ RESUMABLE = {
     "data.cache_dir",
 }
 
-# Run folders that come with the package; the one taken when none is named: faces, 16x16 to 128x128.
+# Run folders that come with the package, and the default: faces, 16x16 to 128x128.
 PRESETS = Path(__file__).parent / "pretrained"
 DEFAULT_PRESET = "faces_8x"
 
@@ -39,11 +39,11 @@ def preset_names() -> list:
 
 
 class RunFolder:
-    """Paths of a run, made on demand.
+    """The paths in a run's folder, and what is read from them and written to them.
 
     Layout: `config.yaml`, `metrics.jsonl`, `events/` (TensorBoard), `samples/step_*.png`, `checkpoints/`,
     `generator.weights.h5` (the averaged generator), `summary.json`; if picture files were left out,
-    `unreadable.txt`. The package's own has `generator.weights.sha256` too.
+    `unreadable.txt`. The package's own runs have `generator.weights.sha256` too.
     """
 
     def __init__(self, path):
@@ -64,10 +64,10 @@ class RunFolder:
 
         Args:
             run_dir: its path, or the name of a model that comes with the package (`preset_names`); None,
-                `DEFAULT_PRESET`. A folder that is there goes before a name.
+                `DEFAULT_PRESET`. An existing folder takes precedence over a name.
 
         Raises:
-            ConfigError: there are no such weights, they cannot be read, or are not what their checksum says.
+            ConfigError: there are no such weights, they cannot be read, or do not match their checksum.
         """
         name = DEFAULT_PRESET if run_dir is None else str(run_dir)
         is_preset = run_dir is None or (name in preset_names() and not is_there(name))
@@ -83,7 +83,7 @@ class RunFolder:
     def _check_trained(self):
         if not self.config.is_file():
             names = preset_names()
-            hint = nearest(self.path, names, otherwise=f"there is {', '.join(names)}.")
+            hint = nearest(self.path, names, otherwise=f"one of {', '.join(names)}.")
             raise ConfigError(
                 "run: the folder of a training run, with config.yaml, or a model of the package; "
                 f"{hint} Received: {self.path}"
@@ -106,8 +106,8 @@ class RunFolder:
         found = sha256_of(self.weights)
         if found != expected:
             raise ConfigError(
-                f"run: weights as {self.checksum.name} says, {expected[:16]}...; damaged, or others: install "
-                f"the package again. Received: {self.weights} ({found[:16]}...)"
+                f"run: weights that match {self.checksum.name}, {expected[:16]}...; if they are damaged, "
+                f"install the package again. Received: {self.weights} ({found[:16]}...)"
             )
 
     def prepare(self, config: Config) -> None:
@@ -127,7 +127,7 @@ class RunFolder:
             save_config(config, partial)
 
     def check(self, config: Config) -> None:
-        """Checks that a run to be resumed has the same settings; a folder without a checkpoint holds none.
+        """Checks that a run to be resumed has the same settings; a folder without a checkpoint holds no run.
 
         Raises:
             ConfigError: the folder holds a run with other settings.
@@ -157,7 +157,7 @@ class RunFolder:
         return [name for name in other if own[name] != other[name] and name.startswith(section)]
 
     def forget_metrics_after(self, step: int) -> None:
-        """Drops the lines of metrics.jsonl beyond a checkpoint's step: the resumed run writes them again."""
+        """Drops the lines of metrics.jsonl after a checkpoint's step: the resumed run writes them again."""
         if not self.metrics.exists():
             return
         lines = []
@@ -184,7 +184,7 @@ class RunFolder:
             file.write(json.dumps(values) + "\n")
 
     def cpu_minutes(self) -> float:
-        """CPU time of all cores that the run's steps took, resumed or not, by metrics.jsonl."""
+        """Minutes of CPU time, over all cores, of the run's steps, resumed or not, from metrics.jsonl."""
         return self._logged_seconds("cpu_seconds") / 60
 
     def _logged_seconds(self, name):
@@ -195,8 +195,8 @@ class RunFolder:
     def training_minutes(self) -> dict:
         """What training cost: `{"cpu": minutes of all cores, "gpu": minutes of all GPUs}`.
 
-        The entry "training_minutes" of summary.json, which counts all stages; else by metrics.jsonl, which
-        counts this run alone; {} where there is neither.
+        The entry "training_minutes" of summary.json, which counts all stages; else from metrics.jsonl, which
+        counts this run alone; {} if there is neither.
 
         Raises:
             ConfigError: summary.json cannot be read, or its entry holds no minutes.
@@ -214,13 +214,13 @@ class RunFolder:
         return found
 
     def calibration(self) -> Optional[dict]:
-        """What `evaluate --record_calibration` found of this run's samples, or None.
+        """What `evaluate --record_calibration` found out about this run's samples, or None.
 
         Returns:
             The entry "calibration" of summary.json; its `spread_error` is a number above 0.
 
         Raises:
-            ConfigError: summary.json cannot be read, or its calibration is none.
+            ConfigError: summary.json cannot be read, or its calibration is not valid.
         """
         found = self.read_summary().get("calibration")
         if found is None:
@@ -249,7 +249,7 @@ class RunFolder:
             ) from error
 
     def read_summary(self):
-        """summary.json; empty where there is none."""
+        """Returns summary.json as a dict; empty if there is none."""
         if not is_there(self.summary):
             return {}
         try:

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 
 def noise_vector(seed, z_size: int):
-    """The noise vector of a seed, in TensorFlow's operations alone.
+    """Returns the noise vector of a seed, by TensorFlow operations alone.
 
     Args:
         seed: int32 `[2]`: the samples' common seed, the sample's number.
@@ -39,7 +39,7 @@ def sample_variance(samples):
 
 
 class RunningSpread:
-    """Sums over samples in whole numbers: exact, in any order, of a size that does not grow.
+    """Mean and spread of samples from running integer sums: exact, in any order, in constant memory.
 
     Args:
         shape: of a sample, such as (H, W, 3).
@@ -57,11 +57,11 @@ class RunningSpread:
         self._squares += np.square(image, dtype=np.uint16)
 
     def mean(self) -> np.ndarray:
-        """float32, 0-255."""
+        """The mean, float32, 0-255."""
         return (self._sum / self.count).astype(np.float32)
 
     def stddev(self) -> np.ndarray:
-        """float32, grey levels: the root of the unbiased variance. Needs two samples."""
+        """The standard deviation, float32, grey levels: root of the unbiased variance. Needs two samples."""
         # Row by row, to save memory.
         return np.stack([self._stddev(*row) for row in zip(self._sum, self._squares)])
 
@@ -71,7 +71,7 @@ class RunningSpread:
 
 
 def mean_and_stddev(images) -> tuple:
-    """Mean and standard deviation over samples, a pixel and colour each.
+    """Mean and standard deviation over samples, for each pixel and colour.
 
     Args:
         images: uint8 `[B, N, H, W, 3]`.

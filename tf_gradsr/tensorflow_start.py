@@ -28,30 +28,30 @@ def start_tensorflow(verbose: bool = False) -> None:
 
 
 def use_full_float32() -> None:
-    """Full float32 on GPUs that would otherwise round factors to 10 bits."""
+    """Computes in full float32 on GPUs that would otherwise round factors to 10 bits."""
     import tensorflow as tf
 
     tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 def use_deterministic_kernels() -> None:
-    """The same figures every time on the same machine."""
+    """Makes results the same every time on the same machine."""
     import tensorflow as tf
 
     tf.config.experimental.enable_op_determinism()
-    # This pass orders sums anew in each process: most differences between runs came from it.
+    # This pass reorders sums in each process: most differences between runs came from it.
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
 @contextmanager
 def standard_error_held_back(shown_on=BaseException):
-    """What C and C++ code of the block writes to standard error is kept from the user.
+    """Hides from the user what C and C++ code in the block writes to standard error.
 
     Args:
         shown_on: exception, or tuple of them, on which it is shown after all.
 
     Yields:
-        A function of a text that writes a line to standard error all the same.
+        A function that writes a line of text to standard error all the same.
     """
     sys.stderr.flush()
     kept = os.dup(2)

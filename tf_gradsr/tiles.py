@@ -1,4 +1,4 @@
-"""Large pictures in overlapping windows, each small enough for one forward pass."""
+"""Cuts large pictures into overlapping windows, each small enough for one forward pass."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,7 +10,7 @@ MINIMAL_CORE = 16
 
 
 class Window(NamedTuple):
-    """One tile: (rows, columns) of what is read, of what its result keeps, of where that goes."""
+    """One tile: (rows, columns) of what is read, of what is kept of its result, and of where that goes."""
 
     outer: tuple
     inner: tuple
@@ -20,7 +20,7 @@ class Window(NamedTuple):
 def spans(length: int, side: int, overlap: int) -> list:
     """Cuts a side into (outer, core) slices: cores tile it, each outer reaches `overlap` beyond its core.
 
-    All outers are equally long, so those at the ends, which need no more than the picture's border, reach
+    All outers are equally long, so those at the ends, which need nothing beyond the picture's border, reach
     further in.
     """
     if length <= side:

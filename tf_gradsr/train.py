@@ -2,7 +2,7 @@
 
 gradsr train --config configs/quickstart.yaml --run_dir runs/quickstart
 
-Started again on the same run_dir, it goes on from the last checkpoint. Ctrl-C saves one before leaving.
+Started again on the same run_dir, it continues from the last checkpoint. Ctrl-C saves one before leaving.
 """
 
 import sys
@@ -16,7 +16,7 @@ from tf_gradsr.errors import ConfigError
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels
 
-# A trial of every part in about a minute: tiny networks, few pictures, both phases, nothing to download.
+# Tries every part in about a minute: tiny networks, few pictures, both phases, nothing to download.
 SMOKE = {
     "data": {"limit": 16},
     "loss": {
@@ -89,7 +89,7 @@ def build_parser(all_settings: bool = True) -> Parser:
         "--smoke",
         action="store_true",
         help="Try every part with tiny networks for a few steps, without downloads, on the embedded faces "
-        "where the config's pictures are not there; options given beside it still hold. Not for quality.",
+        "if the config's pictures are missing; options given with it still apply. Not for quality.",
     )
     add_config_arguments(parser)
     if not all_settings:
@@ -106,7 +106,7 @@ def build_parser(all_settings: bool = True) -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     typed, all_settings = sys.argv[1:] if argv is None else list(argv), True
     if "--help_all" in typed:
         typed = ["--help"]
@@ -142,7 +142,7 @@ def _make_small(config: Config, given) -> None:
     path = config.data.path
     if config.data.source == "celeb_a" and not path:
         config.data.source = "faces"
-    # A config's placeholder; a path given on the command line is meant.
+    # A path in a config may be a placeholder; one given on the command line is meant.
     given_path = "--data.path" in options
     if config.data.source == "folder" and not given_path and not is_there(path):
         config.data.source, config.data.path = "faces", None
@@ -169,7 +169,7 @@ def _train(config, run_dir):
             summary = train(config, run_dir, stop_request=stop_request)
     except Interrupted as stop:
         print(
-            f"Stopped at step {stop.step}, checkpoint saved. The same command goes on from there.",
+            f"Stopped at step {stop.step}, checkpoint saved. The same command continues from there.",
             file=sys.stderr,
         )
         return 128 + stop.signal

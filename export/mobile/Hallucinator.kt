@@ -1,4 +1,4 @@
-// Android: com.google.ai.edge.litert:litert, for GPUs litert-gpu too. See README.md here.
+// Android: com.google.ai.edge.litert:litert, and for GPUs also litert-gpu. See README.md here.
 import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
 import java.util.Random

@@ -181,7 +181,7 @@ def test_a_second_run_gives_the_same_but_for_speeds_and_prints_the_table(
     (tmp_path / "again" / "mine.txt").write_text("mine")
     again = [*arguments, "--output", tmp_path / "again"]
     assert status_of(again) == 2
-    assert "mine.txt is there already; give --overwrite" in capsys.readouterr().err
+    assert "mine.txt already exists; give --overwrite" in capsys.readouterr().err
     assert (tmp_path / "again" / "results.md").read_text() == "old"
 
     assert status_of([*again, "--overwrite"]) == 0
@@ -291,7 +291,7 @@ def test_ctrl_c_while_writing_leaves_no_half_results(folder, tmp_path, monkeypat
         (["--data.source", "faces", "--data.path", "x"], "data.path", "take no path"),
         (["--data.path", "no/such"], "data.path", "--data.path names another. Received: no/such"),
         (["--num_sample", "3"], "num_sample", "did you mean num_samples?"),
-        (["--run", "no/such"], "run", "a model of the package; there is cpu_8x"),
+        (["--run", "no/such"], "run", "a model of the package; one of cpu_8x"),
         (["--run", "{folder}/first"], "run", "--run NAME=DIR. Received: first for both"),
         (["--run", "a={folder}/pictures"], "run", "Received: {folder}/pictures"),
     ],

@@ -453,7 +453,7 @@ def test_a_model_with_one_answer_has_one_row(run, tmp_path, write_run, material)
     assert [row.title for row in rows] == ["bicubic", "srgan, exact"]
     images = Hallucinator.load(baseline).reconstruct(lr).image
     assert_figures(rows[1], numpy_quality(images, truth, lr))
-    # Its gradient is computed from its picture, not put out by the generator.
+    # Its gradient is computed from its picture, not output by the generator.
     assert rows[1].figures["own_gradient_error"] is rows[1].figures["sample_std"] is None
     # It has no samples, and those of an earlier evaluation must not pass for its own.
     for name in ("samples.png", "reliability.png"):

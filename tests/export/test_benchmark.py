@@ -57,7 +57,7 @@ def test_one_table_for_all_kinds(command, lite, saved_model):
     result = command(saved_model, lite, "--runs", 3, "--threads", 1)
     assert result.status == 0
     header, *rows, last = [re.split(r"\s{2,}", line.strip()) for line in result.out.splitlines()]
-    assert header == ["model", "LR", "MB", "ms, 1 thread", "memory MB", "of it runtime"]
+    assert header == ["model", "LR", "MB", "ms, 1 thread", "memory MB", "of which runtime"]
     assert [row[0] for row in rows] == ["faces/1 (SavedModel)", "small.tflite"]
     # The LR size of the model card and of the file.
     assert [row[1] for row in rows] == ["8x8", "8x8"]

@@ -567,7 +567,7 @@ def test_ctrl_c_leaves_whole_folders_only(stand_in, protocol, faces, tmp_path):
         over.set()
         process.kill()
     assert process.returncode == 130
-    assert error.splitlines()[-1] == "Interrupted. The folders that are there are complete."
+    assert error.splitlines()[-1] == "Interrupted. The folders written so far are complete."
     assert "Traceback" not in error
     (made,) = (tmp_path / "out").iterdir()
     assert names_in(made) == ["lr.png", "sample_00.png"]
@@ -682,7 +682,7 @@ def test_bad_settings_are_one_line(command, face, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert refuses(command(at, inputs=["empty"]), "input: a file, a folder with pictures")
     (tmp_path / "out" / "face").mkdir(parents=True)
-    assert refuses(command(at), "is there already; give --overwrite")
+    assert refuses(command(at), "already exists; give --overwrite")
     with pytest.raises(SystemExit):
         client.main([])
     assert "input: must be given" in capsys.readouterr().err

@@ -324,7 +324,7 @@ def test_description(files, hallucinator):
     assert described["outputs"]["image"] == "uint8 [1, 32, 32, 3]"
     assert described["ranges"]["lr"].startswith("0 to 255")
     assert described["bytes"] == files["int8"].stat().st_size
-    assert "no evidence" in described["intended_use"]
+    assert "not evidence" in described["intended_use"]
     assert set(described["versions"]) >= {"tf_gradsr", "tensorflow", "ai-edge-litert"}
     for found in described["differences_to_python_in_grey_levels"].values():
         assert found["psnr"] >= 38 and 0 < found["mean"] < found["max"]
@@ -413,13 +413,13 @@ def test_weights_that_are_none_are_refused(command, run_dir, tmp_path):
 def test_nothing_is_overwritten_unasked(command, run_dir, tmp_path):
     output = tmp_path / "a.tflite"
     output.write_bytes(b"mine")
-    assert refuses(command("--run", run_dir, "--output", output), "there already")
+    assert refuses(command("--run", run_dir, "--output", output), "already exists")
     assert output.read_bytes() == b"mine"
     assert command("--run", run_dir, "--output", output, "--overwrite").status == 0
     assert output.read_bytes()[4:8] == b"TFL3"
     # Nor is what lies where the description would go.
     output.unlink()
-    assert refuses(command("--run", run_dir, "--output", output), "a.tflite.json is there already")
+    assert refuses(command("--run", run_dir, "--output", output), "a.tflite.json already exists")
 
 
 def test_without_litert_it_says_what_to_install(command, run_dir, tmp_path, monkeypatch):

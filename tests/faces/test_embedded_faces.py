@@ -73,7 +73,7 @@ def test_other_pictures_of_the_names_are_kept_unless_told_otherwise(tmp_path, ca
     face = (tmp_path / "00001.jpg").read_bytes()
     (tmp_path / "00001.jpg").write_bytes(b"mine")
     assert write_faces.main(arguments) == 2
-    assert "00001.jpg is there already; give --overwrite" in capsys.readouterr().err
+    assert "00001.jpg already exists; give --overwrite" in capsys.readouterr().err
     assert (tmp_path / "00001.jpg").read_bytes() == b"mine"
     assert write_faces.main([*arguments, "--overwrite"]) == 0
     assert (tmp_path / "00001.jpg").read_bytes() == face

@@ -167,7 +167,7 @@ def test_an_interruption_says_how_to_go_on(tmp_path, command, monkeypatch):
 
     monkeypatch.setattr(FakeNetworks, "picture", interrupt)
     result = command("--count", 2, "--output", tmp_path / "out")
-    assert result.status == 130 and result.err.endswith("Interrupted. The same command goes on.\n")
+    assert result.status == 130 and result.err.endswith("Interrupted. The same command continues.\n")
 
 
 @pytest.mark.parametrize(

@@ -484,7 +484,7 @@ def test_results_are_not_overwritten_unasked(command, face, tmp_path):
     before = (tmp_path / "out/face/sample_00.png").read_bytes()
     refused = command("--num_samples", 1, "--seed", 1)
     assert refused.status == 2
-    assert "out/face is there already" in refused.err and "--overwrite" in refused.err
+    assert "out/face already exists" in refused.err and "--overwrite" in refused.err
     assert (tmp_path / "out/face/sample_00.png").read_bytes() == before
     assert command("--num_samples", 1, "--seed", 1, "--overwrite").status == 0
     assert (tmp_path / "out/face/sample_00.png").read_bytes() != before
@@ -565,7 +565,7 @@ def test_a_model_of_bicubic_lr_needs_consistency_none(command, face, tmp_path):
         (["--lr_size", "8"], "lr_size", "goes with --downscale"),
         (["--lr_size", "0", "--downscale"], "lr_size", "a whole number >0"),
         (["--num_sample", "1"], "num_sample", "did you mean num_samples?"),
-        (["--run", "no/such/run"], "run", "a model of the package; there is cpu_8x"),
+        (["--run", "no/such/run"], "run", "a model of the package; one of cpu_8x"),
         (
             ["other.png"],
             "input",

@@ -270,7 +270,7 @@ def test_weights_are_held_to_their_checksum(hallucinator, tmp_path):
     assert Hallucinator.load(run).z_size == 4
     # Weights that fit, but others.
     hallucinator().generator.save_weights(weights)
-    with pytest.raises(ConfigError, match=r"run: weights as generator.weights.sha256 says.* install .*again"):
+    with pytest.raises(ConfigError, match=r"weights that match generator.weights.sha256.* install .*again"):
         Hallucinator.load(run)
 
 

@@ -76,7 +76,7 @@ def status_of(arguments):
         (
             ["--train.initial_weights", "a.h5", "--train.initial_run", "b"],
             "train.initial_run",
-            "one of two",
+            "one of the two",
         ),
         (["--config", "no_such_file.yaml"], "config", "no_such_file.yaml"),
     ],

@@ -259,7 +259,7 @@ def test_a_killed_and_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_p
 
     status, errors = signal_at_step(start_child(broken.path), broken, 10, signal.SIGTERM)
     assert status == 128 + signal.SIGTERM, errors
-    assert "goes on from there" in errors
+    assert "continues from there" in errors
     saved = Checkpoints(broken.checkpoints, build_model(tiny_config()), 0).steps()
     assert 10 <= saved[-1] < RESUMED_STEPS
     assert read_metrics(broken)[-1]["step"] == saved[-1], "SIGTERM saves the very step it stops at"
@@ -270,7 +270,7 @@ def test_a_killed_and_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_p
     assert broken.weights.exists(), "an unfinished run can be looked at"
 
     _, errors = start_child(broken.path).communicate(timeout=300)
-    assert "Going on from step" in errors
+    assert "Continuing from step" in errors
     expected, resumed = final_variables(whole), final_variables(broken)
     assert expected.keys() == resumed.keys()
     assert len(expected) > 50

@@ -685,7 +685,7 @@ def test_bad_settings_are_one_line(command, tmp_path, monkeypatch):
     other = tmp_path / "other"
     other.mkdir()
     (other / "notes.txt").touch()
-    assert refuses(command(build, "--model", model, "--output", other), "there already")
+    assert refuses(command(build, "--model", model, "--output", other), "already exists")
     assert refuses(command(build, "--model", model, "--output", other, "--overwrite"), "only a page")
     (other / "gradsr.json").touch()
     assert refuses(

@@ -1,4 +1,4 @@
-"""SRGAN (Ledig et al. 2017) and ESRGAN (Wang et al. 2018), trained and measured as GradSR is."""
+"""SRGAN (Ledig et al. 2017) and ESRGAN (Wang et al. 2018), trained and measured in the same way as GradSR."""
 
 from tf_gradsr.baselines.baseline import PictureDiscriminator
 from tf_gradsr.baselines.esrgan import ESRGAN, RRDBNet, build_rrdbnet

@@ -8,8 +8,8 @@ from tf_gradsr.config import Config
 from tf_gradsr.models import SuperResolver
 from tf_gradsr.models.blocks import convolution, leaky_relu
 
-# Of the usual variance: last convolutions, whose first answer is near grey, and dense blocks' convolutions
-# (Wang et al. 2018, section 3.1: "smaller initialization").
+# Factor of the usual initial variance, for last convolutions, whose first answer is then near grey, and for
+# dense blocks' convolutions (Wang et al. 2018, section 3.1: "smaller initialization").
 SMALL = 0.01
 
 
@@ -19,24 +19,24 @@ def batch_norm(**kwargs):
 
 
 def prelu(**kwargs):
-    """PReLU with one slope a channel, which starts at 0.25 (He et al. 2015)."""
+    """PReLU with one slope per channel, which starts at 0.25 (He et al. 2015)."""
     return keras.layers.PReLU(
         alpha_initializer=keras.initializers.Constant(0.25), shared_axes=[1, 2], **kwargs
     )
 
 
 def with_gradient(image):
-    """A picture as a generator's answer: (its pyramid, its gradient's), both of full size alone."""
+    """A picture as a generator's answer: (its pyramid, its gradient's pyramid), both at full size alone."""
     return [image], [ops.image_gradient(image)]
 
 
 @keras.saving.register_keras_serializable("tf_gradsr")
 class WideConvolution(keras.layers.Layer):
-    """A same-size convolution with a large kernel and few filters, which starts small.
+    """A same-size convolution with a large kernel and few filters, which starts with small weights.
 
-    `keras.layers.Conv2D`'s sums and weights in another order: a convolution 1 pixel high with the kernel's
-    rows as filters, then a sum of its parts, each moved by its row's distance. Three filters fill a CPU's
-    vector units badly, kernel_size * 3 well.
+    The sums and weights of `keras.layers.Conv2D` in another order: a convolution 1 pixel high with the
+    kernel's rows as filters, then a sum of its parts, each moved by its row's offset. Three filters fill a
+    CPU's vector units badly; kernel_size * 3 fill them well.
 
     Args:
         filters: int, channels of the output.
@@ -76,10 +76,10 @@ class WideConvolution(keras.layers.Layer):
 class PictureDiscriminator(keras.Model):
     """Pictures -> one logit each, positive for real.
 
-    For each width a convolution and one of stride 2, each with batch normalisation (but the very first) and
-    leaky ReLU 0.2; then a dense layer of twice the last width, leaky ReLU, and a dense layer to the logit.
-    The first dense layer sees all remaining pixels, so the network is made for one picture size; any size
-    does, odd sides are halved upwards.
+    For each width, a convolution and one of stride 2, each with batch normalisation (except the very first)
+    and leaky ReLU 0.2; then a dense layer of twice the last width, leaky ReLU, and a dense layer to the
+    logit. The first dense layer sees all remaining pixels, so the network is made for one picture size. Any
+    size works; halves of odd sides are rounded up.
 
     Args:
         picture_shape: (height, width) of the pictures; the papers train on 96x96 and 128x128.
@@ -137,7 +137,7 @@ class Baseline(SuperResolver):
 
     First phase (`reconstruction_only`): the pixel loss alone. Then
     `gamma * perceptual + beta * adversarial + pixel * pixel loss` with the weights of `LossConfig`. A
-    subclass brings the losses: `pixel_loss`, `perceptual_loss`, `d_loss` and `g_loss`, and
+    subclass provides the losses, `pixel_loss`, `perceptual_loss`, `d_loss` and `g_loss`, and
     `perceptual_features`.
 
     Args:
@@ -162,7 +162,7 @@ class Baseline(SuperResolver):
         return {"image_discriminator": self.image_discriminator}
 
     def pixel_loss(self, image, hr):
-        """Distance of pictures, `[B, H, W, 3]` both -> scalar."""
+        """Distance of pictures, both `[B, H, W, 3]` -> scalar."""
         raise NotImplementedError
 
     def perceptual_loss(self, features_fake, features_real):
@@ -174,7 +174,7 @@ class Baseline(SuperResolver):
         return losses.discriminator_loss(logits_real, logits_fake)
 
     def g_loss(self, image, hr):
-        """The generator's adversarial loss on its pictures, beside the true ones."""
+        """The generator's adversarial loss on its pictures, given the true ones."""
         raise NotImplementedError
 
     def train_step(self, batch):

@@ -1,4 +1,4 @@
-"""ESRGAN (Wang et al. 2018): RRDBNet, its loss."""
+"""ESRGAN (Wang et al. 2018): RRDBNet and its loss."""
 
 import keras
 import tensorflow as tf
@@ -9,12 +9,12 @@ from tf_gradsr.config import Config, LossConfig, widths_for_scale
 from tf_gradsr.models.blocks import convolution, leaky_relu
 from tf_gradsr.models.perceptual import VGGFeatures
 
-# beta of figure 4, the weight of a branch, in dense blocks and around three of them; the authors' value.
+# beta of figure 4, the weight of a branch, in dense blocks and around three of them (the authors' value).
 RESIDUAL_SCALE = 0.2
 
 
 def build_rrdbnet(config: Config):
-    """The generator that a config with `model.name: esrgan` describes, with fresh weights."""
+    """Builds the generator that a config with `model.name: esrgan` describes, with fresh weights."""
     widths = widths_for_scale(config.model.widths, config.model.scale)
     generator = RRDBNet(widths, config.model.blocks, config.model.growth_channels, name="generator")
     generator.build()
@@ -88,7 +88,7 @@ class RRDB(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tf_gradsr")
 class RRDBNet(keras.Model):
-    """`(LR, z)` -> the one answer for LR and its image gradient; z is ignored. No batch normalisation.
+    """`(LR, z)` -> a single answer for LR and its image gradient; z is ignored. No batch normalisation.
 
     Convolution; RRDBs and a convolution, with a skip over all of them; for each doubling nearest-neighbour
     upsampling, convolution and leaky ReLU; two convolutions at full size. Fully convolutional.
@@ -128,8 +128,8 @@ class RRDBNet(keras.Model):
 
     @property
     def receptive_radius(self):
-        """LR pixels beyond which the input has no influence on an output pixel."""
-        # At LR size: conv_in, three dense blocks of five convolutions an RRDB, conv_trunk. The upsampling's
+        """Distance in LR pixels beyond which the input has no influence on an output pixel."""
+        # At LR size: conv_in, three dense blocks of five convolutions per RRDB, conv_trunk. The upsampling's
         # convolutions are within one LR pixel; the last two and the image gradient reach 3 HR pixels.
         return 1 + 15 * self.blocks + 1 + 1 + -(-3 // self.scale)
 
@@ -200,7 +200,7 @@ class ESRGAN(Baseline):
 
 
 def mean_over_replicas(tensor):
-    """Mean of a tensor of all replicas, so that the batch's share on each does not matter; differentiable.
+    """Mean of a tensor over all replicas, however the batch is divided among them; differentiable.
 
     Args:
         tensor: float32, any shape, the same one on each replica.

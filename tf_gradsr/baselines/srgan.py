@@ -1,4 +1,4 @@
-"""SRGAN (Ledig et al. 2017): SRResNet, its loss."""
+"""SRGAN (Ledig et al. 2017): SRResNet and its loss."""
 
 import keras
 import tensorflow as tf
@@ -11,7 +11,7 @@ from tf_gradsr.models.perceptual import VGGFeatures
 
 
 def build_srresnet(config: Config):
-    """The generator that a config with `model.name: srgan` describes, with fresh weights."""
+    """Builds the generator that a config with `model.name: srgan` describes, with fresh weights."""
     widths = widths_for_scale(config.model.widths, config.model.scale)
     generator = SRResNet(widths, config.model.blocks, name="generator")
     generator.build()
@@ -31,7 +31,7 @@ class NormalizedResidualBlock(keras.layers.Layer):
     def __init__(self, filters, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        # Batch normalisation takes any offset away again.
+        # No bias: batch normalisation would remove it again.
         self.conv_1, self.norm_1 = convolution(filters, use_bias=False), batch_norm()
         self.activation = prelu()
         self.conv_2, self.norm_2 = convolution(filters, use_bias=False), batch_norm()
@@ -78,7 +78,7 @@ class ShuffleUpBlock(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tf_gradsr")
 class SRResNet(keras.Model):
-    """`(LR, z)` -> the one answer for LR and its image gradient; z is ignored.
+    """`(LR, z)` -> a single answer for LR and its image gradient; z is ignored.
 
     Convolution 9x9 and PReLU; residual blocks and a normalised convolution, with a skip over all of them; a
     `ShuffleUpBlock` for each doubling; convolution 9x9. Fully convolutional.
@@ -117,7 +117,7 @@ class SRResNet(keras.Model):
 
     @property
     def receptive_radius(self):
-        """LR pixels beyond which the input has no influence on an output pixel."""
+        """Distance in LR pixels beyond which the input has no influence on an output pixel."""
         # At LR size: conv_in, two convolutions a block, conv_trunk. The up-blocks' convolutions, together
         # 1 + 1/2 + ... LR pixels, are within two; conv_out and the image gradient reach 4 + 1 HR pixels.
         return 4 + 2 * self.blocks + 1 + 2 + -(-5 // self.scale)
@@ -171,7 +171,7 @@ class SRGAN(Baseline):
         return losses.squared_loss(image, hr)
 
     def perceptual_loss(self, features_fake, features_real):
-        """Mean squared error of features, eq. 5; the mean over channels too."""
+        """Mean squared error of features, eq. 5, also averaged over channels."""
         return losses.squared_loss(features_fake, features_real)
 
     def g_loss(self, image, hr):

@@ -1,6 +1,6 @@
-"""Pictures and batches: `load_pictures` decodes a split once, the batches then read it by number.
+"""Pictures and batches: `load_pictures` decodes a split once, and batches then read it by number.
 
-`stream_pictures` and `stream_batches` keep no picture, for sets of any size.
+`stream_pictures` and `stream_batches` keep no pictures, so they work for sets of any size.
 """
 
 from importlib import import_module
@@ -23,7 +23,7 @@ def __dir__():
 
 
 def __getattr__(name):
-    # Late: `tf_gradsr.faces.synthesize` needs no TensorFlow, whose import is slow.
+    # Imported late: `tf_gradsr.faces.synthesize` needs no TensorFlow, whose import is slow.
     if name in _ROOMS:
         return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """Batches as `tf.data` datasets. Everything in them is a function of the seed and the example's number.
 
 Example n of a training run (n = step * batch size + place in the batch) shows picture
-permutation(seed, epoch)[n mod N] of epoch n // N, moved, mirrored and with noise by (seed, n). So a
+permutation(seed, epoch)[n mod N] of epoch n // N; its shift, flip and noise follow from (seed, n). So a
 run can be resumed at any step, and neither threads nor devices change what it sees.
 """
 
@@ -15,29 +15,28 @@ from tf_gradsr.augmentation import DRAWS
 from tf_gradsr.config import Config
 from tf_gradsr.data.pictures import PictureSet
 
-# Independent streams of random numbers under one seed.
-# 4 is free.
+# Independent streams of random numbers under one seed; 4 is unused.
 ORDER, FLIP, TRAINING_NOISE, EVALUATION_NOISE, _, SHIFT, AUGMENTATION = range(7)
 
 
 def training_batches(
     pictures: PictureSet, config: Config, start_step: int = 0, num_steps: int | None = None
 ) -> tf.data.Dataset:
-    """Batches of a training run from a step on, in an order shuffled anew in each epoch.
+    """Returns the batches of a training run from a given step on, shuffled anew in each epoch.
 
     Args:
         pictures: from `load_pictures`.
         config: reads `data`, `model`, `train.batch_size` and `train.seed`.
-        start_step: the step of the first batch; any step is reached at once.
-        num_steps: number of batches; None, without end.
+        start_step: the step of the first batch; no earlier batch is computed.
+        num_steps: number of batches; None: endless.
 
     Returns:
         `tf.data.Dataset` of dicts, B = `train.batch_size`:
             "lr": float32 `[B, h, w, 3]` in [-1, 1], on the uint8 grid.
             "hr": float32 `[B, H, W, 3]` in [-1, 1].
             "z": float32 `[B, 2, m]`, two normal vectors for each example.
-            "augmentation": float32 `[B, 7]`, uniform in [0, 1), what `tf_gradsr.augmentation` draws on; only
-                for a projected D_I.
+            "augmentation": float32 `[B, 7]`, uniform in [0, 1), the random numbers of
+                `tf_gradsr.augmentation`; only for critics on frozen features.
     """
     size, seed, count = config.train.batch_size, config.train.seed, len(pictures)
     augmented = config.model.discriminator != "mirror" or config.loss.faces > 0
@@ -70,7 +69,7 @@ def evaluation_batches(
         pictures: from `load_pictures`.
         config: reads `data`, `model` and `train.seed`.
         batch_size: B.
-        limit: only the first so many pictures.
+        limit: how many pictures, the first ones; None: all.
         num_samples: noise vectors for each picture.
 
     Returns:
@@ -88,7 +87,7 @@ def evaluation_batches(
 
 
 def stream_batches(pictures, config: Config, batch_size: int):
-    """Batches of pictures as they are decoded, in order, never mirrored, as uint8.
+    """Yields batches of pictures as they are decoded, in order, never mirrored, as uint8.
 
     Args:
         pictures: iterable of uint8 `[H, W, 3]`, such as `stream_pictures`.
@@ -107,7 +106,7 @@ def stream_batches(pictures, config: Config, batch_size: int):
 
 
 def lr_pictures(hr, config: Config):
-    """The LR pictures, uint8 `[B, h, w, 3]`, of HR pictures, float32 `[B, H, W, 3]` in [-1, 1]."""
+    """Makes LR pictures, uint8 `[B, h, w, 3]`, from HR pictures, float32 `[B, H, W, 3]` in [-1, 1]."""
     return ops.to_uint8(ops.downscale(hr, config.model.scale, config.data.downscale))
 
 
@@ -167,7 +166,7 @@ def batched(examples, pictures, config, size, drop_remainder):
 
 
 def moved(images, shifts):
-    """Moves each picture by its own shift, int32 `[B, 2]`, its borders repeated; the same shape."""
+    """Moves each picture by its own shift, int32 `[B, 2]`, repeating its borders; the shape stays."""
     for axis in (1, 2):
         side = images.shape[axis]
         source = tf.range(side)[tf.newaxis, :] - shifts[:, axis - 1 : axis]

@@ -1,11 +1,11 @@
-"""Cache files: the pictures of one split at HR size, one after the other, with a manifest behind them.
+"""Cache files: the pictures of one split at HR size, one after the other, followed by a manifest.
 
 A file is written under another name and renamed when complete. Its name is a fingerprint of everything the
 pictures depend on, so a changed setting or source makes another file; old ones may be deleted at any time.
 """
 
-# Why not `.npy`: its header holds the number of pictures, known only after the last unreadable one, and has
-# no place for their names and the checksum. With both solved it was a few lines longer, and no faster.
+# Why not `.npy`: its header holds the number of pictures, known only at the end, and has no place for
+# the unreadable ones' names and the checksum. With both solved it was a few lines longer, and no faster.
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from tf_gradsr.errors import ConfigError
 
 # Raise it when the same source would give other pixels: files of older versions are then left alone.
 FORMAT = 1
-# The manifest's length in bytes stands in the last bytes of the file.
+# The last bytes of the file hold the manifest's length in bytes.
 LENGTH_BYTES = 8
 GIGABYTE = 1e9
 
@@ -50,7 +50,7 @@ def write(path, decoded, needed, hr_shape):
     """Writes a cache file.
 
     Args:
-        path: where it shall be.
+        path: of the file.
         decoded: iterable of uint8 `[H, W, 3]`; its attribute `skipped` is complete after the iteration.
         needed: bytes the pictures take at most.
         hr_shape: (H, W).
@@ -97,7 +97,7 @@ def write_rows(path, decoded, hr_shape):
 
 
 def read(path):
-    """Opens a cache file, after one pass over it to compare the checksum.
+    """Opens a cache file, after one pass over it to check the checksum.
 
     Returns:
         (read-only `np.memmap` uint8 `[N, H, W, 3]`, skipped), or None if there is no file or it is damaged.
@@ -113,7 +113,7 @@ def read(path):
         array = np.memmap(path, np.uint8, "r", shape=tuple(manifest["shape"]))
         if array.size == end - length and zlib.crc32(array) == manifest["crc32"]:
             return array, [tuple(entry) for entry in manifest["skipped"]]
-    # Whatever stands in a damaged file's last bytes was taken for a length and for JSON.
+    # A damaged file's last bytes, whatever they are, were read as a length and as JSON.
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         pass
     log.warning("The cache file %s is damaged and is written again", path)

@@ -1,6 +1,6 @@
-"""CelebA (Liu et al. 2015), by TFDS or from files at hand. Official splits; pictures are 178x218.
+"""CelebA (Liu et al. 2015), from TFDS or from local files. Official splits; pictures are 178x218.
 
-With `data.crop` left out, a square HR shape takes the largest centred square, 178x178.
+If `data.crop` is left out, a square HR shape takes the largest centred square, 178x178.
 """
 
 import io
@@ -68,19 +68,19 @@ def downloaded_builder():
         builder.download_and_prepare()
     except ImportError:
         raise
-    # What a login or quota page in place of an archive leads to is not one exception but many.
+    # A login or quota page instead of an archive leads to many kinds of exceptions.
     except Exception as error:
         cause = reason_of(error)
         raise ConfigError(
             "data.path: left out, so CelebA had to be downloaded, and the CelebA download failed (its host, "
             f"Google Drive, often answers 'quota exceeded'). Received: {type(error).__name__}: {cause}. Get "
-            f"{ARCHIVE} and {PARTITION} by hand from {HOMEPAGE}, put them into one folder, and pass "
+            f"{ARCHIVE} and {PARTITION} by hand from {HOMEPAGE}, put them in one folder, and pass "
             "--data.path FOLDER"
         ) from error
     return builder
 
 
-# Files at hand ---------------------------------------------------------------------------------------------
+# Local files -----------------------------------------------------------------------------------------------
 
 
 def find_pictures(path):
@@ -95,7 +95,7 @@ def find_pictures(path):
 
 
 def find_partition(pictures):
-    """Returns the path of the partition file: in the folder of pictures, beside it, or above."""
+    """Returns the path of the partition file: in the folder of pictures, beside it, or one level up."""
     folders = ([pictures] if pictures.is_dir() else []) + list(pictures.absolute().parents[:2])
     places = [folder / PARTITION for folder in folders]
     for place in places:
@@ -121,14 +121,14 @@ def names_of_split(partition, split):
 
 
 def source_of_folder(folder, partition, names):
-    """The source that reads the unpacked pictures."""
+    """Returns the source that reads the unpacked pictures."""
     present = {path.name for path in folder.glob("*.jpg")}
     files = [folder / name for name in existing(names, present, folder)]
     return source_of_files(files, folder, ["celeb_a", str(folder.resolve()), partition.read_text()])
 
 
 def source_of_archive(path, partition, names):
-    """The source that reads members of the archive without unpacking it."""
+    """Returns the source that reads members of the archive without unpacking it."""
     archive = zipfile.ZipFile(path)
     members = {Path(member).name: member for member in archive.namelist() if member.endswith(".jpg")}
     names = existing(names, members, path)

@@ -22,7 +22,7 @@ def open_faces(config: Config, split: str) -> Source:
 
 
 def encoded_faces(split: str, numbers) -> dict:
-    """Embedded faces as they are in the package: {number: bytes of a JPEG file}.
+    """Returns embedded faces as they are in the package: {number: bytes of a JPEG file}.
 
     Args:
         split: "train", "validation" or "test". numbers: which of them, each below the split's size.

@@ -1,9 +1,9 @@
 """Your own pictures: every picture file below a folder.
 
-Splits. If the folder holds `train` and at least one of `validation`, `val` and `test`, those are the splits,
+Splits: if the folder holds `train` and at least one of `validation`, `val` and `test`, those are the splits,
 and a missing one is replaced by the other held-out one. Otherwise a hash of each picture's relative path
 sends about 90 % to train, 5 % to validation and 5 % to test, so that a picture keeps its split when others
-come and go. A split that is empty that way (very few pictures) uses all of them, with a warning.
+come and go. If a split would be empty (very few pictures), it uses all of them, with a warning.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from tf_gradsr.data.source import Source, source_of_files
 from tf_gradsr.decoding import PICTURE_ENDINGS
 from tf_gradsr.errors import ConfigError
 
-# Folders that are splits; of two names the first wins.
+# The folders of the splits; the first name that exists wins.
 FOLDERS = {"train": ["train"], "validation": ["validation", "val"], "test": ["test"]}
 # Each split's share of the hash range [0, 1).
 SHARES = {"train": (0.0, 0.9), "validation": (0.9, 0.95), "test": (0.95, 1.0)}
@@ -95,12 +95,12 @@ def pictures_below(root):
             for name in names
             if name.lower().endswith(PICTURE_ENDINGS) and not name.startswith(".")
         ]
-    # A pipe would be waited for without end.
+    # Reading a pipe would wait forever.
     return sorted(path for path in files if not _is_pipe(path))
 
 
 def _is_pipe(path):
-    """Whether a path is there and no file. What cannot be reached stays: reading names it."""
+    """Whether a path exists and is not a file. False if it cannot be reached: reading will report it."""
     try:
         return path.exists() and not path.is_file()
     except OSError:
@@ -108,7 +108,7 @@ def _is_pipe(path):
 
 
 def hashed_split(files, root, split):
-    """Returns the split's pictures by the hash of their relative paths; all of them rather than none."""
+    """Returns the split's pictures by the hash of their relative paths; all pictures rather than none."""
     low, high = SHARES[split]
     chosen = [path for path in files if low <= hash_of(path.relative_to(root)) < high]
     if not chosen:

@@ -37,11 +37,11 @@ class PictureSet:
 
 
 def load_pictures(config: Config, split: str, progress: bool = True) -> PictureSet:
-    """Reads the pictures of a split, cut and resized to HR; from the cache file if there is a good one.
+    """Reads the pictures of a split, cut and resized to HR; from the cache file if there is an intact one.
 
     Args:
         config: reads `data` and the HR shape.
-        split: "train", "validation", "test", or "all" of a folder.
+        split: "train", "validation", "test", or, for a folder, "all".
         progress: show a progress bar while pictures are decoded.
 
     Returns:
@@ -65,11 +65,11 @@ def load_pictures(config: Config, split: str, progress: bool = True) -> PictureS
 
 
 def stream_pictures(config: Config, split: str) -> "DecodedPictures":
-    """Reads the pictures of a split one after the other, keeping none: for sets of any size.
+    """Reads the pictures of a split one after the other and keeps none, for sets of any size.
 
     Args:
         config: reads `data`, but not `data.cache`, and the HR shape.
-        split: "train", "validation", "test", or "all" of a folder.
+        split: "train", "validation", "test", or, for a folder, "all".
 
     Returns:
         `DecodedPictures`, to be iterated once; the same pictures in the same order as `load_pictures`.
@@ -164,13 +164,13 @@ class DecodedPictures:
         try:
             with self._source.open(element) as file:
                 return *fit_picture(decode_picture(file), shape, self._config.data.crop), b""
-        # A broken file raises whatever its decoder trips over.
+        # The decoder may raise anything for a broken file.
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             return np.zeros((*shape, 3), np.uint8), False, reason.encode()
 
     def _report(self, small):
-        """Warns about pictures left out and pictures enlarged; refuses a source without any picture."""
+        """Warns about pictures left out and pictures enlarged; refuses a source without readable pictures."""
         if len(self.skipped) == len(self):
             name, reason = self.skipped[0]
             raise ConfigError(

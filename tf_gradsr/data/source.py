@@ -1,4 +1,4 @@
-"""What every source of pictures hands over: names, and pictures still encoded."""
+"""What every source of pictures provides: names, and pictures that are still encoded."""
 
 import io
 import os
@@ -22,7 +22,7 @@ class Source(NamedTuple):
 
 
 def source_of_files(files, root, identity) -> Source:
-    """The source that reads picture files from disk.
+    """Returns the source that reads picture files from disk.
 
     Args:
         files: list of `pathlib.Path`, in order.
@@ -32,7 +32,7 @@ def source_of_files(files, root, identity) -> Source:
     Returns:
         `Source`.
     """
-    # File names are bytes: those that are no text are shown with escapes.
+    # File names are bytes: those that are not valid text are shown with escapes.
     names = [
         os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace") for path in files
     ]
@@ -54,7 +54,7 @@ def stamp(path):
 
 
 def source_of_tfds(builder, split) -> Source:
-    """The source that reads the "image" feature of a prepared TFDS dataset, in the order on disk.
+    """Returns the source that reads the "image" feature of a prepared TFDS dataset, in the order on disk.
 
     Args:
         builder: `tfds.core.DatasetBuilder`, prepared.
@@ -82,7 +82,7 @@ def source_of_tfds(builder, split) -> Source:
 
 
 def source_of_prepared(folder, split) -> Source:
-    """The source that reads a dataset which TFDS has prepared earlier; needs no network.
+    """Returns the source that reads a dataset that TFDS prepared earlier; needs no network.
 
     Args:
         folder: `pathlib.Path` of the version's folder, with `dataset_info.json`.

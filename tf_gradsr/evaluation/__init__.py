@@ -1,1 +1,1 @@
-"""Measuring trained models side by side on the same pictures: from run folders to tables."""
+"""Measures trained models side by side on the same pictures: from run folders to tables."""

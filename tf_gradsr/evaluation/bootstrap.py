@@ -1,7 +1,8 @@
 """Means and their 95 % intervals over any number of pictures, in constant memory."""
 
-# SciPy's bootstrap is what the tests compare with, not what is used: it needs all pictures at once, of KID
-# all their pairs (8 MB for a thousand pictures, column and row). One resampling serves means and pairs.
+# The tests compare with SciPy's bootstrap, but it is not used: it needs all pictures at once, and for KID all
+# their pairs (8 MB for each column and row of a thousand pictures). Here one resampling serves means and
+# pairs.
 
 from typing import Callable, NamedTuple, Optional
 
@@ -16,26 +17,26 @@ class Figure(NamedTuple):
 
     mean: float
     low: Optional[float]
-    """None for a single picture, which says nothing about others."""
+    """None for a single picture, which tells nothing about others."""
     high: Optional[float]
 
     def mapped(self, function: Callable[[float], float]) -> "Figure":
-        """The figure of a rising function of the mean: percentiles go along with it."""
+        """The figure of an increasing function of the mean, which maps percentiles to percentiles."""
         return Figure(*(value if value is None else float(function(value)) for value in self))
 
 
 def poisson_weights(seed: int, numbers, replicates: int = REPLICATES) -> np.ndarray:
-    """How often each picture occurs in each replicate.
+    """Draws how often each picture occurs in each replicate.
 
-    The classical bootstrap draws n pictures with replacement, so that a picture's count is binomial(n, 1/n),
-    for many pictures Poisson(1). Drawn independently, the counts need no n, so pictures can stream past
+    The classical bootstrap draws n pictures with replacement, so a picture's count is binomial(n, 1/n), which
+    for many pictures is Poisson(1). Counts drawn independently do not need n, so pictures can be streamed
     (Chamandy et al. 2012, "Estimating uncertainty for massive data streams").
 
     Args:
         seed: int >= 0. numbers: the pictures' numbers, B ints >= 0. replicates: R.
 
     Returns:
-        float64 `[B, R]`, whole numbers; a picture's depend on the seed and its number only, so that all
+        float64 `[B, R]`, whole numbers; a picture's counts depend on the seed and its number only, so all
         measures and models are resampled alike.
     """
     rows = [np.random.Generator(np.random.Philox(key=[seed, n])).poisson(1.0, replicates) for n in numbers]
@@ -43,7 +44,7 @@ def poisson_weights(seed: int, numbers, replicates: int = REPLICATES) -> np.ndar
 
 
 def with_sample(weights) -> np.ndarray:
-    """The weights with the sample itself, in which each picture occurs once, as replicate 0.
+    """Adds the sample itself, in which each picture occurs once, as replicate 0.
 
     Args:
         weights: float64 `[B, R]`, `poisson_weights`.
@@ -62,7 +63,7 @@ class BootstrapMean:
     """
 
     def __init__(self, replicates: int = REPLICATES):
-        # Column 0 is the sample itself, the others its replicates.
+        # Column 0 is the sample itself, the others are its replicates.
         self._sums = np.zeros((2, replicates + 1))
         self._count = 0
 
@@ -72,7 +73,7 @@ class BootstrapMean:
         Args:
             weights: float64 `[B, R]`, `poisson_weights`.
             values: `[B]`, finite.
-            of: `[B]`, the denominators of a ratio of means; None, 1 each.
+            of: `[B]`, the denominators of a ratio of means; None: 1 each.
 
         Raises:
             ValueError: a value is not finite.
@@ -83,16 +84,16 @@ class BootstrapMean:
         self.add_sums(parts @ with_sample(weights), len(weights))
 
     def add_sums(self, sums, count: int) -> None:
-        """Adds what pictures come to in the sample and in each replicate.
+        """Adds sums over pictures, in the sample and in each replicate.
 
         Args:
-            sums: float64 `[2, 1 + R]`, sums of values and of denominators. count: of the pictures.
+            sums: float64 `[2, 1 + R]`, sums of values and of denominators. count: number of pictures.
         """
         self._sums += sums
         self._count += count
 
     def figure(self) -> Optional[Figure]:
-        """The mean and its interval; None where nothing was added or all denominators are 0."""
+        """The mean and its interval; None if nothing was added or all denominators are 0."""
         (total, *totals), (size, *sizes) = self._sums
         if size == 0:
             return None

@@ -1,24 +1,24 @@
-"""What an evaluation says about a run's samples, for those who use them later: from the table to the run."""
+"""Records what an evaluation found out about a run's samples in the run, for those who use them later."""
 
 from typing import Optional
 
 from tf_gradsr.evaluation.columns import Z_RANDOM
 from tf_gradsr.run_folder import RunFolder
 
-# Columns that tell how far the spread of samples can be trusted.
+# Columns that say how far the spread of samples can be trusted.
 FIGURES = ("spread_error", "gain_of_mean", "crps")
 
 
 def calibration_of(row, results, evaluation) -> Optional[dict]:
-    """A row of samples as the entry "calibration" of its run's summary.json.
+    """Turns a row of samples into the entry "calibration" of its run's summary.json.
 
     Args:
-        row: `Row`. results: `Results` that it is from. evaluation: what was asked.
+        row: `Row`. results: the `Results` that it is from. evaluation: the `Evaluation`.
 
     Returns:
-        Dict of the figures (means, None where there is none), of what they hold for (`weights`,
-        `temperature`, `consistency`), and of `num_samples` and `measured_on`, in words; None for a row that
-        is not of samples, or whose samples are all the same.
+        Dict of the figures (means, None where there is none), what they hold for (`weights`, `temperature`,
+        `consistency`), `num_samples`, and `measured_on`, in words; None for a row that is not of samples, or
+        whose samples are all the same.
     """
     ratio = row.figures["spread_error"]
     if row.z != Z_RANDOM or not ratio or not ratio.mean:
@@ -34,9 +34,9 @@ def calibration_of(row, results, evaluation) -> Optional[dict]:
 
 
 def record_calibration(results, evaluation) -> list:
-    """Writes each run's calibration into its summary.json, beside what is there.
+    """Writes each run's calibration into its summary.json, beside the other entries.
 
-    Of several rows of samples the first one's: the first consistency and temperature that were asked for.
+    If a run has several rows of samples, the first one counts: the first consistency and temperature given.
 
     Returns:
         Paths of the files written; models with one answer have no calibration.

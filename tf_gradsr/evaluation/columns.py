@@ -1,4 +1,4 @@
-"""The columns of the table: what each one is, its unit, how it is written."""
+"""The columns of the table: what each one means, its unit, how it is written."""
 
 from dataclasses import dataclass
 from typing import Callable, Optional
@@ -11,7 +11,7 @@ CONSISTENT_DB = 45.0
 Z_ZERO, Z_RANDOM = "z = 0", "z != 0"
 # What a face recognition network measures.
 FACE_COLUMNS = ("face_distance", "face_kid", "faces_apart")
-# In place of LPIPS, KID and faces where their weights are not there.
+# Shown for LPIPS, KID and faces if their weights are missing.
 NO_WEIGHTS = "no weights"
 
 
@@ -26,14 +26,14 @@ class Column:
     unit: str
     decimals: int
     better: Optional[str]
-    """"higher", "lower", or None where neither is."""
+    """"higher", "lower", or None if neither is better."""
     meaning: str
     value: Optional[Callable] = None
-    """Of a metric from elsewhere (`--metric`): `(images, truth, lr)`, uint8 `[B, H, W, 3]`, LR smaller, to
-    float `[B]`; of samples, the mean over them is taken. None: this package measures it."""
+    """For a user's own metric (`--metric`): `(images, truth, lr)`, uint8 `[B, H, W, 3]`, LR smaller, to float
+    `[B]`; for samples, the mean over them is taken. None: this package measures it."""
 
     def described(self) -> dict:
-        """What results.json says of it."""
+        """What results.json says about it."""
         names = ("title", "unit", "decimals", "better", "meaning")
         return {name: getattr(self, name) for name in names}
 
@@ -68,7 +68,7 @@ QUALITY = (
         "grey levels",
         2,
         "lower",
-        "mean absolute error of the gradient that the generator puts out against its picture's",
+        "mean absolute error of the gradient that the generator outputs against its picture's",
     ),
     Column(
         "sharpness", "sharpness", "% of truth", 1, None, "mean image gradient as a share of the truth's mean"
@@ -106,7 +106,7 @@ QUALITY = (
         "x 1000",
         1,
         "lower",
-        "kernel distance as KID, of the face descriptors; 0 is right",
+        "kernel distance, as for KID, of the face descriptors; 0 is right",
     ),
 )
 
@@ -118,7 +118,7 @@ DIVERSITY = (
         "grey levels",
         2,
         None,
-        "mean absolute difference of the samples to the picture at z = 0",
+        "mean absolute difference of the samples from the picture at z = 0",
     ),
     Column(
         "diversity_lpips",
@@ -134,7 +134,7 @@ DIVERSITY = (
         "%",
         2,
         "higher",
-        "the same score of squared errors; not comparable with the one of LPIPS",
+        "the same score from squared errors; not comparable with the one from LPIPS",
     ),
     Column(
         "faces_apart",
@@ -172,7 +172,7 @@ COST = (
         "GFLOP/picture",
         2,
         "lower",
-        "of one forward pass, but for resizing; a multiply-add is two FLOP",
+        "of one forward pass, except for resizing; a multiply-add is two FLOP",
     ),
     Column("parameters", "parameters", "", 0, None, "of the generator"),
     Column(

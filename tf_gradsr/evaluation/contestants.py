@@ -14,7 +14,7 @@ from tf_gradsr.evaluation.settings import Evaluation, Run
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.run_folder import RunFolder
 
-# Speed is the median of so many repetitions, and of as many as fit into so many seconds.
+# Speed is the median of at least this many repetitions, and of as many as fit into this many seconds.
 REPETITIONS, SECONDS = 3, 2.0
 
 
@@ -24,11 +24,11 @@ class Result(NamedTuple):
     images: np.ndarray
     """uint8 `[B, H, W, 3]`."""
     gradients: Optional[np.ndarray] = None
-    """float32 `[B, H, W, 3 or 1]`, as the generator puts them out; None where there are none."""
+    """float32 `[B, H, W, 3 or 1]`, as the generator outputs them; None if there are none."""
 
 
 class Bicubic:
-    """Bicubic upscaling, as the row that every table begins with."""
+    """Bicubic upscaling, the row that every table begins with."""
 
     name, consistency, stochastic = "bicubic", None, False
 
@@ -36,7 +36,7 @@ class Bicubic:
         self.scale = scale
 
     def reconstruct(self, lr) -> Result:
-        """The pictures of LR pictures, uint8 `[B, h, w, 3]`."""
+        """Upscales LR pictures, uint8 `[B, h, w, 3]`."""
         return Result(metrics.bicubic(ops.to_float(lr), self.scale).numpy())
 
     def identity(self) -> dict:
@@ -44,7 +44,7 @@ class Bicubic:
         return {}
 
     def size(self, lr) -> dict:
-        """Nothing is learned."""
+        """The same figures as `Model.size`; nothing is learned here."""
         training = {"training_cpu_minutes": None, "training_gpu_minutes": None}
         return {"gflop": 0.0, "parameters": 0, **training, "weights_megabytes": 0.0}
 
@@ -53,7 +53,7 @@ class Model:
     """A trained generator with one kind of consistency.
 
     Args:
-        run: where it is from. hallucinator: the loaded run. consistency: "exact" or "none".
+        run: the `Run`. hallucinator: the loaded run. consistency: "exact" or "none".
         evaluation: reads `num_samples` and `seed`.
     """
 
@@ -64,7 +64,7 @@ class Model:
         self._minutes = RunFolder(run.path).training_minutes()
 
     def reconstruct(self, lr) -> Result:
-        """The pictures at z = 0 of LR pictures, uint8 `[B, h, w, 3]`."""
+        """Makes the pictures at z = 0 of LR pictures, uint8 `[B, h, w, 3]`."""
         images, gradients = self._hallucinator.reconstruct(lr, self.consistency)
         # Models with one answer compute the gradient from their picture.
         return Result(images, gradients if self.stochastic else None)
@@ -72,7 +72,7 @@ class Model:
     def samples(self, lr, numbers, temperature: float) -> Iterator[Result]:
         """Yields the n-th sample of every picture, for each n.
 
-        z is the temperature times noise that depends on seed and picture number only.
+        z is the temperature times noise that depends on the seed and the picture's number only.
 
         Args:
             lr: uint8 `[B, h, w, 3]`. numbers: the pictures' numbers, B ints. temperature: >= 0.
@@ -98,7 +98,7 @@ class Model:
 
 
 def load_contestants(evaluation: Evaluation) -> list:
-    """Bicubic, then every run with each kind of consistency.
+    """Returns bicubic, then every run with each kind of consistency.
 
     Raises:
         ConfigError: a run's weights cannot be read.
@@ -111,7 +111,7 @@ def load_contestants(evaluation: Evaluation) -> list:
 
 
 def pictures_per_second(contestant, lr) -> float:
-    """How many pictures a contestant makes a second from a batch that it has seen before.
+    """How many pictures per second a contestant makes from a batch of a size that it has seen before.
 
     Args:
         lr: uint8 `[B, h, w, 3]`.
@@ -126,7 +126,7 @@ def pictures_per_second(contestant, lr) -> float:
 
 
 def gflop(hallucinator: Hallucinator, lr_shape, consistency: str) -> float:
-    """10^9 floating-point operations that one picture takes, by TensorFlow's profiler; a multiply-add is two.
+    """10^9 floating-point operations per picture, by TensorFlow's profiler; a multiply-add counts as two.
 
     Args:
         lr_shape: (h, w, 3). consistency: "exact" or "none".
@@ -143,7 +143,7 @@ def gflop(hallucinator: Hallucinator, lr_shape, consistency: str) -> float:
 
 @contextlib.contextmanager
 def silent_deprecations():
-    """TensorFlow's profiler warns of its own parts."""
+    """Silences TensorFlow's profiler, which warns about its own deprecated parts."""
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel("ERROR")

@@ -1,4 +1,4 @@
-"""One evaluation from checked settings to figures, in memory that does not grow with the pictures."""
+"""Runs one evaluation, from checked settings to figures, in memory that does not grow with the pictures."""
 
 import os
 import platform
@@ -35,7 +35,7 @@ class Results:
     skipped: list
     """(file name, reason) of each picture that could not be read."""
     absent: Dict[str, str]
-    """By column: the words in place of figures that could not be measured."""
+    """By column: the words that replace figures that could not be measured."""
     notes: List[str]
     """Sentences below the table."""
     environment: Dict[str, str]
@@ -72,7 +72,7 @@ def _evaluate(evaluation, pictures, bar):
     notes = networks.notes
     if is_hashed(evaluation.config, evaluation.split):
         notes.append(
-            f"The folder is not divided into splits: {evaluation.split} is the share that a hash of the "
+            f"The folder is not divided into splits: {evaluation.split} is the part that a hash of the "
             "names chooses; --data.split all measures every picture."
         )
     scale, downscale = evaluation.config.model.scale, evaluation.config.data.downscale
@@ -95,7 +95,7 @@ def _evaluate(evaluation, pictures, bar):
         first_lr = lr if first_lr is None else first_lr
         count += len(hr)
         bar.update(len(hr))
-    # Unreadable pictures are done with, too.
+    # Unreadable pictures count as done.
     bar.update(bar.total - bar.n)
     bar.begin("Timing")
     if face_scale:
@@ -110,7 +110,7 @@ class Sheet:
     """Keeps the first pictures of every column.
 
     Args:
-        size: how many.
+        size: how many to keep.
     """
 
     def __init__(self, size: int):
@@ -124,7 +124,7 @@ class Sheet:
 
 
 def environment() -> dict:
-    """Versions and the device, which the figures depend on."""
+    """The versions and the device that the figures depend on."""
     return {
         "tf_gradsr": tf_gradsr.__version__,
         "tensorflow": tf.__version__,

@@ -1,4 +1,4 @@
-"""What a face distance means: that of the same picture, compressed, and that of strangers."""
+"""Puts face distances into perspective: that of a picture and itself, compressed, and that of strangers."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +9,7 @@ JPEG_QUALITY = 75
 
 
 class FaceScale:
-    """Follows the least and the largest distance to be expected, on the truths.
+    """Collects the smallest and the largest distances to be expected, on the truths.
 
     Args:
         network: `FaceDescriptors`.
@@ -20,7 +20,7 @@ class FaceScale:
         self._same, self._strangers, self._last = [], [], None
 
     def add(self, batch) -> None:
-        """Takes in a `Batch`, whose features hold the truths' descriptors."""
+        """Adds a `Batch` whose features hold the truths' descriptors."""
         known = batch.features["face_kid"]
         self._same.append(face_distance(known, self.network(compressed(batch.truth))))
         before = known[:0] if self._last is None else self._last
@@ -29,12 +29,12 @@ class FaceScale:
         self._last = known[-1:]
 
     def note(self) -> str:
-        """One sentence for below the table."""
+        """Returns a sentence for below the table."""
         same, strangers = (np.concatenate(values) for values in (self._same, self._strangers))
         floor = f"Face distance: {same.mean():.3f} from a truth to itself as JPEG of quality {JPEG_QUALITY}"
         return floor + (f", {strangers.mean():.3f} between different people." if len(strangers) else ".")
 
 
 def compressed(images):
-    """uint8 `[B, H, W, 3]` after a JPEG file each."""
+    """Compresses each of uint8 `[B, H, W, 3]` as JPEG and decodes it again."""
     return np.stack([tf.io.decode_jpeg(tf.io.encode_jpeg(x, quality=JPEG_QUALITY)) for x in images])

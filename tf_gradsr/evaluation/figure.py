@@ -1,4 +1,4 @@
-"""The pictures that go with the table: a comparison as the paper's Fig. 5, samples, and their reliability."""
+"""Draws the table's pictures: a comparison like the paper's Fig. 5, samples, and their reliability."""
 
 from typing import Optional
 
@@ -8,9 +8,9 @@ from tf_gradsr.evaluation.evaluator import Results
 from tf_gradsr.gallery.chart import Words, diagonal_chart
 from tf_gradsr.gallery.grid import cell_size, picture_grid, square_grid
 
-# Pixels of a title's letter, about.
+# About how many pixels wide a title's letter is.
 LETTER = 7
-# Of all pixels and colours, that a point of the reliability chart stands for at least: others are chance.
+# The least share of all pixels and colours that a point of the reliability chart stands for: less is chance.
 LEAST_SHARE = 1e-3
 RELIABILITY = Words(
     title="",
@@ -23,13 +23,13 @@ RELIABILITY = Words(
 
 
 def comparison(results: Results) -> np.ndarray:
-    """Draws truth, bicubic, models with one answer, then each stochastic model's z = 0 and first sample.
+    """Draws the truth, bicubic, models with one answer, then each stochastic model's z = 0 and first sample.
 
     Args:
         results: from `evaluate`.
 
     Returns:
-        uint8 `[height, width, 3]`, one row a picture.
+        uint8 `[height, width, 3]`, one row for each picture.
     """
     # Python's sort keeps the order of equals.
     rows = sorted(results.rows, key=lambda row: row.z is not None)
@@ -42,22 +42,22 @@ def comparison(results: Results) -> np.ndarray:
     }
     for row in rows:
         title = label(row, shared, room)
-        while title in columns:  # two cut to the same
+        while title in columns:  # two titles that are cut to the same
             title += " "
         columns[title] = results.figure[row.title]
     return picture_grid(columns)
 
 
 def samples(results: Results, split: str) -> Optional[np.ndarray]:
-    """Draws the first sample of each of the first pictures, none chosen, by the first stochastic model.
+    """Draws the first sample of each of the first pictures, not hand-picked, by the first stochastic model.
 
     Args:
         results: from `evaluate`.
-        split: where the pictures are from, for the line below.
+        split: the pictures' split, for the line below.
 
     Returns:
-        uint8 `[height, width, 3]`, of the most consistent of the model's rows, at the first temperature; None
-        without such a model.
+        uint8 `[height, width, 3]`, from the most consistent of the model's rows, at the first temperature;
+        None without such a model.
     """
     rows = [row for row in results.rows if row.title in results.samples]
     # max keeps the first of equals.
@@ -66,7 +66,9 @@ def samples(results: Results, split: str) -> Optional[np.ndarray]:
         return None
     row = max(rows, key=lambda row: row.consistency == "exact")
     pictures, kind = results.samples[row.title], "" if split == "all" else f"{split} "
-    footer = f"{row.title}: the first sample of each of the first {len(pictures)} {kind}pictures, none chosen"
+    footer = (
+        f"{row.title}: the first sample of each of the first {len(pictures)} {kind}pictures, not hand-picked"
+    )
     return square_grid(pictures, footer)
 
 
@@ -75,7 +77,7 @@ def reliability(results: Results, split: str) -> Optional[np.ndarray]:
 
     Args:
         results: from `evaluate`.
-        split: where the pictures are from, for the title.
+        split: the pictures' split, for the title.
 
     Returns:
         uint8 `[height, width, 3]`; None without a row of samples, or with too few of them.
@@ -94,7 +96,7 @@ def reliability(results: Results, split: str) -> Optional[np.ndarray]:
 
 
 def label(row, shared, room):
-    """A row's title without what all models share; the model's name is cut to the room that is left."""
+    """A row's title without what all models share; the model's name is cut to the space that is left."""
     kind = ", ".join(part for part in (row.kind, None if shared["consistency"] else row.consistency) if part)
     if not row.consistency or not (shared["model"] and kind):
         space = room - len(kind) - 2 if kind else room

@@ -1,4 +1,4 @@
-"""Everything that is measured on a batch of pictures, compiled; one value for each picture."""
+"""Computes everything that is measured on a batch of pictures, compiled; one value for each picture."""
 
 from typing import Callable, Dict, Optional
 
@@ -25,8 +25,8 @@ class Measures:
     Args:
         scale: int. downscale: the DS used in training, see `ops.downscale`.
         lpips: dict of network to `metrics.LPIPS` with weights; may be empty.
-        networks: dict of column, "kid" or "face_kid", to what its kernel distance compares, uint8
-            `[B, H, W, 3]` -> float32 `[B, d]`; those there are.
+        networks: dict of column, "kid" or "face_kid", to the features that its kernel distance compares,
+            uint8 `[B, H, W, 3]` -> float32 `[B, d]`; only the available ones.
         added: tuple of `Column` with a `value` of their own.
     """
 
@@ -42,14 +42,14 @@ class Measures:
         self.added = added
 
     def features(self, images) -> Dict[str, np.ndarray]:
-        """What kernel distances compare of uint8 `[B, H, W, 3]`: float32 `[B, d]` by column."""
+        """The features of uint8 `[B, H, W, 3]` that kernel distances compare: float32 `[B, d]` by column."""
         return {name: network(images).numpy() for name, network in self.networks.items()}
 
     def by_added_metrics(self, images, truth, lr) -> Dict[str, np.ndarray]:
-        """What metrics from elsewhere say of uint8 pictures, as for `compare`: `[B]` by column.
+        """Values of the user's own metrics on uint8 pictures, as for `compare`: `[B]` by column.
 
         Raises:
-            ConfigError: one gives no number for each picture.
+            ConfigError: one does not give a number for each picture.
         """
         found = {}
         for column in self.added:
@@ -69,9 +69,9 @@ class Measures:
             images, truth: uint8 `[B, H, W, 3]`. lr: uint8 `[B, h, w, 3]`.
 
         Returns:
-            Dict of float32 `[B]`, by names of `columns.QUALITY`, without `own_gradient_error`; in place of
-            `sharpness`, `gradient` and `true_gradient`, the mean image gradients in grey levels; `crps` is
-            that of the one picture, its mean absolute error.
+            Dict of float32 `[B]`, by names of `columns.QUALITY`, without `own_gradient_error`; instead of
+            `sharpness` there are `gradient` and `true_gradient`, the mean image gradients in grey levels;
+            `crps` is that of a single picture, its mean absolute error.
         """
         gradient, true_gradient = (gradient_in_grey_levels(x) for x in (images, truth))
         lr_psnr = metrics.lr_psnr(images, lr, self.scale, self.downscale)
@@ -89,7 +89,7 @@ class Measures:
 
     @tf.function(reduce_retracing=True)
     def own_gradient_error(self, images, gradients):
-        """How far the gradients that G puts out are from those of its pictures, as rounded and projected.
+        """How far the gradients that G outputs are from those of its pictures, as rounded and projected.
 
         Args:
             images: uint8 `[B, H, W, 3]`. gradients: float32 `[B, H, W, 3 or 1]`, of pictures in [-1, 1].
@@ -108,7 +108,7 @@ class Measures:
             images, truth: uint8 `[B, H, W, 3]`.
 
         Returns:
-            Dict of float32 `[B, H, W]`: `squared_error`, and `lpips` where AlexNet's weights are there.
+            Dict of float32 `[B, H, W]`: `squared_error`, and `lpips` if AlexNet's weights are available.
         """
         maps = {"squared_error": metrics.squared_error_maps(images[:, None], truth)[:, 0]}
         if "alex" in self.lpips:

@@ -1,4 +1,4 @@
-"""The networks that measure pictures, as far as their weights are there."""
+"""Loads the networks that measure pictures, if their weights are available."""
 
 import importlib.util
 from typing import Callable, Dict, List, NamedTuple
@@ -12,27 +12,27 @@ from tf_gradsr.evaluation.measures import PICTURES
 from tf_gradsr.metrics.face_descriptors import FaceDescriptors
 from tf_gradsr.models.efficientnet import INSTALL, VARIANTS, EfficientNetLite
 
-# AlexNet's column always stands in the table, VGG-16's where its weights are there.
+# A note tells how to get AlexNet's weights if they are missing; VGG-16's are optional.
 LPIPS_NETWORKS = ("alex", "vgg")
-# Not the network that a training's discriminator or losses see (Lite1), and the side it was trained at.
+# Not the network that discriminators or losses use in training (Lite1); the side that it was trained at.
 KID_NETWORK, KID_SIDE = "lite0", 224
 
 
 class Networks(NamedTuple):
-    """What is there, and what is said of what is not."""
+    """The available networks, and what is said about the missing ones."""
 
     lpips: Dict[str, metrics.LPIPS]
     """By network."""
     features: Dict[str, Callable]
-    """What kernel distances compare, by their column: uint8 `[B, H, W, 3]` -> float32 `[B, d]`."""
+    """The features that kernel distances compare, by column: uint8 `[B, H, W, 3]` -> float32 `[B, d]`."""
     absent: Dict[str, str]
-    """By column, the words in its place."""
+    """By column, the words that replace it."""
     notes: List[str]
     """Sentences below the table."""
 
 
 def load_networks(hr_shape) -> Networks:
-    """Loads the networks whose weights are there.
+    """Loads the networks whose weights are available.
 
     Args:
         hr_shape: (H, W) of the pictures.
@@ -83,7 +83,7 @@ def _load_lpips(hr_shape):
 
 
 def _pooled_features(network):
-    """The network's pooled features of pictures of any size, compiled."""
+    """Returns a compiled function: pictures of any size -> the network's pooled features."""
 
     @tf.function(input_signature=[PICTURES])
     def features(images):

@@ -1,4 +1,4 @@
-"""KID over any number of pictures: the distance of two sets, in bounded memory, with its interval."""
+"""KID over any number of pictures: the distance between two sets, in bounded memory, with its interval."""
 
 from typing import Optional
 
@@ -8,18 +8,18 @@ from tf_gradsr import metrics
 from tf_gradsr.evaluation.bootstrap import REPLICATES, BootstrapMean, Figure, with_sample
 from tf_gradsr.metrics.kid import KID_UNIT
 
-# Pictures that are paired with each other; more are cut into blocks, whose pairs count alike.
+# Pictures that are paired with each other; more are cut into blocks, whose pairs all count the same.
 BLOCK = 1000
 
 
 class SetDistance:
-    """Follows KID (`metrics.kid_terms`) of the pictures of one row.
+    """Accumulates KID (`metrics.kid_terms`) of the pictures of one row.
 
-    Up to `BLOCK` pictures give the estimate over all pairs. Of more, each block gives one, as is usual for
-    large sets: the estimate is unbiased for a block of any size, so their mean is, too.
+    Up to `BLOCK` pictures give the estimate over all pairs. With more, each block gives one, as is usual for
+    large sets: the estimate is unbiased for a block of any size, and so is their mean.
 
-    The interval is the bootstrap's: a pair counts as often as both of its pictures do, and a picture never
-    meets a copy of itself. It is rough where the distance is near 0.
+    The interval is the bootstrap's: a pair counts as often as the product of its pictures' counts, and a
+    picture never meets a copy of itself. The interval is rough if the distance is near 0.
 
     Args:
         replicates: R, as in the weights that are added.
@@ -35,7 +35,7 @@ class SetDistance:
         Args:
             weights: float64 `[B, R]`, `poisson_weights`.
             truth: float32 `[B, d]`, features of the truths.
-            features: float32 `[K, B, d]`, of K pictures made of each; the distance is the mean over K.
+            features: float32 `[K, B, d]`, of K pictures made from each; the distance is the mean over K.
         """
         self._held.append((weights, truth, features))
         while sum(len(held) for held, *_ in self._held) >= BLOCK:
@@ -45,7 +45,7 @@ class SetDistance:
             self._held = [(weights[BLOCK:], truth[BLOCK:], features[:, BLOCK:])]
 
     def figure(self) -> Optional[Figure]:
-        """KID times 1000; None where there is no pair. Ends the adding."""
+        """KID times 1000; None if there is no pair. Nothing can be added afterwards."""
         if self._held:
             self._join()
             self._pair(*self._held.pop())
@@ -59,7 +59,7 @@ class SetDistance:
         """Adds all pairs of a block."""
         terms = KID_UNIT * np.mean([metrics.kid_terms(truth, each) for each in features], axis=0)
         weights = with_sample(weights)
-        # Both sums are over pairs of different pictures; the terms of others are 0.
+        # Both sums are over pairs of different pictures; the terms of other pairs are 0.
         values = np.sum(weights * (terms @ weights), axis=0)
         pairs = np.sum(weights, axis=0) ** 2 - np.sum(weights**2, axis=0)
         self._mean.add_sums(np.stack([values, pairs]), len(weights))

@@ -1,4 +1,4 @@
-"""What an evaluation is asked to do, checked before TensorFlow, which takes seconds to load."""
+"""The settings of an evaluation, checked before TensorFlow is loaded, which takes seconds."""
 
 import json
 from dataclasses import dataclass, replace
@@ -11,11 +11,11 @@ from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import check_output, files_of
 from tf_gradsr.run_folder import RunFolder
 
-# What all models of one table must share, or they would be measured on other LR pictures.
+# What all models of one table must share, or they would be measured on different LR pictures.
 SHARED = ("model.scale", "data.lr_size", "data.downscale")
-# In results.json, for those who read it.
+# Written in results.json, for programs that read it.
 FORMAT = 1
-# results.json, by which such a folder is known, comes into place before the others.
+# results.json, by which such a folder is recognised, comes into place before the others.
 RESULT_FILES = (
     "results.json",
     "results.csv",
@@ -47,7 +47,7 @@ class Evaluation:
     config: Config
     """The first run's, with the pictures to measure on in `data`."""
     split: str = "test"
-    """"train", "validation", "test", or "all" of a folder."""
+    """"train", "validation", "test", or, for a folder, "all"."""
     num_samples: int = 10
     """N >= 2: samples of each picture by a stochastic model."""
     consistency: Tuple[str, ...] = ("exact",)
@@ -59,9 +59,9 @@ class Evaluation:
     seed: int = 0
     """Seed of every z and of the bootstrap."""
     figure_pictures: int = 4
-    """Rows of the figure: the first so many pictures."""
+    """Rows of the figure, one for each of the first pictures."""
     metrics: Tuple = ()
-    """`Column`s with a `value` of their own, from elsewhere."""
+    """`Column`s with a `value`: the user's own metrics."""
 
 
 def read_runs(named: Optional[List[str]]) -> Tuple[Run, ...]:
@@ -71,8 +71,8 @@ def read_runs(named: Optional[List[str]]) -> Tuple[Run, ...]:
         named: list of "DIR" or "NAME=DIR".
 
     Raises:
-        ConfigError: none given, two of one name, no config or weights there, or runs that do not belong into
-            one table.
+        ConfigError: none given, two of the same name, no config or weights there, or runs that do not belong
+            in one table.
     """
     if not named:
         raise ConfigError(
@@ -83,7 +83,7 @@ def read_runs(named: Optional[List[str]]) -> Tuple[Run, ...]:
     for number, run in enumerate(runs):
         if twin := next((other for other in runs[:number] if other.name == run.name), None):
             raise ConfigError(
-                f"run: a name of its own for each model, --run NAME=DIR. Received: {run.name} for both "
+                f"run: a different name for each model, --run NAME=DIR. Received: {run.name} for both "
                 f"{twin.path} and {run.path}"
             )
         check_alike(runs[0], run)
@@ -91,7 +91,7 @@ def read_runs(named: Optional[List[str]]) -> Tuple[Run, ...]:
 
 
 def read_run(text: str) -> Run:
-    """One run from "DIR" or "NAME=DIR"; the name is the folder's unless given."""
+    """Reads a run from "DIR" or "NAME=DIR"; the name is the folder's unless given."""
     name, equals, path = text.partition("=")
     if not equals or is_there(text):
         name, path = "", text
@@ -108,16 +108,16 @@ def check_alike(first: Run, other: Run) -> None:
             ours, theirs = first.config.lr_shape, other.config.lr_shape
         if ours != theirs:
             raise ConfigError(
-                f"run: models of one table share {name}; measure them apart. "
+                f"run: models of one table share {name}; measure them separately. "
                 f"Received: {ours} in {first.path}, {theirs} in {other.path}"
             )
 
 
 def pictures_config(config: Config, source=None, path=None, limit=None) -> Config:
-    """A run's config with other pictures; what is None stays as the run has it.
+    """Returns a run's config with other pictures; None keeps the run's own.
 
     Raises:
-        ConfigError: the settings do not go together, or the path is not there.
+        ConfigError: the settings do not go together, or the path does not exist.
     """
     data = config.data
     if source and source != data.source:
@@ -136,7 +136,7 @@ def pictures_config(config: Config, source=None, path=None, limit=None) -> Confi
 
 
 def results_path(output: Optional[str], overwrite: bool) -> Path:
-    """The folder of the results.
+    """Returns the folder of the results, checked.
 
     Raises:
         ConfigError: none given, or see `check_output`.
@@ -151,13 +151,13 @@ def results_path(output: Optional[str], overwrite: bool) -> Path:
 
 
 def _first_entry(folder):
-    """Results go into a new or an empty folder, unless asked for."""
+    """The first entry of a folder: results go only into a new or empty one, unless `--overwrite` is given."""
     entries = sorted(folder.iterdir()) if folder.exists() else []
     return next((path for path in entries if not path.name.startswith(".")), None)
 
 
 def _foreign(folder):
-    """A file of the results' names in a folder that no evaluation wrote."""
+    """A file that has the name of a result, in a folder that no evaluation wrote."""
     there = next((folder / name for name in RESULT_FILES if (folder / name).exists()), None)
     return None if _is_evaluated(folder / RESULT_FILES[0]) else there
 

@@ -1,4 +1,4 @@
-"""The figures as text: a table for the terminal, Markdown, CSV and JSON."""
+"""Writes the figures as text: a table for the terminal, Markdown, CSV and JSON."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ NOTHING = "-"
 
 
 def cell(row, column, absent) -> tuple:
-    """(figure, interval) of a row's column as text; the interval is "" where there is none."""
+    """(figure, interval) of a row's column as text; the interval is "" if there is none."""
     if column.name in row.cost:
         value = row.cost[column.name]
         return NOTHING if value is None else f"{value:,.{column.decimals}f}", ""
@@ -43,7 +43,7 @@ def columns_of(evaluation: Evaluation) -> tuple:
 
 
 def shown(columns, results) -> list:
-    """The columns, less those of networks without weights here, which a note below the table names."""
+    """The columns without those of networks whose weights are missing, which a note below the table names."""
     return [c for c in columns if results.absent.get(c.name) != NO_WEIGHTS]
 
 
@@ -77,10 +77,10 @@ def footnotes(results, evaluation: Evaluation) -> list:
 
 
 def terminal_table(results, evaluation: Evaluation, width: int) -> str:
-    """The table for the terminal: figures, intervals below them, in as many blocks as the width asks for.
+    """The table for the terminal: figures, intervals below them, in as many blocks as the width requires.
 
     Args:
-        results: `Results`. evaluation: what was asked. width: columns of the terminal.
+        results: `Results`. evaluation: the `Evaluation`. width: columns of the terminal.
     """
     names = ["", ""] + [line for row in results.rows for line in (row.title, "")]
     columns = [_column_lines(column, results) for column in shown(columns_of(evaluation), results)]
@@ -94,7 +94,7 @@ def terminal_table(results, evaluation: Evaluation, width: int) -> str:
     text = []
     for block in blocks:
         lines = ["".join(parts).rstrip() for parts in zip(*block)]
-        # Where no column of a block has an interval, there is nothing on their line.
+        # If no column of a block has an interval, their line is empty.
         text.append("\n".join(line for line in lines if line))
     return "\n\n".join(text) + "\n\n" + "\n".join(footnotes(results, evaluation))
 
@@ -146,7 +146,7 @@ def _escaped(text):
 
 
 def comma_separated(results, evaluation: Evaluation) -> str:
-    """CSV: a line for each row; mean, low and high of each measure, empty where there is none."""
+    """CSV: a line for each row; mean, low and high of each measure, empty if there is none."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     columns = MEASURED + evaluation.metrics

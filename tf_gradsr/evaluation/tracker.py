@@ -1,4 +1,4 @@
-"""One contestant over all batches: from its pictures to the finished rows of the table."""
+"""Follows one contestant over all batches, from its pictures to the finished rows of the table."""
 
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional
@@ -16,12 +16,12 @@ from tf_gradsr.evaluation.set_distance import SetDistance
 from tf_gradsr.metrics.calibration import Bin
 from tf_gradsr.metrics.face_descriptors import face_distance
 
-# Figures that are no ratio of means, but grow with one.
+# Figures that are increasing functions of a ratio of means.
 OF_RATIO = {
     "spread_error": np.sqrt,
     "gain_of_mean": lambda ratio: 10.0 * np.log10(ratio),
 }
-# Samples of each picture that kernel and face distances are the mean over.
+# Kernel and face distances are means over this many samples of each picture.
 KID_SAMPLES = 2
 
 
@@ -38,7 +38,7 @@ class Batch:
     weights: np.ndarray
     """`poisson_weights` of the numbers."""
     features: Dict[str, np.ndarray] = field(default_factory=dict)
-    """What kernel distances compare, of the truth: float32 `[B, d]` by column."""
+    """Features of the truth that kernel distances compare: float32 `[B, d]` by column."""
 
 
 @dataclass
@@ -47,23 +47,23 @@ class Row:
 
     model: str
     consistency: Optional[str]
-    """"exact", "none", or None where there is nothing to project."""
+    """"exact", "none", or None if there is nothing to project."""
     z: Optional[str]
     """"z = 0", "z != 0", or None for a model with one answer."""
     temperature: Optional[float]
-    """Factor of z; None where no z was drawn."""
+    """Factor of z; None if no z was drawn."""
     identity: dict
     """What made the pictures."""
     figures: Dict[str, Optional[Figure]] = field(default_factory=dict)
-    """By column; None where it does not apply or could not be measured."""
+    """By column; None if it does not apply or could not be measured."""
     cost: Dict[str, float] = field(default_factory=dict)
     """By column: speed and sizes."""
     reliability: List[Bin] = field(default_factory=list)
-    """Predicted against actual errors, of samples; empty where these are too few."""
+    """Predicted against actual errors of samples; empty if these are too few."""
 
     @property
     def kind(self) -> Optional[str]:
-        """What z it has; a temperature of 1 goes without saying."""
+        """Its z, with the temperature unless that is 1."""
         return self.z if self.temperature in (None, 1.0) else f"{self.z}, T {self.temperature:g}"
 
     @property
@@ -73,7 +73,7 @@ class Row:
 
 
 class Tracker:
-    """Follows one contestant over all batches: one row, and of a stochastic model one for each temperature.
+    """Follows one contestant: one row, and for a stochastic model another one for each temperature.
 
     Args:
         contestant: see `contestants`. measures: `Measures`. temperatures: of the samples.
@@ -123,7 +123,7 @@ class Tracker:
         return {**{name: value.numpy() for name, value in values.items()}, **added}
 
     def _measure_samples(self, sums, batch, reconstruction):
-        """Adds quality as the mean over samples, and what all of them tell; returns the first sample."""
+        """Adds the samples' mean quality and the measures of all of them; returns the first sample."""
         quality, images, maps, features = [], [], [], []
         for sample in self.contestant.samples(batch.lr, batch.numbers, sums.row.temperature):
             quality.append(self._quality(sample, batch))
@@ -136,7 +136,7 @@ class Tracker:
             sums.reliability.add(self.measures.reliability(stacked, batch.truth))
         distances = {name: tf.stack([m[name] for m in maps], axis=1) for name in maps[0]}
         values = {name: np.mean([q[name] for q in quality], axis=0) for name in quality[0]}
-        # The CRPS of all samples takes the place of the mean of their own.
+        # The CRPS of all samples replaces the mean of their own.
         of_all = {
             **self.measures.spread(stacked, reconstruction.images, batch.truth),
             **self.measures.diversity(distances),
@@ -164,7 +164,7 @@ def _of_faces(features, batch):
 
 
 class _Sums:
-    """What the batches of one row come to."""
+    """Running sums of one row over the batches."""
 
     def __init__(self, row):
         self.row = row

@@ -1,4 +1,4 @@
-"""The folder of results: all of its files or none."""
+"""Writes the folder of results: all of its files or none."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from tf_gradsr.files import claim_output, unwritable
 
 
 def write_results(path: Path, results, evaluation, command: str, overwrite: bool = False) -> None:
-    """Writes tables and pictures; each appears only when all are complete. Other files of the folder stay.
+    """Writes tables and pictures; each appears only when all are complete. Other files in the folder stay.
 
-    `samples.png` and `reliability.png` of an earlier evaluation go where this one has no samples.
+    `samples.png` and `reliability.png` of an earlier evaluation are deleted if this one has no samples.
 
     Args:
-        path: the folder, made if needed. results: `Results`. evaluation: what was asked.
+        path: the folder, made if needed. results: `Results`. evaluation: the `Evaluation`.
         command: as typed, quoted for a shell. overwrite: whether earlier results may be replaced.
 
     Raises:
@@ -35,7 +35,7 @@ def write_results(path: Path, results, evaluation, command: str, overwrite: bool
     try:
         with claim_output(path, overwrite, EVALUATION_FILES) as folder:
             for name, text in texts.items():
-                # The command may hold paths that are no text.
+                # The command may hold paths that are not valid text.
                 (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
             for name, picture in pictures.items():
                 if picture is not None:

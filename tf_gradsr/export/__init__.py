@@ -1,1 +1,1 @@
-"""Commands that turn a run folder into something to deploy; `tf_gradsr` knows nothing of them."""
+"""Commands that turn a run folder into something to deploy; the modules below do not depend on them."""

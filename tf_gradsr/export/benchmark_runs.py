@@ -1,4 +1,4 @@
-"""Times exported models side by side: each in a process of its own, all in turn, so that noise is shared."""
+"""Times exported models side by side: each in its own process, by turns, so that all share the noise."""
 
 import json
 import statistics
@@ -13,9 +13,9 @@ from tf_gradsr.errors import ConfigError, reason_of
 
 # Uncounted runs after loading; the first ones prepare buffers.
 WARM_UP = 5
-# Counted runs of a model before the next one's turn; one more goes ahead of them, to fill the caches again.
+# Counted runs of a model before the next one's turn; one more comes first, to fill the caches again.
 RUNS_IN_TURN = 5
-# Of a SavedModel, what is needed to run it.
+# The parts of a SavedModel that are needed to run it.
 SAVED_MODEL_PARTS = ("saved_model.pb", "variables", "assets")
 ROOT = Path(__file__).parent.parent.parent
 
@@ -25,13 +25,13 @@ class Measurement:
     """One model at one number of threads."""
 
     seconds: float
-    """Median of an answer, one picture."""
+    """Median time of an answer, one picture."""
     memory: float
-    """Bytes: the largest that the process had in memory, less what the Python interpreter with NumPy had."""
+    """Bytes: the most that the process had in memory, less what the Python interpreter with NumPy had."""
     runtime: float
-    """Bytes of it before the model was loaded: TensorFlow or LiteRT."""
+    """Bytes of that in use before the model was loaded: TensorFlow or LiteRT."""
     signature: str
-    """Which was timed."""
+    """The signature that was timed."""
     lr_shape: tuple
     """(height, width) of the LR picture."""
 
@@ -75,7 +75,7 @@ def measure(models: list, threads: list, runs: int) -> dict:
 
 
 def size_of(path) -> int:
-    """Bytes of a LiteRT file, or of those of a SavedModel that are needed to run it."""
+    """Bytes of a LiteRT file, or of the parts of a SavedModel that are needed to run it."""
     path = Path(path)
     if path.is_file():
         return path.stat().st_size
@@ -113,7 +113,7 @@ class _Stopwatch:
         self._complaints.close()
 
     def run(self, count):
-        """Runs the model so many times; a dict of their `seconds`, `memory` and `runtime` so far."""
+        """Runs the model `count` times; returns a dict of their `seconds`, `memory` and `runtime` so far."""
         # If it has ended, `_answer` says why.
         with suppress(BrokenPipeError):
             print(count, file=self._process.stdin, flush=True)
@@ -125,7 +125,7 @@ class _Stopwatch:
             return json.loads(line)
         self._process.wait()
         self._complaints.seek(0)
-        lines = self._complaints.read().strip().splitlines() or ["it ended without a word"]
+        lines = self._complaints.read().strip().splitlines() or ["it ended without a message"]
         raise ConfigError(
             "model: a SavedModel or LiteRT file of this project that can be run. "
             f"Received: {self.model} ({reason_of(RuntimeError(lines[-1]))})"

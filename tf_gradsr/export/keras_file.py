@@ -3,7 +3,7 @@
 Writes the averaged generator as a .keras file, which keras.saving.load_model reads once its classes have been
 imported (import tf_gradsr.registry): (lr float32 [B, h, w, 3] in [-1, 1], z float32 [B, m]) -> pictures and
 image gradients of every scale.
-Before it gets its name, the file is loaded again and its answer compared: every number must be the same.
+Before it gets its name, the file is loaded again and its answer is compared: every number must be equal.
 """
 
 import sys
@@ -25,12 +25,12 @@ def build_parser() -> Parser:
     add = parser.add_argument
     add_run(add)
     add("-o", "--output", type=str, metavar=f"FILE{ENDING}", help="The file; its folder is made if needed.")
-    add("--overwrite", action="store_true", help="Replace a file that is there already.")
+    add("--overwrite", action="store_true", help="Replace a file that already exists.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 
@@ -53,7 +53,7 @@ def _execute(settings):
 
 
 def _check(path, hallucinator):
-    """Raises `CommandFailed` for a file whose answer is not its generator's."""
+    """Raises `CommandFailed` for a file whose answer differs from its generator's."""
     import keras
     import numpy as np
     import tensorflow as tf

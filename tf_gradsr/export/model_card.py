@@ -1,4 +1,4 @@
-"""The model card beside a SavedModel: what it is, from which run, how good, made with what."""
+"""The model card in a SavedModel: what the model is, its run, how good it is, what it was made with."""
 
 import json
 import platform
@@ -17,7 +17,7 @@ from tf_gradsr.run_folder import RunFolder
 CARD_FILE = Path("assets.extra/model_card.json")
 INTENDED_USE = (
     "Plausible large pictures of a small one. What they show beyond the small picture is invented: "
-    "they are no evidence of anybody's identity."
+    "they are not evidence of anybody's identity."
 )
 
 
@@ -29,10 +29,10 @@ def model_card(
     signatures: dict,
     check: dict,
 ) -> dict:
-    """Everything to know about an exported model, as JSON can hold it.
+    """Returns everything to know about an exported model, ready for JSON.
 
     Args:
-        run: where it comes from. hallucinator: the model.
+        run: the run it comes from. hallucinator: the model.
         consistency: "exact" or "none". limits: what a request may ask for.
         signatures: as `ServingGraph.signatures` gives them.
         check: as `verify` gives it.
@@ -63,7 +63,7 @@ def model_facts(run: RunFolder, hallucinator: Hallucinator, consistency: str) ->
         "lr_shape": list(config.lr_shape),
         "consistency": consistency,
         "data": {"source": config.data.source, "downscale": config.data.downscale},
-        # Of the run's summary.json: the test pictures' means; null, if training has not ended.
+        # The run's summary.json: means over the test pictures; null if training has not ended.
         "metrics": summary,
         "config": config.as_dict(),
         "versions": {

@@ -1,8 +1,8 @@
-"""Loads one exported model in a process of its own and times it.
+"""Loads one exported model in its own process and times it.
 
 python -m tf_gradsr.export.stopwatch MODEL THREADS
 
-Speaks with `tf_gradsr.benchmark` in lines of JSON: says what it loaded, then, for each number of runs that it
+Talks to `gradsr benchmark` in lines of JSON: it says what it loaded and then, for each number of runs that it
 reads, how long they took. TensorFlow is not loaded for LiteRT files.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-# Where Linux says how much memory a process has and had.
+# Where Linux says how much memory a process uses and has used.
 STATUS = Path("/proc/self/status")
 MODEL_CARD = "assets.extra/model_card.json"
 DEFAULT_LR_SHAPE = (16, 16)
@@ -42,7 +42,7 @@ def timed(run, inputs) -> float:
 
 
 def memory(name: str) -> float:
-    """Bytes of this process in memory, now ("VmRSS") or at most so far ("VmHWM"); NaN where Linux is not."""
+    """Bytes of this process in memory, now ("VmRSS") or at most so far ("VmHWM"); NaN outside Linux."""
     if not STATUS.exists():
         return float("nan")
     lines = dict(line.split(":", 1) for line in STATUS.read_text(encoding="utf-8").splitlines())
@@ -88,7 +88,7 @@ def _saved_model(threads):
             answers = function(**{name: tf.constant(value) for name, value in inputs.items()})
             return {name: answer.numpy() for name, answer in answers.items()}
 
-        # Held, since its variables would go with it.
+        # Kept alive, since its variables would go with it.
         run.model = model
         return signature, _inputs(shapes), run
 
@@ -101,7 +101,7 @@ def _default(signatures):
 
 
 def _lr_shape(path):
-    """(height, width) that a SavedModel's network was trained with, by its model card."""
+    """(height, width) that a SavedModel's network was trained with, from its model card."""
     card = Path(path) / MODEL_CARD
     return json.loads(card.read_text(encoding="utf-8"))["lr_shape"] if card.is_file() else DEFAULT_LR_SHAPE
 

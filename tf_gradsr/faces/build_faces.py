@@ -20,7 +20,7 @@ from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import check_output, claim_output, folder_of, prepare_folder
 from tf_gradsr.tensorflow_start import start_tensorflow
 
-# Name of the split: folder, pictures taken (the first by name).
+# Name of the split: folder, number of pictures taken (the first by name).
 SPLITS = {"train": ("train", 1024), "validation": ("val", 128), "test": ("test", 256)}
 # Files of a split; keeps each below 5 MB.
 SHARDS = 3
@@ -31,7 +31,7 @@ Portraits of people who do not exist: 128x128 RGB, JPEG quality 95 without chrom
 face each, aligned as in FFHQ with the whole head in view.
 
 They were sampled from MobileStyleGAN, as packaged on PyPI in random-face 2021.7.21.1, with truncation 0.75,
-at 1024x1024, and brought to 128x128 by 8x8 means.
+at 1024x1024, and reduced to 128x128 by 8x8 means.
 
 Their generator was distilled from a StyleGAN2 trained on FFHQ. It inherits that set's biases (age, skin
 colour, glasses, smiles) and leaves artefacts in backgrounds, earrings and hats; truncation narrows the

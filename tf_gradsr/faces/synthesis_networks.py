@@ -1,8 +1,8 @@
 """MobileStyleGAN's two networks, from the PyPI package `random-face`, run by OpenVINO on the CPU.
 
 Belousov 2021, "MobileStyleGAN: A Lightweight Convolutional Neural Network for High-Fidelity Image Synthesis",
-arXiv 2104.04767. The package's files are read from where they are installed; its code is not imported: it
-needs a part of OpenVINO that was removed.
+arXiv 2104.04767. The package's files are read from where they are installed; its code is not imported, since
+it needs a part of OpenVINO that was removed.
 """
 
 from importlib.util import find_spec
@@ -18,7 +18,7 @@ BLOCK = 64
 SIDE = 1024
 
 REMEDY = "pip install 'tf-gradsr[faces]',"
-# Left to itself OpenVINO computes in bfloat16 where the processor can: faster, but other pictures.
+# By default OpenVINO computes in bfloat16 if the processor can: faster, but with other pictures.
 OPTIONS = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
@@ -45,7 +45,7 @@ class FaceNetworks:
             mapping.reshape([BLOCK, NOISE_SIZE])
             synthesis = core.read_model(folder / "SynthesisNetwork.xml")
             return cls(*(core.compile_model(network, "CPU", OPTIONS) for network in (mapping, synthesis)))
-        # An old or broken OpenVINO; RuntimeError is what it raises for all that it cannot read or run.
+        # An old or broken OpenVINO; it raises RuntimeError for anything that it cannot read or run.
         except (ImportError, RuntimeError) as error:
             raise ConfigError(
                 f"faces: networks that OpenVINO can run; install the packages again, {REMEDY}. "
@@ -62,7 +62,7 @@ class FaceNetworks:
 
 
 def networks_folder() -> Path:
-    """Where the networks are installed.
+    """Returns the folder where the networks are installed.
 
     Raises:
         ConfigError: OpenVINO, the package `random-face` or its files are missing.

@@ -4,13 +4,13 @@ gradsr faces synthesize --count 10000 --seed 1 --output faces/train
 
 Writes 00000.jpg, 00001.jpg ...: RGB, JPEG quality 95 without chroma subsampling, one upright face each,
 aligned as in FFHQ with the whole head in view. MobileStyleGAN draws them at 1024x1024 (Belousov 2021,
-arXiv 2104.04767); block means bring them to --size. Needs pip install 'tf-gradsr[faces]'.
+arXiv 2104.04767); block means reduce them to --size. Needs pip install 'tf-gradsr[faces]'.
 
-Picture n depends on seed, size and truncation only, not on --count. Pictures that are there are kept: the
-same command goes on after an interruption, a larger --count adds to them; files that were cut off are made
+Picture n depends on seed, size and truncation only, not on --count. Existing pictures are kept: the same
+command continues after an interruption, and a larger --count adds to them; files that were cut off are made
 again. synthesize.json in the folder holds the settings, so that no folder mixes two kinds.
 
-The embedded faces are seed 1 (train), 3 (validation) and 2 (test), with the defaults.
+The embedded faces have the seeds 1 (train), 3 (validation) and 2 (test), with the defaults.
 
 Exit status: 0 all done, 2 bad setting, 130 interrupted.
 """
@@ -39,7 +39,7 @@ from tf_gradsr.progress import ProgressBar
 Count = restricted_number_type(
     "Count", int, [(">=", 1), ("<=", 100_000)], docstring="int restricted to be ≥1 and ≤100000"
 )
-# Seed and blocks of the styles whose mean pictures are drawn towards.
+# Seed and number of blocks of the styles towards whose mean truncation draws the pictures.
 MEAN_SEED, MEAN_BLOCKS = 12345, 64
 QUALITY = 95
 RECORD = "synthesize.json"
@@ -79,8 +79,8 @@ def build_parser() -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
-    return run(build_parser(), _execute, argv, interrupted="The same command goes on.")
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
+    return run(build_parser(), _execute, argv, interrupted="The same command continues.")
 
 
 def _execute(settings):
@@ -113,7 +113,7 @@ def _execute(settings):
 
 
 def missing_pictures(output, count: int, recipe: Recipe) -> list[int]:
-    """Numbers of the pictures below `count` that are not in the folder, or were cut off.
+    """Numbers of the pictures below `count` that are not in the folder or were cut off.
 
     Raises:
         ConfigError: the folder holds pictures of another recipe, or of unknown origin.
@@ -127,8 +127,8 @@ def missing_pictures(output, count: int, recipe: Recipe) -> list[int]:
             raise ConfigError(f"output: a folder whose {RECORD} can be read. Received: {path}") from error
         if found != asdict(recipe):
             raise ConfigError(
-                f"output: a folder of the same settings, {asdict(recipe)}; choose another, or go on with its "
-                f"own. Received: {path}, {found}"
+                f"output: a folder of the same settings, {asdict(recipe)}; choose another, or continue with "
+                f"its own. Received: {path}, {found}"
             )
         return [number for number in range(count) if not is_complete(_path_of(output, number))]
     strange = next((n for n in range(count) if _path_of(output, n).exists()), None)
@@ -141,7 +141,7 @@ def missing_pictures(output, count: int, recipe: Recipe) -> list[int]:
 
 
 def is_complete(path) -> bool:
-    """Whether a JPEG file is there down to its end marker: a copy, or a full disk, may have cut it off."""
+    """Whether a JPEG file exists and has its end marker: a copy or a full disk may have cut it off."""
     try:
         with Path(path).open("rb") as file:
             file.seek(-len(END_OF_IMAGE), os.SEEK_END)
@@ -152,9 +152,9 @@ def is_complete(path) -> bool:
 
 
 def synthesize(networks, output, count: int, recipe: Recipe) -> Iterator[Path]:
-    """Makes the pictures 0 ... count - 1 that are not yet in the folder.
+    """Makes those of the pictures 0 ... count - 1 that are not yet in the folder.
 
-    Each is written under a temporary name first, so that a kill leaves no half picture.
+    Each is written under a temporary name first, so that a kill leaves no incomplete picture.
 
     Args:
         networks: `FaceNetworks`, or anything with its two methods.
@@ -197,7 +197,7 @@ def mean_style(networks) -> np.ndarray:
 
 
 def as_picture(picture: np.ndarray, size: int) -> Image.Image:
-    """float32 `[3, S, S]` in [-1, 1], values beyond it cut, to RGB of `size` x `size` by block means."""
+    """Turns float32 `[3, S, S]`, clipped to [-1, 1], into RGB of `size` x `size` by block means."""
     levels = ((np.clip(picture, -1, 1) + 1) * 127.5 + 0.5).astype(np.uint8)
     return Image.fromarray(levels.transpose(1, 2, 0)).resize((size, size), Image.Resampling.BOX)
 

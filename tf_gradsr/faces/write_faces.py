@@ -1,4 +1,4 @@
-"""Write embedded faces, of people who do not exist, as files: to try, to look at, to build pages with.
+"""Write embedded faces, of people who do not exist, as files: to try things out, to look at, to build pages.
 
 gradsr faces write --split test --count 4 --output faces
 
@@ -26,15 +26,15 @@ def build_parser() -> Parser:
     """The command line's parser."""
     parser = Parser(prog="gradsr faces write", description=__doc__)
     add = parser.add_argument
-    add("--split", type=Literal["train", "validation", "test"], default="test", help="Which of them.")
-    add("--count", type=PositiveInt, default=4, help="The first so many.")
+    add("--split", type=Literal["train", "validation", "test"], default="test", help="Which split.")
+    add("--count", type=PositiveInt, default=4, help="Number of faces, the first ones of the split.")
     add("-o", "--output", type=str, metavar="DIR", help="Folder of the pictures, made if needed.")
     add("--overwrite", action="store_true", help="Replace other pictures of the same names.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv)
 
 

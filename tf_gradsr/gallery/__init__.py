@@ -1,1 +1,1 @@
-"""Pictures that people look at: reading them, arranging them, colouring figures."""
+"""Pictures for people to look at: reading them, arranging them, colouring figures."""

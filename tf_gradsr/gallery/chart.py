@@ -1,4 +1,4 @@
-"""Curves over two axes with the same scale, beside the diagonal on which they should lie."""
+"""Draws curves over two axes with the same scale, with the diagonal on which they should lie."""
 
 import math
 from typing import NamedTuple
@@ -8,10 +8,10 @@ from PIL import Image, ImageDraw
 
 from tf_gradsr.gallery.grid import font_of, wrapped
 
-# Drawn so many times larger, then averaged down: Pillow's own lines have steps.
+# Drawn this many times larger, then averaged down: Pillow's own lines have steps.
 ENLARGED = 3
 SIDE, MARGIN, LINE, TEXT = 480, 64, 20, 14
-# Told apart by colour-blind readers, too (Okabe and Ito 2008).
+# Colours that colour-blind readers can tell apart too (Okabe and Ito 2008).
 COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
 GREY, PALE, BLACK = (120, 120, 120), (228, 228, 228), (20, 20, 20)
 MOST_TICKS = 8
@@ -34,7 +34,7 @@ class Words(NamedTuple):
 
 
 def tick_step(top: float) -> float:
-    """The distance of ticks on an axis from 0 to `top`: 1, 2 or 5 times a power of ten, at most 8 ticks.
+    """Distance of the ticks on an axis from 0 to `top`: 1, 2 or 5 times a power of ten, at most 8 ticks.
 
     Args:
         top: > 0.
@@ -47,7 +47,7 @@ def diagonal_chart(curves, words: Words) -> np.ndarray:
     """Draws curves in a square, both axes from 0 to the same end, with a legend below.
 
     Args:
-        curves: dict of name to a list of (across, up), >= 0, at least one in all.
+        curves: dict of name to a list of (across, up), >= 0, at least one point in all.
         words: what is written around them.
 
     Returns:
@@ -81,7 +81,7 @@ class _Chart:
         return np.asarray(self.picture.reduce(ENLARGED))
 
     def place(self, across, up):
-        """Where a point of the axes lies."""
+        """Position of a point of the axes."""
         return self.left + across / self.top * SIDE, self.roof + SIDE - up / self.top * SIDE
 
     def line(self, places, colour, width):
@@ -99,7 +99,7 @@ class _Chart:
         self.draw.text((x * ENLARGED, y * ENLARGED), text, colour, font, anchor=anchor)
 
     def axes(self, step, words):
-        """Title, grid, numbers, names of the axes, the diagonal."""
+        """Draws title, grid, numbers, names of the axes and the diagonal."""
         middle = self.left + SIDE / 2
         for number, text in enumerate(self.title):
             self.text((middle, LINE * (number + 0.9)), text, "mm", size=TEXT + 2)
@@ -127,7 +127,7 @@ class _Chart:
             self._dot(place, colour)
 
     def entry(self, number, name, colour):
-        """A line of the legend."""
+        """Draws a line of the legend."""
         y = self._entry_height(number)
         self.line([(self.left, y), (self.left + 2 * LINE, y)], colour, 2)
         self._dot((self.left + LINE, y), colour)
@@ -143,7 +143,7 @@ class _Chart:
         self.draw.ellipse([side * ENLARGED for side in box], colour)
 
     def _upright(self, text):
-        """The name of the vertical axis, to be read from the right."""
+        """Draws the name of the vertical axis, to be read from the right."""
         font = font_of(TEXT * ENLARGED)
         strip = Image.new("RGB", (SIDE * ENLARGED, LINE * ENLARGED), "white")
         at = (strip.width // 2, strip.height // 2)

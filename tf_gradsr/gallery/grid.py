@@ -1,4 +1,4 @@
-"""Titled grids of pictures."""
+"""Draws titled grids of pictures."""
 
 import math
 
@@ -20,12 +20,12 @@ _TITLE_SIZE = 13
 
 
 def font_of(size: int):
-    """The font of all titles and legends; it comes with Pillow."""
+    """Returns the font of all titles and legends; it comes with Pillow."""
     return ImageFont.load_default(size=size)
 
 
 def wrapped(text: str, font, width: float) -> list:
-    """A text's words in lines of `width` pixels; a word that is longer has a line of its own."""
+    """Wraps a text to lines of `width` pixels; a longer word gets a line of its own."""
     lines = []
     for word in text.split():
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:
@@ -36,7 +36,7 @@ def wrapped(text: str, font, width: float) -> list:
 
 
 def cell_size(height: int, width: int, shrink: bool = True, tile: int = SMALLEST) -> tuple:
-    """(height, width) at which a picture of that size is shown.
+    """(height, width) at which a picture of the given size is shown.
 
     Args:
         shrink: whether large pictures are made smaller.
@@ -52,11 +52,11 @@ def cell_size(height: int, width: int, shrink: bool = True, tile: int = SMALLEST
 
 
 def resize_to_cell(picture, size=None, shrink: bool = True) -> np.ndarray:
-    """Brings a picture to the size of a cell: enlarged pixel by pixel, or averaged down.
+    """Resizes a picture to a cell: enlarged pixel by pixel, or averaged down.
 
     Args:
         picture: uint8 `[h, w, 3]`.
-        size: (height, width) of the cell; None, that of the picture's own `cell_size`.
+        size: (height, width) of the cell; None: that of the picture's own `cell_size`.
         shrink: see `cell_size`.
 
     Returns:
@@ -71,7 +71,7 @@ def resize_to_cell(picture, size=None, shrink: bool = True) -> np.ndarray:
 
 
 def picture_grid(columns, labels=None, below=None, tile: int = SMALLEST) -> np.ndarray:
-    """Draws pictures in columns with titles: one row a face, one column a kind of picture.
+    """Draws pictures in columns with titles: a row for each face, a column for each kind of picture.
 
     Args:
         columns: dict of title to uint8 `[B, H, W, 3]`, all of one shape. Small ones are enlarged.
@@ -172,7 +172,7 @@ def _draw(rows, footer="", labels=None, below=None):
 
 
 def gradient_picture(gradient):
-    """Image gradients as pictures: 0 is black, 1 and more (half the range between black and white) is full.
+    """Image gradients as pictures: 0 is black, 1 (half the range between black and white) and above is full.
 
     Args:
         gradient: float32 `[B, H, W, 1 or 3]`, >= 0.

@@ -1,4 +1,4 @@
-"""Numbers over a picture as colours, with a legend."""
+"""Draws a number for each pixel as colours, with a legend."""
 
 import math
 
@@ -7,16 +7,16 @@ from PIL import Image, ImageDraw
 
 from tf_gradsr.gallery.grid import font_of, resize_to_cell, wrapped
 
-# Lines of text are no shorter than so many times the font's size, however narrow the map is.
+# Lines of text are at least this many times as long as the font's size, however narrow the map is.
 SHORTEST_LINE = 9
-# From low to high; their luminance rises, so that the order survives printing in grey.
+# Colours from low to high; their luminance rises, so that the order survives printing in grey.
 RAMP = ((8, 8, 32), (84, 20, 110), (188, 55, 84), (246, 134, 40), (252, 250, 170))
 
 
 def rounded_top(values, share: float = 99.5) -> float:
     """The end of a scale: the percentile `share` of `values`, rounded up to 1, 2 or 5 times a power of ten.
 
-    At least 1, so that a scale in grey levels does not blow up what nobody can see.
+    At least 1, so that a scale in grey levels does not exaggerate what nobody can see.
     """
     top = max(float(np.percentile(values, share)), 1.0)
     power = 10.0 ** math.floor(math.log10(top))
@@ -39,7 +39,7 @@ def colour(values, top: float) -> np.ndarray:
 
 
 def colour_bar(top: float, unit: str, width: int, open_end: bool = False, size: int = 13) -> np.ndarray:
-    """The scale of a map: its colours from 0 to `top`, numbers, and what they count.
+    """Draws the scale of a map: its colours from 0 to `top`, numbers, and what they count.
 
     Args:
         top: end of the scale. unit: what the numbers count; long texts are wrapped.
@@ -67,7 +67,7 @@ def colour_bar(top: float, unit: str, width: int, open_end: bool = False, size: 
 
 
 def heat_map(values, unit: str) -> np.ndarray:
-    """A coloured map above its scale. Small maps are enlarged by a whole factor, large ones keep their size.
+    """Draws a coloured map above its scale. Small maps are enlarged by a whole factor, large ones are not.
 
     Args:
         values: float `[H, W]`, >= 0.

@@ -1,4 +1,4 @@
-"""Which files a command line's paths mean, and what their results are called."""
+"""Finds the files that a command line's paths mean, and the names of their results."""
 
 import glob
 from pathlib import Path
@@ -8,7 +8,7 @@ from tf_gradsr.errors import ConfigError, nearest
 
 
 def find_inputs(paths) -> list:
-    """Files of paths that are files, folders (the pictures right in them) or globs (`**` goes deeper).
+    """Files of paths that are files, folders (the pictures directly in them) or globs (`**` goes deeper).
 
     Args:
         paths: list of str or `Path`.
@@ -22,7 +22,7 @@ def find_inputs(paths) -> list:
     files = {}
     for path in paths:
         try:
-            # An empty text would be the current folder.
+            # An empty string would be the current folder.
             found = _files_of(Path(path).expanduser()) if str(path) else []
         except OSError as error:
             raise ConfigError(
@@ -39,9 +39,9 @@ def find_inputs(paths) -> list:
 
 
 def folder_names(files) -> list:
-    """A folder name for each file: its stem; of files with the same stem, the second gets `stem_2`.
+    """A folder name for each file: its stem; if files have the same stem, the second gets `stem_2`.
 
-    Names differ in more than upper and lower case, which some file systems do not tell apart.
+    Names differ in more than case, which some file systems ignore.
     """
     names, taken = [], set()
     # Dots alone would lead out of the folder.
@@ -58,7 +58,7 @@ def folder_names(files) -> list:
 
 
 def _hint(path):
-    """The nearest name in the folder of a mistyped one."""
+    """A hint with the closest name in the folder of a mistyped one."""
     path = Path(path).expanduser()
     try:
         names = [entry.name for entry in path.parent.iterdir()] if path.name else []
@@ -87,7 +87,7 @@ def _pictures_in(folder):
 
 
 def _pictures(paths):
-    """Those that are files and named like pictures, hidden ones left out."""
+    """The paths that are files named like pictures, without hidden ones."""
     return [
         path
         for path in paths

@@ -1,4 +1,4 @@
-"""All inputs of a command on one picture: a row each."""
+"""All inputs of a command in one picture, a row for each."""
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,7 +14,7 @@ BAR_WIDTH = 400
 
 
 class Overview:
-    """Collects one row of pictures for each input; all are drawn at one size, whatever theirs is."""
+    """Collects one row of pictures for each input; all are drawn at one size, whatever size they have."""
 
     def __init__(self):
         self.rows = []
@@ -23,7 +23,7 @@ class Overview:
         """Adds a row, if there is room for it.
 
         Args:
-            label: what stands beside the row: the input's name, its figures.
+            label: text beside the row: the input's name, its figures.
             pictures: dict of title to a `fitted` picture, the same titles in every row.
             stddev: a `fitted` map, grey levels, or None: its column comes after the pictures, before "truth".
         """
@@ -31,7 +31,7 @@ class Overview:
             self.rows.append((pictures, stddev, label))
 
     def draw(self) -> np.ndarray:
-        """uint8 `[height, width, 3]`; the maps of standard deviation share one scale.
+        """Draws the overview, uint8 `[height, width, 3]`; the maps of standard deviation share one scale.
 
         Raises:
             ValueError: no row was added.
@@ -54,14 +54,14 @@ class Overview:
 
 
 def fitted(picture, side: int) -> np.ndarray:
-    """Brings a picture into a square, pixel by pixel or averaged, with a margin where it is no square.
+    """Fits a picture into a square, pixel by pixel or averaged, with a margin if it is not square.
 
     Args:
         picture: uint8 `[H, W, 3]`, margin white; or float `[H, W]`, margin 0.
         side: of the square, in pixels.
 
     Returns:
-        The same type, float32 of any float, `[side, side, ...]`.
+        `[side, side, ...]` of the same type, or float32 for any float.
     """
     picture = Image.fromarray(picture if picture.dtype == np.uint8 else np.float32(picture))
     resampling = Image.Resampling.NEAREST if max(picture.size) <= side else Image.Resampling.BOX

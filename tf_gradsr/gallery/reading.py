@@ -1,4 +1,4 @@
-"""Reading the pictures to hallucinate from: RGB, alpha, and, for a large picture, the LR made from it."""
+"""Reads the pictures to hallucinate from: RGB, alpha, and, for a large picture, the LR made from it."""
 
 from dataclasses import dataclass
 from typing import Optional
@@ -11,28 +11,28 @@ from tf_gradsr.errors import reason_of
 
 
 class UnreadablePicture(ValueError):
-    """A file is no picture that can be used. The message says why, without the file's name."""
+    """A file is not a usable picture. The message says why, without the file's name."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture, colours as they are under transparent parts."""
+    """A decoded picture; transparent parts keep the colours below them."""
 
     rgb: np.ndarray
     """uint8 `[h, w, 3]`."""
     alpha: Optional[np.ndarray] = None
-    """uint8 `[h, w]`, 255 opaque; None, the picture has no transparency."""
+    """uint8 `[h, w]`, 255 opaque; None: the picture has no transparency."""
     icc_profile: Optional[bytes] = None
     """The colour profile of an RGB picture, if it came with one."""
     notes: tuple = ()
-    """What the reader left out, in words."""
+    """What the reader left out or changed, in words."""
 
 
 def read_picture(path) -> Picture:
     """Reads a file of any kind that Pillow knows, upright; grey becomes RGB, 16 bits become 8.
 
     Raises:
-        UnreadablePicture: it is broken, or no picture.
+        UnreadablePicture: it is broken, or not a picture.
     """
     try:
         with Image.open(path) as opened:
@@ -50,10 +50,10 @@ def read_picture(path) -> Picture:
         raise
     except UnidentifiedImageError:
         raise UnreadablePicture("not a picture, or of an unknown kind") from None
-    # A broken file raises whatever its decoder trips over.
+    # The decoder may raise anything for a broken file.
     except Exception as error:
         raise UnreadablePicture(reason_of(error)) from error
-    # A profile of CMYK or grey does not fit the RGB that is made of it.
+    # A profile of CMYK or grey does not fit the RGB made from it.
     profile = profile if profile and profile[16:20] == b"RGB " else None
     notes = (f"the first of {frames} pictures is used",) if frames > 1 else ()
     return Picture(rgb, alpha, profile, notes)
@@ -66,7 +66,7 @@ def make_pair(picture: Picture, scale: int, method: str = "area", lr_size: Optio
         picture: the large one.
         scale: int, how many times smaller LR is.
         method: see `ops.downscale`.
-        lr_size: int, the centre is cut and resized so that LR is a square of this side; None, the picture is
+        lr_size: int, the centre is cut and resized so that LR is a square of this side; None: the picture is
             only cut, around its centre, to multiples of the scale.
 
     Returns:
@@ -78,7 +78,7 @@ def make_pair(picture: Picture, scale: int, method: str = "area", lr_size: Optio
     height, width = picture.rgb.shape[:2]
     if lr_size:
         side, notes = lr_size * scale, picture.notes
-        # Apart, because Pillow weights colours with alpha when it resizes both.
+        # Separately, because Pillow weights colours with alpha when it resizes both.
         rgb, enlarged = fit_picture(Image.fromarray(picture.rgb), (side, side))
         alpha = (
             None if picture.alpha is None else fit_picture(Image.fromarray(picture.alpha), (side, side))[0]
@@ -97,7 +97,7 @@ def make_pair(picture: Picture, scale: int, method: str = "area", lr_size: Optio
 
 
 def upscale_alpha(alpha, scale: int) -> np.ndarray:
-    """Transparency at HR size: bicubic, clipped. uint8 `[h, w]` -> uint8 `[H, W]`."""
+    """Upscales transparency to HR size, bicubic, clipped: uint8 `[h, w]` -> uint8 `[H, W]`."""
     height, width = alpha.shape
     resized = Image.fromarray(alpha).resize((width * scale, height * scale), Image.Resampling.BICUBIC)
     return np.asarray(resized)
@@ -109,7 +109,7 @@ def _centre(side, kept):
 
 
 def _downscaled(image, scale, method):
-    # Late: whoever only reads pictures need not wait for TensorFlow.
+    # Imported late: reading pictures alone need not wait for TensorFlow.
     from tf_gradsr import ops
 
     return ops.to_uint8(ops.downscale(ops.to_float(image[np.newaxis]), scale, method))[0].numpy()

@@ -1,4 +1,4 @@
-"""What is said below a map of the standard deviation over samples."""
+"""The text below a map of the standard deviation over samples."""
 
 from typing import Optional
 
@@ -7,7 +7,7 @@ UNIT = "standard deviation over the samples, grey levels"
 
 
 def legend(calibration: Optional[dict], temperature: float, consistency: str) -> str:
-    """What the numbers of an uncertainty map count and, where it was measured, how far they can be trusted.
+    """What the numbers of an uncertainty map count and, if that was measured, how far they can be trusted.
 
     Args:
         calibration: of the model, see `RunFolder.calibration`, or None. temperature, consistency: of the

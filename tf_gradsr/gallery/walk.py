@@ -1,4 +1,4 @@
-"""A closed walk from sample to sample through the space of z."""
+"""Walks from sample to sample through the space of z, and back to the first."""
 
 import numpy as np
 

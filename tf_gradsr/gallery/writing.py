@@ -1,4 +1,4 @@
-"""Pictures that say how they were made, so that they are known again."""
+"""Writes pictures that say how they were made, so that they can be recognised."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from tf_gradsr.files import Kind, folder_of, replaced_when_complete
 
-# In the metadata of what is written, so that nothing else is overwritten.
+# Marks what is written, in the metadata, so that nothing else is overwritten.
 SOFTWARE = "tf_gradsr.hallucinate"
 # A folder of one input's results.
 RESULT_FOLDER = folder_of(
@@ -19,7 +19,7 @@ FRAME_MILLISECONDS = 60
 
 
 def is_own(path) -> bool:
-    """Whether a file is a PNG that this command wrote, and no link to one."""
+    """Whether a file is a PNG that this command wrote, and not a link to one."""
     try:
         with Image.open(path) as picture:
             return picture.info.get("Software") == SOFTWARE and not Path(path).is_symlink()
@@ -27,7 +27,7 @@ def is_own(path) -> bool:
         return False
 
 
-# A picture of results.
+# A single picture of results.
 RESULT_PICTURE = Kind(
     RESULT_FOLDER.name, lambda path: None if is_own(path) else path, when_complete=replaced_when_complete
 )
@@ -52,7 +52,7 @@ def save_png(path, rgb, alpha=None, metadata=None, icc_profile=None) -> None:
 def save_walk(path, frames, alpha=None, metadata=None) -> None:
     """Writes an endless animation; the ending says which kind.
 
-    `.webp` is lossless. `.gif` has 256 colours a frame, so that its frames are no longer exactly consistent.
+    `.webp` is lossless. `.gif` has 256 colours a frame, so its frames are no longer exactly consistent.
 
     Args:
         path: of the file.

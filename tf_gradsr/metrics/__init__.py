@@ -1,4 +1,4 @@
-"""Measures of super-resolved pictures, on uint8, one value for each picture; KID is one of two sets."""
+"""Measures of super-resolved pictures, on uint8, one value for each picture; KID compares two sets."""
 
 import importlib
 

@@ -1,7 +1,7 @@
-"""Whether samples differ as much as they should: spread against error, in sum and by the predicted spread.
+"""Whether samples differ as much as they should: spread against error, overall and by the predicted spread.
 
-For samples of the true posterior the truth is one more sample. So the variance over samples is the mean
-squared error of their expectation, and a mean of P samples has a known advantage over a single one.
+For samples of the true posterior, the truth is one more sample. So the variance over samples is the mean
+squared error of their expectation, and the mean of P samples has a known advantage over a single one.
 """
 
 from typing import NamedTuple
@@ -15,14 +15,14 @@ from tf_gradsr.sampling import sample_variance
 
 # Samples in the mean that is compared with a single one.
 MEAN_OF = 8
-# Pixels are sorted into bins of one grey level of standard deviation; the last one takes all above, too.
+# Pixels are sorted into bins of one grey level of standard deviation; the last one takes all above it too.
 BINS = 64
 # Two for each half of `reliability_sums`.
 LEAST_SAMPLES = 4
 
 
 def spread_error(samples, reconstruction, truth) -> tuple:
-    """The two parts of spread/error: root of the first's mean over pictures by root of the second's.
+    """The two parts of spread/error: the root of the ratio of their means over pictures.
 
     The RMS standard deviation of the samples over the RMSE of the reconstruction: 1 for samples of the true
     posterior around its mean, less for a model that is too sure.
@@ -42,7 +42,7 @@ def spread_error(samples, reconstruction, truth) -> tuple:
 def gain_of_mean(samples, truth) -> tuple:
     """The two parts of the gain of the mean of P samples over one: 10 log10 of the ratio of their means.
 
-    P is 8, or all samples where there are fewer. `right_gain` is what the ratio should come to.
+    P is 8, or the number of samples if there are fewer. `right_gain` is the gain that it should be.
 
     Args:
         samples: uint8 `[B, N, H, W, 3]`, N >= 1.
@@ -61,30 +61,30 @@ def gain_of_mean(samples, truth) -> tuple:
 def right_gain(count: int) -> float:
     """The gain in dB of the mean of P samples of a true posterior over one: 10 log10(2P / (P + 1)).
 
-    Around the posterior's mean one sample has twice its variance as squared error, the mean of P has
-    (1 + 1/P) times (Bendel, Ahmad and Schniter 2023, rcGAN). 2.50 dB for P = 8.
+    The squared error of one sample is twice the posterior's variance, that of the mean of P is (1 + 1/P)
+    times the variance (Bendel, Ahmad and Schniter 2023, rcGAN). 2.50 dB for P = 8.
     """
     return float(10.0 * np.log10(2.0 * count / (count + 1.0)))
 
 
 def reliability_sums(samples, truth):
-    """Predicted and actual squared errors of pixels and colours, added up by how uncertain these are.
+    """Sums of predicted and actual squared errors of pixels and colours, in bins of their uncertainty.
 
     The samples are divided into two halves. One half's standard deviation chooses the bin; the other half
     gives the predicted squared error, its unbiased variance, and the actual one, its mean's squared error
-    times n / (n + 1): the mean of n samples of a true posterior has (1 + 1/n) times its variance as squared
-    error (Fortin et al. 2014). Then the other way round, and both are added. With the same samples for both,
-    bins of large standard deviations would hold those that are so by chance, and the true posterior would
-    look too sure in the low bins and too careful in the high ones. The mean and not z = 0, because both sides
-    are then figures of the samples alone.
+    times n / (n + 1): the squared error of the mean of n samples of a true posterior is (1 + 1/n) times the
+    variance (Fortin et al. 2014). Then the halves change places, and both results are added. If the same
+    samples did both, bins of large standard deviation would hold pixels that have it by chance, and the true
+    posterior would look too sure in the low bins and too careful in the high ones. The error is that of the
+    mean and not of z = 0, so that both sides are figures of the samples alone.
 
     Args:
         samples: uint8 `[B, N, H, W, 3]`, N >= `LEAST_SAMPLES`.
         truth: uint8 `[B, H, W, 3]`.
 
     Returns:
-        float64 `[B, BINS, 3]`: how many values, two for each pixel and colour; the sum of predicted, the sum
-        of actual squared errors, grey levels squared.
+        float64 `[B, BINS, 3]`: number of values, two for each pixel and colour; sum of predicted squared
+        errors; sum of actual ones, grey levels squared.
 
     Raises:
         ValueError: not uint8, shapes that do not fit, or too few samples.
@@ -114,16 +114,16 @@ def _sums_by_spread(chooser, half, truth):
     bins = tf.minimum(tf.cast(tf.sqrt(sample_variance(chooser)), tf.int32), BINS - 1)
     # Sums over a large picture's pixels need more than float32.
     values = tf.cast(tf.reshape(values, [-1, 3]), tf.float64)
-    # On GPUs the order of the additions, and so the last digits, may change from run to run.
+    # On GPUs, the order of the additions and so the last digits may change from run to run.
     with tf.device("CPU:0"):
         return tf.math.unsorted_segment_sum(values, tf.reshape(bins, [-1]), BINS)
 
 
 class Bin(NamedTuple):
-    """The pixels and colours that are about as uncertain as each other."""
+    """The pixels and colours of about the same uncertainty."""
 
     count: int
-    """How many values."""
+    """Number of values."""
     predicted: float
     """Root mean square of the samples' standard deviation, grey levels."""
     actual: float
@@ -131,13 +131,13 @@ class Bin(NamedTuple):
 
 
 class Reliability:
-    """Adds up `reliability_sums` of any number of pictures; for a true posterior, actual is predicted."""
+    """Adds up `reliability_sums` of any number of pictures; for a true posterior, actual equals predicted."""
 
     def __init__(self):
         self._sums = np.zeros((BINS, 3))
 
     def add(self, sums) -> None:
-        """Takes in float64 `[B, BINS, 3]`."""
+        """Adds float64 `[B, BINS, 3]`."""
         self._sums += np.sum(sums, axis=0)
 
     def bins(self) -> list:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 
 def checked_samples(samples, truth) -> tuple:
-    """Samples and their truth as tensors.
+    """Returns samples and their truth as tensors, checked.
 
     Args:
         samples: uint8 `[B, N, H, W, 3]`.

@@ -1,4 +1,4 @@
-"""The continuous ranked probability score: one figure for samples that must be both near and honest."""
+"""The continuous ranked probability score: one figure for samples that must be both close and calibrated."""
 
 import tensorflow as tf
 
@@ -32,5 +32,5 @@ def fair_crps(samples, truth):
     count = tf.cast(tf.shape(levels)[1], tf.float32)
     ranks = 2.0 * tf.range(count) - count + 1.0
     differences = tf.tensordot(tf.sort(levels, axis=1), ranks, [[1], [0]])  # [B, H, W, 3], sum over pairs
-    # Twice the number of pairs: half their mean.
+    # Division by twice the number of pairs gives half their mean.
     return error - tf.math.divide_no_nan(tf.reduce_mean(differences, axis=[1, 2, 3]), count * (count - 1.0))

@@ -10,16 +10,16 @@ def diversity_score(distances):
 
     `(global - local) / global * 100`, where global is the least mean distance of a sample, and local the
     mean over pixels of the least distance: the score of the NTIRE 2021 challenge on learning the
-    super-resolution space (Lugmayr, Danelljan, Timofte 2021), which takes AlexNet's LPIPS maps and the mean
-    over pictures. It grows with N: compare only at the same N (10 in the challenge).
+    super-resolution space (Lugmayr, Danelljan, Timofte 2021), which uses AlexNet's LPIPS maps and takes the
+    mean over pictures. It grows with N: compare only at the same N (10 in the challenge).
 
     Args:
         distances: float32 `[B, N, H, W]`, >= 0: a map of distances to the truth for each of N >= 1 samples,
             such as `LPIPS.maps` or `squared_error_maps`. Their unit cancels.
 
     Returns:
-        float32 `[B]` in [0, 100]. 0 for one sample or equal ones, and, by our definition, where a sample is
-        the truth itself (global = 0): nothing is left to gain.
+        float32 `[B]` in [0, 100]. 0 for one sample or equal ones, and, by our definition, if a sample is the
+        truth itself (global = 0), since nothing is left to gain.
 
     Raises:
         ValueError: not `[B, N, H, W]`, or no sample.

@@ -1,8 +1,8 @@
-"""Who somebody is, in numbers: descriptors of faces by a network that takes no part in any training here.
+"""Descriptors of faces, which tell people apart, by a network that takes no part in any training here.
 
 The network is the MobileNet of Savchenko (2019, "Efficient facial representations for age, gender and
-identity recognition in organizing photo albums using multi-output ConvNet"), trained on VGGFace2. It lies in
-the npm package `@vladmandic/human` (MIT) as a graph of TensorFlow.js, and is read from there without Node.
+identity recognition in organizing photo albums using multi-output ConvNet"), trained on VGGFace2. It is in
+the npm package `@vladmandic/human` (MIT) as a TensorFlow.js graph, and is read from there without Node.
 """
 
 import itertools
@@ -23,11 +23,12 @@ SHA256 = {
 }
 INPUT, DESCRIPTOR = "input_1:0", "global_pooling/Mean:0"
 SIDE, LENGTH = 224, 1024
-# What it sees of a face in FFHQ's alignment: top, left, bottom, right in units of the sides. On 256 faces it
-# tells strangers from mirrored or slightly moved and recoloured faces better than the whole picture and than
-# the face alone without hair and chin; frames between these are as good within noise.
+# The part of a face in FFHQ's alignment that it sees: top, left, bottom, right in units of the sides. On 256
+# faces this frame separates strangers from mirrored or slightly moved and recoloured faces better than the
+# whole picture does, and better than the face alone without hair and chin; frames in between are as good
+# within noise.
 FRAME = (0.15, 0.08, 1.0, 0.92)
-# Where the package is looked for, and how it comes there.
+# Where the package is looked for, and how to get it there.
 FOLDER = Path("~/.cache/tf_gradsr/package/models")
 FETCH = (
     # npm does not make the folder itself.
@@ -54,12 +55,12 @@ class FaceDescriptors:
         """Reads the network.
 
         Args:
-            path: of the unpacked package, its folder `models`, or faceres.json there; None,
+            path: of the unpacked package, its folder `models`, or faceres.json there; None:
                 `~/.cache/tf_gradsr/package/models`.
 
         Raises:
-            MissingWeights: it is not there; says how to get it.
-            BadWeights: its files are others.
+            MissingWeights: it is missing; the message says how to get it.
+            BadWeights: its files are not the ones expected.
         """
         path = Path(path or FOLDER)
         given = path.expanduser()
@@ -76,11 +77,10 @@ class FaceDescriptors:
                 if sha256_of(data) != SHA256[name]:
                     raise ValueError(f"{name} is not the file that this program knows")
             return cls(read_graph(json.loads(files[GRAPH]), files[WEIGHTS]))
-        # A damaged graph raises whatever it trips over.
+        # A damaged graph may raise anything.
         except Exception as error:
             raise BadWeights(
-                f"face network: as the package brings it; fetch it again: {FETCH}. "
-                f"Received: {folder} ({error})"
+                f"face network: as in the package; fetch it again: {FETCH}. Received: {folder} ({error})"
             ) from error
 
     def __call__(self, faces):
@@ -95,11 +95,11 @@ class FaceDescriptors:
 
 
 def read_graph(document, data, feed=INPUT, fetch=DESCRIPTOR):
-    """A graph of TensorFlow.js as a function of TensorFlow.
+    """Turns a TensorFlow.js graph into a TensorFlow function.
 
     Args:
         document: dict, a graph model's JSON: `modelTopology`, a GraphDef without its constants, and
-            `weightsManifest`, which says where they lie in `data`.
+            `weightsManifest`, which says where they are in `data`.
         data: bytes of the weights, in the manifest's order; 16-bit floats are widened.
         feed, fetch: str, names of the tensors that go in and come out.
 
@@ -107,7 +107,7 @@ def read_graph(document, data, feed=INPUT, fetch=DESCRIPTOR):
         Callable of one tensor -> list of one tensor.
 
     Raises:
-        ValueError: data of another length, or weights stored in a way that is not known.
+        ValueError: data of another length, or weights stored in an unknown way.
     """
     arrays, place = {}, 0
     for entry in document["weightsManifest"][0]["weights"]:
@@ -131,10 +131,10 @@ def read_graph(document, data, feed=INPUT, fetch=DESCRIPTOR):
 
 
 def face_distance(first, second):
-    """Distance of two people's descriptors: that of the unit vectors, 0 (the same) to 2.
+    """Distance of two people's descriptors, as unit vectors: 0 (the same) to 2.
 
-    `|a / |a| - b / |b||`, the square root of twice what their cosine lacks of 1. The npm package itself
-    compares descriptors by `25 |a - b|^2`, which also counts how long they are.
+    `|a / |a| - b / |b||`, the square root of 2 (1 - cosine). The npm package itself compares descriptors by
+    `25 |a - b|^2`, which also counts their lengths.
 
     Args:
         first, second: float32 `[B, 1024]`, as `FaceDescriptors` gives them.

@@ -1,8 +1,8 @@
-"""Kernel Inception distance (Binkowski et al. 2018) of two sets of pictures, by features that are given."""
+"""Kernel Inception distance (Binkowski et al. 2018) of two sets of pictures, from given features."""
 
 import numpy as np
 
-# What the distance is multiplied by in tables, as is usual.
+# Factor of the distance in tables, as is usual.
 KID_UNIT = 1000.0
 
 
@@ -22,8 +22,8 @@ def kid_terms(truth, features) -> np.ndarray:
     """What each pair of pictures adds to the distance; KID is the mean over pairs of different pictures.
 
     `k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(y_i, x_j)`, x the truths' features, y those of the pictures
-    made of them. A picture is never paired with its own truth, which it was made of: so a sampler of the true
-    posterior is near 0 too.
+    made from them. A picture is never paired with its own truth, from which it was made, so a sampler of the
+    true posterior is near 0 too.
 
     Args:
         truth, features: float `[n, d]`, row i of both belonging to the same picture.
@@ -32,7 +32,7 @@ def kid_terms(truth, features) -> np.ndarray:
         float64 `[n, n]`, symmetric; 0 where a picture would meet itself.
 
     Raises:
-        ValueError: shapes that differ or are no rows of features.
+        ValueError: shapes that differ or are not rows of features.
     """
     truth, features = np.asarray(truth, np.float64), np.asarray(features, np.float64)
     if truth.ndim != 2 or truth.shape != features.shape:

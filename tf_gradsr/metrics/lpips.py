@@ -2,9 +2,9 @@
 
 Writes the file that LPIPS.load reads, from PyTorch's weights. Needs PyTorch and the package lpips: the
 extra "lpips", or pip install torch lpips==0.1.4. PyTorch downloads the backbone once (AlexNet 233 MiB,
-VGG-16 528 MiB, from download.pytorch.org) into its own cache; the linear heads lie in the package lpips.
-Without a network fetch alexnet-owt-7be5be79.pth or vgg16-397923af.pth elsewhere and give it as --backbone.
-An existing file is replaced once the new one is whole.
+VGG-16 528 MiB, from download.pytorch.org) into its own cache; the linear heads are in the package lpips.
+Without a network connection, fetch alexnet-owt-7be5be79.pth or vgg16-397923af.pth elsewhere and give it as
+--backbone. An existing file is replaced once the new one is complete.
 """
 
 import importlib
@@ -38,7 +38,7 @@ INSTALL = "pip install torch lpips==0.1.4"
 
 
 class ConversionError(ConfigError):
-    """The conversion cannot be done; one line: the option, what is needed, what came."""
+    """The conversion cannot be done; one line: the option, what is needed, what was received."""
 
 
 def __getattr__(name):
@@ -56,7 +56,7 @@ def build_parser() -> Parser:
         type=str,
         default="alex",
         metavar="{" + ",".join(BACKBONES) + "}",
-        help="alex: AlexNet, which the authors advise for measuring, 10 MB. vgg: VGG-16, 59 MB.",
+        help="alex: AlexNet, which the authors recommend for measuring, 10 MB. vgg: VGG-16, 59 MB.",
     )
     parser.add_argument(
         "--backbone", type=str, metavar="FILE.pth", help="torchvision's weights; default: download them."
@@ -77,7 +77,7 @@ def build_parser() -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 
@@ -96,7 +96,7 @@ def _execute(options):
 
 
 def convert_weights(network, features, linear) -> dict:
-    """Brings PyTorch's weights to our names and layout.
+    """Converts PyTorch's weights to our names and layout.
 
     Args:
         network: "alex" or "vgg".
@@ -170,7 +170,7 @@ def _convert(options, output):
 
 
 def _packaged_linear_heads(network):
-    """The heads' file in the package lpips, which is not imported: it would import torchvision."""
+    """Path of the heads in the package lpips, which is not imported, since it would import torchvision."""
     package = importlib.util.find_spec("lpips")
     if package is None or package.origin is None:
         raise ConversionError(
@@ -180,7 +180,7 @@ def _packaged_linear_heads(network):
 
 
 def _load(option, path, torch):
-    """Name -> array of a PyTorch file; code in it is not run."""
+    """Reads a PyTorch file: name -> array; code in it is not run."""
     path = Path(path).expanduser()
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -11,7 +11,7 @@ from tf_gradsr.metrics.lpips_weights import (
     weight_shapes,
 )
 
-# Of the reference implementation (lpips 0.1): mean and deviation of ImageNet's colours in [-1, 1].
+# From the reference implementation (lpips 0.1): mean and deviation of ImageNet's colours in [-1, 1].
 COLOUR_MEAN = (-0.030, -0.088, -0.188)
 COLOUR_DEVIATION = (0.458, 0.448, 0.450)
 # Keeps the normalised features finite where all channels are 0.
@@ -25,11 +25,11 @@ class LPIPS(keras.layers.Layer):
     layer l after its ReLU, each pixel's scaled to length 1, and w_l the learned weights of its channels (the
     paper's squared). 0 for equal pictures; larger is more different.
 
-    `LPIPS.load` gives a layer with weights. One made by its constructor holds NaN, and gives NaN, until
-    `set_weights` or a model that contains it brings weights. Always float32, never trainable.
+    `LPIPS.load` gives a layer with weights. One made by the constructor holds NaN, and returns NaN, until
+    `set_weights` or a model that contains it sets its weights. Always float32, never trainable.
 
     Args:
-        network: "alex", which the authors advise for measuring, or "vgg".
+        network: "alex", which the authors recommend for measuring, or "vgg".
 
     Call: a pair (images, truth), uint8 `[B, H, W, 3]` RGB, sides >= `minimal_side` -> float32 `[B]`.
 
@@ -57,7 +57,7 @@ class LPIPS(keras.layers.Layer):
 
     @classmethod
     def load(cls, network="alex", path=None):
-        """The layer with the weights of a file made by `python -m tf_gradsr.metrics.lpips --convert`.
+        """Loads the layer from a file made by `python -m tf_gradsr.metrics.lpips --convert`.
 
         Args:
             network: "alex" or "vgg".
@@ -65,7 +65,7 @@ class LPIPS(keras.layers.Layer):
 
         Raises:
             ValueError: unknown network.
-            MissingWeights: no such file; says how to get it.
+            MissingWeights: no such file; the message says how to get it.
             BadWeights: damaged, or of another network.
         """
         weights = load_weights(default_weights_path(network) if path is None else path, network)
@@ -127,7 +127,7 @@ class LPIPS(keras.layers.Layer):
         return features
 
     def _checked(self, images, truth):
-        """The same pictures, once they are known to be ones that can be compared."""
+        """Returns the same pictures once they are known to be comparable."""
         for name, pictures in (("images", images), ("truth", truth)):
             shape = pictures.shape
             received = f"Received: {name} {pictures.dtype.name} {shape}."

@@ -102,7 +102,7 @@ BACKBONES = {
 
 
 def backbone(network) -> Backbone:
-    """The backbone of that name.
+    """Returns the backbone of that name.
 
     Raises:
         ValueError: unknown network.
@@ -131,7 +131,7 @@ def weight_shapes(network) -> dict:
 
 
 def default_weights_path(network) -> Path:
-    """Where the converted weights lie unless told otherwise: `~/.cache/tf_gradsr/lpips_{network}.npz`.
+    """Default path of the converted weights: `~/.cache/tf_gradsr/lpips_{network}.npz`.
 
     Raises:
         ValueError: unknown network.
@@ -175,7 +175,7 @@ def load_weights(path, network) -> dict:
 
     Raises:
         ValueError: unknown network.
-        MissingWeights: no such file; says how to get it.
+        MissingWeights: no such file; the message says how to get it.
         BadWeights: not a weights file, damaged, of another version or another network.
     """
     title = backbone(network).title
@@ -230,7 +230,7 @@ def _check(weights, network, path):
 
 def _bad(path, network, reason):
     return BadWeights(
-        f"LPIPS needs a whole weights file of network {network!r}; make it anew: "
+        f"LPIPS needs an intact weights file of network {network!r}; make it again: "
         f"{convert_command(network, path)}. Received: {path} ({reason})."
     )
 

@@ -40,7 +40,7 @@ def lr_psnr(images, lr, scale, method="area"):
         method: the DS used in training, see `ops.downscale`.
 
     Returns:
-        float32 `[B]`, at most 100: beyond, only float32 rounding is measured.
+        float32 `[B]`, at most 100: above that, only float32 rounding is measured.
     """
     down = ops.downscale(tf.cast(images, tf.float32), scale, method)
     return tf.minimum(tf.image.psnr(down, tf.cast(lr, tf.float32), max_val=255.0), 100.0)
@@ -91,7 +91,7 @@ def measure(model, batch, scale, method="area", stochastic=True):
             float32 `[B, N, m]`, N >= 2.
         scale: int.
         method: the DS used in training.
-        stochastic: bool; False for a model that gives one answer a picture, whatever z: no `sample_std`.
+        stochastic: bool; False for a model that gives one answer per picture, which has no `sample_std`.
 
     Returns:
         Dict of float32 `[B]`: `psnr`, `ssim` and `lr_psnr` at z = 0, `sample_std` over the N samples.

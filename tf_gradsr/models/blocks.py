@@ -1,7 +1,7 @@
 """The building blocks of the generator and the discriminators (paper 3.2, figures 2 and 3).
 
-Every activation is a leaky ReLU with a leak of 0.2 (paper 4.1). Only layers that mobile delegates take:
-convolution, leaky ReLU, resize, add, concatenate.
+Every activation is a leaky ReLU with a leak of 0.2 (paper 4.1). All layers are ones that mobile delegates
+support: convolution, leaky ReLU, resize, add, concatenate.
 
 A block's `dtype` is a Keras policy. "mixed_bfloat16" is for its convolutions alone: pictures, image
 gradients, modulations and the sums of residual blocks stay float32.
@@ -13,15 +13,15 @@ import tensorflow as tf
 from tf_gradsr import ops
 
 LEAK = 0.2
-# Of the variance at which the weights of z start.
+# Factor of the variance at which the weights of z start.
 Z_GAIN = 0.01
 
 
 def convolution(filters, kernel_size=3, gain=1.0, dtype="float32", **kwargs):
-    """A same-size convolution; He initialisation for the leak (He et al. 2015), its variance times `gain`.
+    """Returns a same-size convolution, its weights as He et al. 2015 for the leak, variance times `gain`.
 
     Args:
-        dtype: Keras policy, as a block's; what comes is cast to it, what leaves has it.
+        dtype: Keras policy, as a block's; inputs are cast to it, outputs have it.
     """
     scale = gain * 2.0 / (1.0 + LEAK**2)
     initializer = keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal")
@@ -76,8 +76,8 @@ class ResidualBlock(keras.layers.Layer):
     Args:
         filters: int, channels of input and output.
         residual_scale: float, weight of the branch; 1 / (number of blocks) keeps a deep stack's variance
-            near its input's (silent in the paper).
-        modulated_by: int, length of the z that modulates the branch; 0, none does.
+            near its input's (not stated in the paper).
+        modulated_by: int, length of the z that modulates the branch; 0 for none.
 
     Call: float32 `[B, H, W, filters]`, z float32 `[B, m]` if modulated -> the features' shape.
     """
@@ -123,7 +123,7 @@ class UpBlock(keras.layers.Layer):
     Args:
         filters: int, channels of the output features.
         gradient_channels: int, channels of the image gradient.
-        modulated_by: int, length of the z that modulates the shared features; 0, none does.
+        modulated_by: int, length of the z that modulates the shared features; 0 for none.
 
     Call: `(features [B, h, w, C], image [B, h, w, 3], gradient [B, h, w, gradient_channels])`, and z
     `[B, m]` if modulated -> the same three at `[B, 2h, 2w, ...]`, features with `filters` channels,
@@ -176,7 +176,7 @@ class UpBlock(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tf_gradsr")
 class DownBlock(keras.layers.Layer):
-    """Halves the resolution and takes in one scale's picture (paper 3.2, the UpBlock's mirror).
+    """Halves the resolution and adds one scale's picture (paper 3.2, the UpBlock's mirror).
 
     The picture is brought to feature space by a 1x1 convolution and added to the features from the finer
     scale, if there are any; two convolutions with leaky ReLU and average pooling follow.

@@ -1,7 +1,7 @@
-"""The discriminators in training: what each of them sees, both sides' losses, R1, features, scores.
+"""Critics, the discriminators in training: what each sees, both sides' losses, R1, features, scores.
 
-GradSR has up to four: the paper's D_I ("image") and D_g ("gradient"), the generator's mirrors, and two on
-frozen features ("projected", "faces"). The training step treats them alike.
+GradSR has up to four: the paper's D_I ("image") and D_g ("gradient"), which mirror the generator, and two on
+frozen features ("projected", "faces"). The training step treats all of them alike.
 """
 
 from dataclasses import dataclass
@@ -23,24 +23,24 @@ DETAIL_GAIN = 4.0
 
 @dataclass(frozen=True)
 class Seen:
-    """Pictures of one kind, one or more of each LR picture: the truth, or what G made of some z."""
+    """Pictures of one kind, one or more for each LR picture: the truth, or what G made from some z."""
 
     images: list
     """Pyramids, one for each z: lists, coarse to fine, of float32 `[B, 2^k h, 2^k w, 3]`."""
     gradients: list
-    """Their image gradients, alike."""
+    """Their image gradients, in the same form."""
     lr: tf.Tensor
     """float32 `[B, h, w, 3]`."""
     draws: Optional[tf.Tensor] = None
-    """What augmentation draws on, see `augment`; needed by critics on frozen features alone."""
+    """The random numbers of `augment`; needed by critics on frozen features alone."""
     is_real: bool = False
 
 
 class Critic:
-    """What every critic offers. A view is what its network sees of a `Seen`.
+    """Base of the critics. A view is what a critic's network sees of a `Seen`.
 
     Attributes:
-        name: of its figures: `loss/d_NAME/adv`, `score/NAME_real`.
+        name: str, in the names of its figures: `loss/d_NAME/adv`, `score/NAME_real`.
         discriminator: the Keras network that learns.
         needs_draws: bool, whether it augments what it sees.
         loss: `LossConfig`; set by `GradSR.compile`.
@@ -53,7 +53,7 @@ class Critic:
 
     @property
     def weight(self) -> float:
-        """Of its loss in G's objective."""
+        """Weight of its loss in G's objective."""
         return getattr(self.loss, self.weight_setting)
 
     def view(self, seen: Seen):
@@ -64,7 +64,7 @@ class Critic:
         """(scalar to minimise, logs) on a view of the truth and views of fakes.
 
         Args:
-            step: int tensor, steps that the discriminator's optimizer has done; lazy penalties count them.
+            step: int tensor, steps that the discriminators' optimizer has done; lazy penalties count them.
         """
         raise NotImplementedError
 
@@ -74,7 +74,7 @@ class Critic:
 
 
 class MirrorCritic(Critic):
-    """The paper's discriminators (2.3): logistic or relativistic loss, R1, and R2 if asked for."""
+    """The paper's discriminators (2.3): logistic or relativistic loss, R1, and optionally R2."""
 
     weight_setting = "mirror"
 
@@ -115,7 +115,7 @@ class MirrorCritic(Critic):
         return tf.reduce_mean(self.discriminator(view), axis=[1, 2, 3])
 
     def _adversarial(self, logits_real, logits_fake):
-        """On reals `[B, ...]` and fakes `[n B, ...]`, n of each LR picture."""
+        """D's adversarial loss on reals `[B, ...]` and fakes `[n B, ...]`, n for each LR picture."""
         if self.loss.adversarial == "logistic":
             return losses.discriminator_loss(logits_real, logits_fake)
         repeats = logits_fake.shape[0] // logits_real.shape[0]
@@ -135,7 +135,7 @@ class MirrorCritic(Critic):
 class ImageCritic(MirrorCritic):
     """D_I: the pictures at every scale, and F (eq. 12), which is 0 for the truth.
 
-    With `model.discriminator_input: details` it sees each picture less upscaled LR, and LR beside F.
+    With `model.discriminator_input: details` it sees each picture minus upscaled LR, and LR beside F.
     """
 
     name = "image"
@@ -152,7 +152,7 @@ class ImageCritic(MirrorCritic):
         else:
             residual = _residual(images, seen.lr, self.loss.epsilon, self.downscale)
         if self.sees_details:
-            # What truth and fake have in common is taken out, and given once, as a condition.
+            # What the truth and fakes have in common is removed, and given once as a condition.
             images = [
                 DETAIL_GAIN * (image - ops.upscale_bilinear(seen.lr, 2**k))
                 for k, image in enumerate(images, 1)
@@ -177,13 +177,13 @@ class ProjectedCritic(Critic):
     """Augments pictures and judges frozen features of them, at full size (Sauer et al. 2021).
 
     It sees every picture of a `Seen`, those of one LR picture augmented alike. With exact consistency it
-    needs no condition, LR being a function of the picture; otherwise F (eq. 12) enters its heads.
+    needs no condition, since LR is a function of the picture; otherwise F (eq. 12) enters its heads.
 
     Args:
-        name: see `Critic`; of its weight in `LossConfig`, too.
+        name: see `Critic`; also the name of its weight in `LossConfig`.
         features: frozen network with `channels`, `side`, `strides` and `view(images)`, float32 `[B, H, W, 3]`
             in [-1, 1] -> list of features.
-        config: a checked `Config`; the heads are fresh, the fixed projections follow from `train.seed`.
+        config: a checked `Config`; the heads are new, the fixed projections follow from `train.seed`.
         precision: as `train.precision`.
         shift, cutout: floats, how strongly `augment` moves and blanks.
     """
@@ -205,7 +205,7 @@ class ProjectedCritic(Critic):
         self.discriminator.build()
 
     def view(self, seen):
-        """(projected features, each `[n B, ...]`; F `[n B, h, w, 3]`, or None where it is no condition)."""
+        """(projected features, each `[n B, ...]`; F `[n B, h, w, 3]`, or None if it is not a condition)."""
         count = len(seen.images)
         images = tf.concat([pyramid[-1] for pyramid in seen.images], axis=0)
         augmented = augment(images, tf.tile(seen.draws, [count, 1]), self.shift, self.cutout)
@@ -219,7 +219,7 @@ class ProjectedCritic(Critic):
         count = real[0][0].shape[0] or tf.shape(real[0][0])[0]
         projected = [tf.stop_gradient(tf.concat(same, axis=0)) for same in zip(*(view[0] for view in views))]
         condition = None if real[1] is None else tf.stop_gradient(tf.concat([v[1] for v in views], axis=0))
-        # One call for all: each follows the spectral norms once.
+        # One call for all, since each call updates the spectral norms once.
         logits = self.discriminator.judge(projected, condition, training=True)
         on_real, on_fake = [x[:count] for x in logits], [x[count:] for x in logits]
         loss = losses.hinge_discriminator_loss(on_real, on_fake)
@@ -241,13 +241,13 @@ class ProjectedCritic(Critic):
 
 
 def build_critics(config: Config, precision: str = "float32") -> dict:
-    """The critics that a config asks for, by name, with fresh weights.
+    """Builds the critics that a config asks for, by name, with fresh weights.
 
     Args:
         config: a checked `Config`. precision: as `train.precision`.
 
     Raises:
-        ConfigError: the features of one are not installed.
+        ConfigError: the frozen features of one are not installed.
     """
     kind, has_mirrors = config.model.discriminator, config.loss.mirror > 0
     critics = []
@@ -259,7 +259,7 @@ def build_critics(config: Config, precision: str = "float32") -> dict:
         features = EfficientNetLite(config.model.features, config.model.features_side, name="features")
         critics.append(ProjectedCritic("projected", features, config, precision))
     if config.loss.faces:
-        # A face half out of the frame, or half blanked, tells nobody who it is.
+        # A face half out of the frame, or half blanked, cannot be recognised.
         features = FaceFeatures(config.model.face_features)
         critics.append(ProjectedCritic("faces", features, config, precision, shift=1 / 32, cutout=1 / 8))
     return {critic.name: critic for critic in critics}

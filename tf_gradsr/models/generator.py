@@ -28,7 +28,7 @@ class Generator(keras.Model):
         consistency: "learned", or "exact": every scale's picture is projected onto those that downscale
             to LR (`ops.enforce_consistency`).
         z_injection: "concat", z enters the first convolution alone; or "modulate" (ours): it also scales
-            and shifts the features of every block (Perez et al. 2018, FiLM), not at all where z = 0.
+            and shifts the features of every block (Perez et al. 2018, FiLM), and leaves them at z = 0.
         dtype: "float32" or "mixed_bfloat16", the policy of the blocks' convolutions.
 
     Call: `(lr float32 [B, h, w, 3] in [-1, 1], z float32 [B, m])` -> two lists, coarse to fine, full size
@@ -88,9 +88,9 @@ class Generator(keras.Model):
 
     @property
     def receptive_radius(self):
-        """LR pixels beyond which the input has no influence on an output pixel."""
+        """Distance in LR pixels beyond which the input has no influence on an output pixel."""
         levels = len(self.up_blocks)
-        # Two convolutions a block; conv_in; all UpBlocks' convolutions, together within one LR pixel.
+        # Two convolutions a block; conv_in; the convolutions of all UpBlocks, together within one LR pixel.
         features = 2 * self.blocks + 2
         # The bilinear skips, and each scale's projection.
         return features + levels * (1 + ops.CONSISTENCY_ROUNDS * (self.consistency == "exact"))

@@ -16,6 +16,6 @@ class SuperResolvingGenerator(Protocol):
     scale: int
     """How many times larger the output is."""
     stochastic: bool
-    """Whether z changes the answer; where not, z is ignored."""
+    """Whether z changes the answer; if not, z is ignored."""
     receptive_radius: int
     """LR pixels beyond which the input has no influence on an output pixel: the overlap of tiles."""

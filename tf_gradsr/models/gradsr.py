@@ -20,8 +20,8 @@ class GradSR(SuperResolver):
 
     Args:
         config: a checked `Config`.
-        precision: "float32" or "mixed_bfloat16", for the convolutions of all networks but
-            the average, which is what is measured and exported.
+        precision: "float32" or "mixed_bfloat16", for the convolutions of all networks except the average,
+            which is what is measured and exported.
 
     Attributes:
         critics: dict of `Critic` by name, those that the config asks for: the paper's "image" (D_I) and
@@ -227,7 +227,7 @@ class GradSR(SuperResolver):
         return self.loss_config.mean * loss, logs
 
     def _reconstruction_step(self, batch):
-        """G alone at z = 0. The weights of z keep their small start: hallucinations stay near."""
+        """Trains G alone at z = 0. The weights of z keep their small start: hallucinations stay near it."""
         lr = batch["lr"]
         real = self.real_pyramids(batch["hr"])
         with tf.GradientTape() as tape:
@@ -252,8 +252,8 @@ class GradSR(SuperResolver):
             batch: dict as for training.
 
         Returns:
-            `{"image": (real, fake), "gradient": (real, fake)}`, mean outputs of D_I and D_g, those there are,
-            float32 `[B]`, positive for real.
+            `{"image": (real, fake), "gradient": (real, fake)}`, mean outputs of D_I and D_g, as far as there
+            are any, float32 `[B]`, positive for real.
         """
         lr = batch["lr"]
         real = self.real_pyramids(batch["hr"])

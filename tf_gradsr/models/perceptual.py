@@ -4,12 +4,12 @@ import keras
 
 from tf_gradsr.errors import ConfigError, reason_of
 
-LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3")  # silent in the paper
+LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3")  # not stated in the paper
 NETWORKS = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}
 
 
 class VGGFeatures(keras.Model):
-    """Frozen features of VGG-16 or VGG-19 (Simonyan and Zisserman 2015), trained on ImageNet or not at all.
+    """Frozen features of VGG-16 or VGG-19 (Simonyan and Zisserman 2015), trained on ImageNet or random.
 
     Args:
         weights: "imagenet", downloaded by Keras; "random", the same random numbers each time, whose features
@@ -21,8 +21,8 @@ class VGGFeatures(keras.Model):
         unit: float, what features are divided by.
 
     Call: float32 `[B, H, W, 3]` in [-1, 1], sides >= 32 -> list of float32 features, one for each layer,
-    divided by `unit`. VGG takes colours of 0-255; 127.5 brings its features to the unit of our range (silent
-    in the paper).
+    divided by `unit`. VGG takes colours of 0-255; 127.5 brings its features to the unit of our range (not
+    stated in the paper).
 
     Raises:
         ConfigError: the weights cannot be downloaded or read; says which settings help.
@@ -55,15 +55,15 @@ class VGGFeatures(keras.Model):
         self.built = True
 
     def call(self, images):
-        # VGG-16 and VGG-19 were trained on the same colours, so either's preprocessing is the other's.
+        # VGG-16 and VGG-19 were trained on the same colours, so both have the same preprocessing.
         features = self.features(keras.applications.vgg16.preprocess_input((images + 1.0) * 127.5))
         return [feature / self.unit for feature in keras.tree.flatten(features)]
 
 
 def _randomise(vgg):
-    """He et al.'s random kernels (2015), which keep the features' size from layer to layer.
+    """Gives VGG random kernels (He et al. 2015), which keep the features' size from layer to layer.
 
-    The seeds are fixed: a resumed run has the same loss.
+    The seeds are fixed, so that a resumed run has the same loss.
     """
     for index, layer in enumerate(layer for layer in vgg.layers if layer.weights):
         kernel, bias = layer.weights

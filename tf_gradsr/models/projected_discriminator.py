@@ -9,7 +9,7 @@ from tf_gradsr.models.blocks import LEAK, leaky_relu
 # Channels of the projections, fine to coarse, and of the heads.
 PROJECTED_WIDTHS = (64, 128, 256, 512)
 HEAD_WIDTH = 128
-# Heads end at about this many pixels a side.
+# Heads end at about this many pixels per side.
 HEAD_SIDE = 4
 
 
@@ -17,7 +17,7 @@ HEAD_SIDE = 4
 class SpectralConvolution(keras.layers.Layer):
     """A convolution whose kernel is divided by its largest singular value (Miyato et al. 2018).
 
-    The value is followed by one power iteration a call with `training=True`; the gradient passes through it.
+    One power iteration per call with `training=True` tracks the value; the gradient passes through it.
 
     Args:
         filters: int. kernel_size: int. strides: int.
@@ -64,16 +64,17 @@ class SpectralConvolution(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tf_gradsr")
 class ProjectedDiscriminator(keras.Model):
-    """Judges pictures by frozen features of them: fixed random projections, and one small head a scale.
+    """Judges pictures by their frozen features: fixed random projections, then one small head per scale.
 
-    Each scale's features pass a random 1x1 convolution; then, from coarse to fine, the coarser scale's are
-    enlarged, pass another one, are added, and the sum passes a random 3x3 convolution. So every head sees
-    what is above it too. The projections never learn; they are weights, and so a part of every checkpoint.
+    Each scale's features pass a random 1x1 convolution. Then, from coarse to fine, the coarser scale's
+    features are enlarged, pass another 1x1 convolution and are added, and the sum passes a random 3x3
+    convolution. So every head also sees the coarser scales. The projections never learn; they are weights,
+    and so a part of every checkpoint.
 
     Args:
         channels: ints, channels of the features, fine to coarse.
-        side: int, shorter side of the pictures that the features are of; decides how often a head halves.
-        strides: ints, the pictures' pixels for one of the features, fine to coarse.
+        side: int, shorter side of the pictures that the features come from; decides how often a head halves.
+        strides: ints, pixels of the picture for one of the features, fine to coarse.
         widths: ints, channels of the projections.
         condition_channels: int, channels of a condition at each head's end; 3 for F (paper eq. 12), 0 for
         none.
@@ -82,7 +83,7 @@ class ProjectedDiscriminator(keras.Model):
 
     Call: `(features, condition)`, a list of float32 `[B, h, w, C]`, fine to coarse, and float32
     `[B, h, w, condition_channels]` or None -> list of float32 `[B, h', w', 1]`, each head's logits, positive
-    for real. `training=True` follows the spectral norms.
+    for real. `training=True` updates the spectral norms.
     """
 
     def __init__(
@@ -140,7 +141,7 @@ class ProjectedDiscriminator(keras.Model):
         )
 
     def project(self, features):
-        """The fixed part: features -> what each head sees, fine to coarse, of the compute dtype."""
+        """The fixed part: features -> each head's input, fine to coarse, of the compute dtype."""
         features = [tf.cast(x, self.compute_dtype) for x in features]
         across = [self._convolved(x, kernel) for x, kernel in zip(features, self.across)]
         mixed = [across[-1]]
@@ -158,7 +159,7 @@ class ProjectedDiscriminator(keras.Model):
         return self.judge(self.project(features), condition, training)
 
     def judge(self, projected, condition=None, training=False):
-        """The learned part: what `project` returns -> logits, as a call's."""
+        """The learned part: what `project` returns -> logits, as of a call."""
         logits = []
         for x, head, joint, judge in zip(projected, self.heads, self.joint, self.judges):
             for layer in head:

@@ -1,4 +1,4 @@
-"""Holds the samples' spread at that of a true posterior while training."""
+"""Keeps the samples' spread at that of a true posterior during training."""
 
 import keras
 import tensorflow as tf
@@ -9,23 +9,23 @@ from tf_gradsr import losses
 TRUE_RATIO = 4 / 3
 # From 0.5 on the objective has no bound.
 LARGEST_WEIGHT = 0.49
-# Share of the old averages kept at each step; change of the weight a step for a ratio that is off by 1.
+# Share of the old averages kept at each step; change of the weight per step for a ratio that is off by 1.
 MEMORY, RATE = 0.98, 0.005
 
 
 class SpreadSteering(keras.layers.Layer):
     """The weight s of the samples' distance, moved until samples err as those of the true posterior do.
 
-    A sample of it errs by its own distance from the posterior's mean and by the truth's; the mean of two errs
-    by half of the former: MSE(one) / MSE(mean of two) = 4/3. A smaller ratio says that samples differ too
-    little, and s rises; a larger one that they differ too much, and s falls (Bendel et al. 2023, rcGAN,
-    appendix B, steers in the same way).
+    The squared error of one posterior sample is twice the posterior's variance: once for the sample, once for
+    the truth. The mean of two samples halves the former: MSE(one) / MSE(mean of two) = 2 / 1.5 = 4/3. A
+    smaller ratio means that samples differ too little, and s rises; a larger one that they differ too much
+    (Bendel et al. 2023, rcGAN, appendix B, steers in the same way).
 
     Args:
-        start: float in [0, 0.49], where s starts.
+        start: float in [0, 0.49], the initial s.
 
     Attributes:
-        weight: s, float32 scalar variable in [0, 0.49]. Its state is two averages more.
+        weight: s, float32 scalar variable in [0, 0.49]. Two running averages are also part of the state.
     """
 
     def __init__(self, start, **kwargs):
@@ -67,13 +67,13 @@ class SpreadSteering(keras.layers.Layer):
         return mean - weight * distance, logs
 
     def update(self, first, second, truth):
-        """Takes in one batch; to be called in a replica's context.
+        """Updates s from one batch; to be called in a replica's context.
 
         Args:
             first, second: float32 `[B, H, W, 3]`, two samples of each LR picture. truth: the same shape.
 
         Returns:
-            float32 scalar, the ratio as it is now, averaged over about fifty steps.
+            float32 scalar, the current ratio, averaged over about fifty steps.
         """
         one = 0.5 * (_squared_error(first, truth) + _squared_error(second, truth))
         two = _squared_error(0.5 * (first + second), truth)

@@ -1,4 +1,4 @@
-"""What GradSR and the baselines have in common: a generator, its average, discriminators, measuring."""
+"""What GradSR and the baselines have in common: a generator, its average, discriminators, measurements."""
 
 from typing import Optional
 
@@ -15,7 +15,7 @@ FROZEN_FEATURES = ("vgg16", "vgg19", "efficientnet")
 
 
 class SuperResolver(keras.Model):
-    """Base of the models that `tf_gradsr.train` trains, by `fit` on `tf_gradsr.data.training_batches`.
+    """Base of the models that `gradsr train` trains, by `fit` on `tf_gradsr.data.training_batches`.
 
     A batch is a dict: `lr` float32 `[B, h, w, 3]` in [-1, 1] on the uint8 grid; `hr` float32
     `[B, H, W, 3]` in [-1, 1]; `z` float32 `[B, 2, m]`, two noise vectors. Plain Keras programs may give
@@ -26,7 +26,7 @@ class SuperResolver(keras.Model):
         config: a checked `Config`; its `model` and `data.downscale` are used here, the rest by `compile`.
         generator: built network `(lr, z)` -> (pictures, image gradients), two lists, full size last. Its
             attribute `stochastic` says whether z changes its answer.
-        ema_generator: the same network again; takes over the generator's weights here.
+        ema_generator: the same network again; it gets the generator's weights here.
 
     Attributes:
         generator: G, as trained.
@@ -69,7 +69,7 @@ class SuperResolver(keras.Model):
                 which each side gets its own.
 
         Raises:
-            ConfigError: VGG weights are asked for and cannot be had.
+            ConfigError: VGG weights are needed and cannot be obtained.
         """
         if optimizer is not None:
             settings = keras.optimizers.serialize(keras.optimizers.get(optimizer))
@@ -158,7 +158,7 @@ class SuperResolver(keras.Model):
         tf.distribute.get_replica_context().merge_call(update, args=(averages, weights))
 
     def _picture_logs(self, name, images, lr, scale):
-        """LR-PSNR of pictures, as a user would get them, on the uint8 grid."""
+        """LR-PSNR of pictures on the uint8 grid, as users get them."""
         values = metrics.lr_psnr(ops.to_uint8(images), ops.to_uint8(lr), scale, self.downscale_method)
         return {f"{name}/lr_psnr": tf.reduce_mean(values)}
 
@@ -181,7 +181,7 @@ class SuperResolver(keras.Model):
             batches: iterable of batches as for `test_step`.
 
         Returns:
-            Dict of float: `psnr`, `ssim`, `lr_psnr` at z = 0, and, where z changes the answer, `sample_std`.
+            Dict of float: `psnr`, `ssim`, `lr_psnr` at z = 0, and, if z changes the answer, `sample_std`.
         """
         measured = [self._measure_batch(batch) for batch in batches]
         return {name: float(np.mean(np.concatenate([m[name] for m in measured]))) for name in measured[0]}

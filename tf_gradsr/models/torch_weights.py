@@ -1,8 +1,8 @@
-"""Reads the weights in a PyTorch file of the format before 1.6, without PyTorch and without running it.
+"""Reads weights from a PyTorch file in the format before 1.6, without PyTorch and without running its code.
 
 Such a file is five pickles (magic number, protocol, system, the dict of tensors, the storages' names), then
 each storage: its length as int64 and its numbers. A pickle may name any function of any module; only the four
-names that a dict of float or int64 tensors needs are let in.
+names that a dict of float or int64 tensors needs are allowed.
 """
 
 import collections
@@ -16,11 +16,11 @@ MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 
 
 class TorchFileError(ValueError):
-    """The file is not one of weights, or holds more than weights. The message says what."""
+    """The file does not hold weights, or holds more than weights. The message says what is wrong."""
 
 
 class _Tensor(NamedTuple):
-    """A view of a storage: what the pickle says of a tensor."""
+    """A view of a storage: what the pickle says about a tensor."""
 
     storage: tuple
     offset: int
@@ -28,7 +28,7 @@ class _Tensor(NamedTuple):
     stride: tuple
 
 
-# (module, name) in the pickle: what stands for it here.
+# (module, name) in the pickle: what replaces it here.
 _ALLOWED = {
     ("collections", "OrderedDict"): collections.OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): lambda storage, offset, size, stride, *_: _Tensor(
@@ -40,13 +40,13 @@ _ALLOWED = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows four names, and storages by their key."""
+    """An unpickler that knows four names, and storages by their key."""
 
     def find_class(self, module, name):
         try:
             return _ALLOWED[module, name]
         except KeyError:
-            raise TorchFileError(f"names {module}.{name}, which weights have no use for") from None
+            raise TorchFileError(f"names {module}.{name}, which weights do not need") from None
 
     def persistent_load(self, saved_id):
         # ("storage", type, key, device, numbers in it, view)
@@ -57,7 +57,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_torch_weights(path) -> dict:
-    """The tensors of a file written by `torch.save(model.state_dict())` before PyTorch 1.6.
+    """Returns the tensors of a file written by `torch.save(model.state_dict())` before PyTorch 1.6.
 
     Args:
         path: the file.
@@ -66,7 +66,7 @@ def read_torch_weights(path) -> dict:
         Dict of str -> float32 or int64 array, in the file's order.
 
     Raises:
-        TorchFileError: the file is another one, is cut off, or names anything but tensors.
+        TorchFileError: the file is not such a file, is cut off, or names anything but tensors.
         OSError: it cannot be read.
     """
     with Path(path).open("rb") as file:
@@ -78,12 +78,12 @@ def read_torch_weights(path) -> dict:
             tensors = _Unpickler(file).load()
             storages = dict.fromkeys(_Unpickler(file).load())
             if not isinstance(tensors, dict) or not all(isinstance(t, _Tensor) for t in tensors.values()):
-                raise TorchFileError("holds something else than a dict of tensors")
+                raise TorchFileError("holds something other than a dict of tensors")
             types = {key: dtype for key, dtype, _ in (t.storage for t in tensors.values())}
             for key in storages:
                 storages[key] = _read_storage(file, types[key])
             return {name: _view(tensor, storages) for name, tensor in tensors.items()}
-        # A damaged pickle raises whatever it trips over.
+        # A damaged pickle may raise anything.
         except OSError:
             raise
         except Exception as error:
@@ -97,7 +97,7 @@ def _said(error):
 
 
 def _read_storage(file, dtype):
-    """One storage: its length, then its numbers."""
+    """Reads one storage: its length, then its numbers."""
     count = int(np.frombuffer(_exactly(file, 8), "<i8")[0])
     if count < 0:
         raise TorchFileError(f"says that a storage has {count} numbers")
@@ -112,7 +112,7 @@ def _exactly(file, size):
 
 
 def _view(tensor, storages):
-    """A tensor's numbers, contiguous; a view that would leave its storage is refused."""
+    """A tensor's numbers, contiguous; a view that extends beyond its storage is refused."""
     numbers = storages[tensor.storage[0]]
     last = tensor.offset + sum((side - 1) * step for side, step in zip(tensor.size, tensor.stride))
     inside = min((tensor.offset, *tensor.size, *tensor.stride)) >= 0 and last < len(numbers)

@@ -114,7 +114,7 @@ class MetricsLog(StepCallback):
         seconds = time.monotonic() - self.started
         values = {name: self.sums[name] / self.counts[name] for name in self.sums}
         values["pictures_per_second"] = self.steps * self.batch_size / seconds
-        # Of all cores and all that this process does: what runs are compared by on a shared machine.
+        # Over all cores, for everything this process does: the fair measure on a shared machine.
         values["cpu_seconds"] = time.process_time() - self.cpu_started
         if self.gpus:
             values["gpu_seconds"] = self.gpus * seconds
@@ -127,13 +127,13 @@ def write_metrics(run_folder, writer, step, values):
     run_folder.append_metrics({"step": step, **{name: round(float(v), 6) for name, v in values.items()}})
     with writer.as_default(step=step):
         for name, value in values.items():
-            # Names without a group would each have a tab of their own, before those of the losses.
+            # Names without a group would each get a tab of their own, before those of the losses.
             tf.summary.scalar(name if "/" in name else f"time/{name}", value)
     writer.flush()
 
 
 class SampleSheets(StepCallback):
-    """Saves the picture grid of the same pictures and the same z all run long."""
+    """Saves a grid of the same pictures with the same z throughout the run."""
 
     def __init__(self, run_folder, writer, interval, batch):
         super().__init__()
@@ -172,7 +172,7 @@ class Validation(StepCallback):
 
 
 class CheckpointSaver(StepCallback):
-    """Saves a checkpoint every so many steps, and, when the run is asked to stop, at once."""
+    """Saves a checkpoint every `interval` steps, and at once when the run is asked to stop."""
 
     def __init__(self, checkpoints, interval, stop_request):
         super().__init__()
@@ -186,10 +186,10 @@ class CheckpointSaver(StepCallback):
 
 
 class StopRequest:
-    """Remembers that a run is to stop when the step in progress is done.
+    """Remembers that a run should stop after the step in progress.
 
     Attributes:
-        signal: number of the signal that asked for it, or None.
+        signal: number of the signal that asked it to stop, or None.
     """
 
     def __init__(self):
@@ -197,9 +197,9 @@ class StopRequest:
 
     @contextmanager
     def listening(self):
-        """Listens to Ctrl-C and SIGTERM while the block runs; a second one interrupts at once.
+        """Listens for Ctrl-C and SIGTERM while the block runs; a second one interrupts at once.
 
-        In the main thread only, which alone gets signals. Then the former handlers are back.
+        Works in the main thread alone, since only it gets signals. Afterwards the former handlers are back.
         """
         former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         for number in former:

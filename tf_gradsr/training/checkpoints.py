@@ -1,8 +1,8 @@
 """Checkpoints that a kill cannot break: each is written under a temporary name, then renamed."""
 
-# Why not tf.train.CheckpointManager: it finds the newest by a list in a file of its own, so that deleting a
-# damaged checkpoint leaves a run that cannot go on, and losing the list one that begins anew; it waits for no
-# disk before it deletes the older one (no fsync); the step, seed and versions would lie outside its rename.
+# Why not tf.train.CheckpointManager: it finds the newest by a list in a file of its own, so a run cannot
+# continue once a damaged checkpoint is deleted, and starts over if the list is lost. It does not wait for the
+# disk (no fsync) before it deletes the older one, and its rename would not cover the step, seed and versions.
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint cannot be read, or is not what it says. The message names it and the remedy."""
+    """A checkpoint cannot be read or contradicts itself. The message names it and the remedy."""
 
 
 class Checkpoints:
@@ -36,7 +36,7 @@ class Checkpoints:
         model: a compiled `SuperResolver`.
         seed: `train.seed`.
         keep: how many of the newest to keep, >= 1.
-        weights: path of the file that holds the newest averaged generator; None, no file.
+        weights: path of the file for the newest averaged generator; None: no file.
     """
 
     def __init__(self, folder, model, seed: int, keep: int = 2, weights=None):
@@ -71,14 +71,14 @@ class Checkpoints:
                 f"Checkpoint {folder} says step {state['step']}, its weights {self.model.step}."
             )
         if state["tensorflow"] != tf.__version__:
-            log.warning("Checkpoint of TensorFlow %s: not resumed bit for bit", state["tensorflow"])
+            log.warning("Checkpoint from TensorFlow %s: not resumed bit for bit", state["tensorflow"])
         return step
 
     def read_networks(self, into: dict | None = None) -> None:
-        """Takes the networks from the newest checkpoint, not the optimizers, for use in another run.
+        """Reads the networks, not the optimizers, from the newest checkpoint, for use in another run.
 
         Args:
-            into: networks by their names in the checkpoint; None, all of the model's.
+            into: networks by their names in the checkpoint; None: all of the model's.
 
         Raises:
             CheckpointError: there is no checkpoint, or it does not fit the model or cannot be read.
@@ -128,9 +128,9 @@ class Checkpoints:
 
 
 def _variables(parts):
-    """Lists of variables: given a Keras 3 network, Checkpoint leaves out layers that it holds in lists.
+    """Lists of variables, since Checkpoint leaves out layers that a Keras 3 network holds in lists.
 
-    Of networks, `variables` holds batch normalisation's moving statistics too.
+    `variables` of a network also holds batch normalisation's moving statistics.
     """
     return {name: [variable.value for variable in part.variables] for name, part in parts.items()}
 
@@ -143,7 +143,7 @@ def _readable(folder):
     except (OSError, ValueError, IndexError, AssertionError, tf.errors.OpError) as error:
         raise CheckpointError(
             f"Checkpoint {folder} cannot be read ({reason_of(error)}). "
-            "Delete that folder to go on from an older one."
+            "Delete that folder to continue from an older one."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What a run's networks have from other runs: their start, and a teacher."""
+"""What a run takes from other runs: the initial weights, and a teacher."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
 
 
 def start_from_other_run(model, config: Config) -> None:
-    """Starts a model's networks as `train.initial_weights` or `train.initial_run` says, if either does.
+    """Starts a model's networks from `train.initial_weights` or `train.initial_run`, if either is given.
 
     Args:
-        model: a compiled `SuperResolver`, its weights as made.
+        model: a compiled `SuperResolver` with fresh weights.
         config: a checked `Config`.
 
     Raises:
-        ConfigError: the weights or the checkpoint are not there, cannot be read or do not fit.
+        ConfigError: the weights or the checkpoint are missing, cannot be read or do not fit.
     """
     if config.train.initial_weights:
         _load_generator(model, config.train.initial_weights)
@@ -31,7 +31,7 @@ SHARED = ("scale", "z_size", "gradient_channels")
 
 
 def load_teacher(model, config: Config, precision: str = "float32") -> None:
-    """Gives a model the generator that `train.teacher` names, if it does.
+    """Gives a model the generator that `train.teacher` names, if it is given.
 
     Args:
         model: a compiled `GradSR`.
@@ -39,7 +39,7 @@ def load_teacher(model, config: Config, precision: str = "float32") -> None:
         precision: of the teacher's convolutions.
 
     Raises:
-        ConfigError: there are no such weights, or they are of a model that takes or gives other things.
+        ConfigError: there are no such weights, or their model has other inputs or outputs.
     """
     if not config.train.teacher:
         return
@@ -57,7 +57,7 @@ def load_teacher(model, config: Config, precision: str = "float32") -> None:
     teacher = build_gradsr_generator(taught, precision)
     try:
         teacher.load_weights(folder.weights)
-    # The file's reader raises whatever it trips over.
+    # The file's reader may raise anything.
     except Exception as error:
         raise ConfigError(
             f"train.teacher: weights that fit the run's config.yaml. Received: {folder.weights} "
@@ -72,7 +72,7 @@ def _load_generator(model, path):
     try:
         for network in (model.generator, model.ema_generator):
             network.load_weights(Path(path).expanduser())
-    # The file's reader raises whatever it trips over.
+    # The file's reader may raise anything.
     except Exception as error:
         raise ConfigError(
             f"train.initial_weights: a generator.weights.h5 of a run with the same model settings. "

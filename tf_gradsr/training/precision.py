@@ -1,4 +1,4 @@
-"""What the machine can do: 16-bit convolutions, and whether XLA pays."""
+"""What suits the machine: whether to use 16-bit convolutions and XLA."""
 
 import sys
 from pathlib import Path
@@ -10,13 +10,14 @@ from tf_gradsr.config import TrainConfig
 CPU_FLAGS = Path("/proc/cpuinfo")
 # x86's names and Arm's for multiplying bfloat16.
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
-# NVIDIA's first with bfloat16: Ampere.
+# The compute capability of NVIDIA's first GPUs with bfloat16, Ampere.
 BFLOAT16_CAPABILITY = (8, 0)
 
 
 def usable_precision(asked: str) -> str:
-    """The precision to train with: `train.precision`, or float32, with a note, where bfloat16 has no
-    hardware.
+    """Returns the precision to train with: `asked`, or float32 if the device has no bfloat16.
+
+    It then prints a note.
 
     Args:
         asked: "float32" or "mixed_bfloat16".
@@ -37,7 +38,7 @@ def uses_xla(settings: TrainConfig) -> bool:
 
 
 def cpu_multiplies_bfloat16(flags: Path = CPU_FLAGS) -> bool:
-    """Whether the processor has instructions for bfloat16, by Linux's list of its flags."""
+    """Whether the processor has instructions for bfloat16, according to Linux's list of its flags."""
     try:
         text = flags.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""The picture grid that shows how a run is doing: one row a face, one column a kind of picture."""
+"""The picture grid that shows how a run is doing: a row for each face, a column for each kind of picture."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ from tf_gradsr.gallery.grid import gradient_picture, picture_grid
 def sample_sheet(model, batch) -> np.ndarray:
     """Draws LR, bicubic, z = 0, each z, the truth and image gradients, with titles.
 
-    A model that is not stochastic has one column, "answer", instead of those of z.
+    A model that is not stochastic has a single column, "answer", instead of those for z.
 
     Args:
         model: a `SuperResolver`.

@@ -1,4 +1,4 @@
-"""One training run from a config to a run folder."""
+"""Runs one training run, from a config to a run folder."""
 
 import contextlib
 import random
@@ -48,17 +48,17 @@ class Interrupted(Exception):
 
 
 def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_request=None) -> dict:
-    """Trains, or goes on training, the model of a config in a run folder.
+    """Trains, or continues training, the model of a config in a run folder.
 
     Args:
         config: a checked `Config`.
-        run_dir: path of the run folder; if it holds checkpoints, the run goes on from the newest.
+        run_dir: path of the run folder; if it holds checkpoints, the run continues from the newest.
         progress: show progress bars on standard error.
-        strategy: a `tf.distribute.Strategy`; None, `choose_strategy`.
-        stop_request: a `StopRequest`, to end the run early; None, nothing but an exception does.
+        strategy: a `tf.distribute.Strategy`; None: `choose_strategy`.
+        stop_request: a `StopRequest`, to end the run early; None: only an exception ends it early.
 
-    Nothing of the process is changed: signals and TensorFlow's deterministic kernels are up to the caller, as
-    `gradsr train` does with `StopRequest.listening` and `tensorflow_start.use_deterministic_kernels`.
+    The process is left as it is: signals and TensorFlow's deterministic kernels are up to the caller, see
+    `StopRequest.listening` and `tensorflow_start.use_deterministic_kernels`, which `gradsr train` uses.
 
     Returns:
         The summary, as in summary.json: `bicubic` and `model`, each a dict of mean figures on test pictures.
@@ -89,7 +89,7 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
     folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
     folder.forget_metrics_after(step)
     if step:
-        print(f"Going on from step {step} of {folder.path}", file=sys.stderr)
+        print(f"Continuing from step {step} of {folder.path}", file=sys.stderr)
 
     if step < config.train.steps:
         _fit(model, config, pictures, folder, checkpoints, progress, stop_request)
@@ -102,7 +102,7 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
 
 @contextlib.contextmanager
 def _seeded_weights(seed):
-    """Weights made in the block follow from the seed: Keras draws theirs from Python's generator."""
+    """Seeds the weights made in the block, for which Keras draws seeds from Python's random generator."""
     former = random.getstate()
     random.seed(seed)
     try:
@@ -112,10 +112,10 @@ def _seeded_weights(seed):
 
 
 def choose_strategy(config: Config):
-    """`MirroredStrategy` over all visible GPUs, or the default strategy on one device.
+    """Returns a `MirroredStrategy` over all visible GPUs, or the default strategy on one device.
 
     Raises:
-        ConfigError: the global batch cannot be shared equally.
+        ConfigError: the global batch cannot be divided equally.
     """
     devices = tf.config.list_logical_devices("GPU")
     if len(devices) < 2:
@@ -129,7 +129,7 @@ def choose_strategy(config: Config):
 
 
 def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
-    """Runs `fit` on what is left of each phase: reconstruction alone, then the full objective."""
+    """Runs `fit` on the rest of each phase: reconstruction alone, then the full objective."""
     settings, start = config.train, model.step
     writer = tf.summary.create_file_writer(str(folder.events))
     sheet_batch = next(
@@ -180,13 +180,13 @@ def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
 
 
 def phases(settings: TrainConfig) -> list:
-    """(whether G is trained alone, the step at which the phase ends) of each phase of a run, in order."""
+    """Each phase of a run, in order: (whether G is trained alone, the step at which the phase ends)."""
     ends = {True: settings.reconstruction_steps, False: settings.steps}
     return [(alone, min(end, settings.steps)) for alone, end in ends.items() if end]
 
 
 def summarize(model, pictures, config: Config) -> dict:
-    """Mean figures of bicubic upscaling and of the model on the first `train.summary_pictures` pictures.
+    """Returns mean figures of bicubic upscaling and of the model on the first `train.summary_pictures`.
 
     Returns:
         `{"bicubic": {"psnr", "ssim", "lr_psnr"}, "model": {"psnr", "ssim", "lr_psnr", "sample_std"}}`: dB at

@@ -1,4 +1,4 @@
-"""Chromium without a window, driven by Playwright: for the tests, and for pictures of the page."""
+"""Headless Chromium, driven by Playwright: for the tests and for screenshots."""
 
 import os
 import shutil
@@ -18,14 +18,14 @@ def launched(arguments=()):
     """Gives Playwright's `Browser`.
 
     Args:
-        arguments: more of Chromium's own.
+        arguments: further command-line arguments for Chromium.
 
     Raises:
-        ImportError: no Playwright. playwright.sync_api.Error: the browser does not start.
+        ImportError: Playwright is missing. playwright.sync_api.Error: the browser does not start.
     """
     from playwright.sync_api import sync_playwright
 
-    # Chromium refuses its sandbox to root.
+    # Chromium refuses to run its sandbox as root.
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*sandbox, *arguments])

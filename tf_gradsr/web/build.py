@@ -1,8 +1,8 @@
-"""A page that hallucinates in the browser: gradsr web build --model model.tflite --output page
+"""Build a page that hallucinates in the browser: gradsr web build --model model.tflite --output page
 
-Writes a folder for any static web server, at any place on it: the page, a LiteRT file from gradsr export
-tflite with what its description says, LiteRT.js with its WebAssembly, and a few sample faces. Nothing in it
-asks another server for anything. Look at it with gradsr web serve --folder page
+Writes a folder for any static web server, under any path: the page, a LiteRT file from gradsr export tflite
+with the facts from its description, LiteRT.js with its WebAssembly, and a few sample faces. The page makes no
+request to another server. Look at it with gradsr web serve --folder page
 
 Needs Node.js with npm, which fetches LiteRT.js and the bundler that package-lock.json names.
 """
@@ -51,12 +51,12 @@ def build_parser() -> Parser:
         metavar="DIR",
         help="The page's folder; the one above it is made if needed.",
     )
-    add("--overwrite", action="store_true", help="Replace a page that is there already.")
+    add("--overwrite", action="store_true", help="Replace a page that already exists.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 

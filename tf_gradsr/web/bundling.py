@@ -1,12 +1,12 @@
-"""The page's scripts: npm fetches what package-lock.json names, esbuild makes one file of each script."""
+"""Bundles the page's scripts: npm fetches what package-lock.json names, esbuild makes one file per script."""
 
 import subprocess
 from pathlib import Path
 
-# In a checkout beside the package; `gradsr web build` needs one.
+# In a checkout, next to the package; `gradsr web build` needs one.
 SOURCES = Path(__file__).parent.parent.parent / "export" / "web"
 PACKAGES = SOURCES / "node_modules"
-# LiteRT.js's variants that the page asks for: plain, for browsers without relaxed SIMD, with threads.
+# LiteRT.js's variants that the page may load: plain, for browsers without relaxed SIMD, with threads.
 VARIANTS = ("litert_wasm_internal", "litert_wasm_compat_internal", "litert_wasm_threaded_internal")
 
 
@@ -18,13 +18,13 @@ def install() -> None:
     """Fetches the packages into `node_modules`, unless the locked ones are there.
 
     Raises:
-        BundlingError: npm failed; its last words.
+        BundlingError: npm failed; the message is its last lines.
     """
-    # npm's own note of what it has installed.
+    # npm's own record of what it has installed.
     done = PACKAGES / ".package-lock.json"
     if done.is_file() and done.stat().st_mtime >= (SOURCES / "package-lock.json").stat().st_mtime:
         return
-    # No package runs a program of its own at installation.
+    # No package may run a program of its own during installation.
     _npm("ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
 
@@ -32,13 +32,13 @@ def bundle(folder) -> None:
     """Writes `page.js` and `worker.js`.
 
     Raises:
-        BundlingError: the bundler failed; its last words.
+        BundlingError: the bundler failed; the message is its last lines.
     """
     _npm("run", "--silent", "bundle", "--", f"--outdir={folder}")
 
 
 def wasm_files() -> list:
-    """Paths of LiteRT.js's scripts and WebAssembly, which the page loads one variant of."""
+    """Paths of LiteRT.js's scripts and WebAssembly, of which the page loads one variant."""
     folder = PACKAGES / "@litertjs" / "core" / "wasm"
     return [folder / f"{variant}.{ending}" for variant in VARIANTS for ending in ("js", "wasm")]
 

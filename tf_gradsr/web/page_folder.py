@@ -1,4 +1,4 @@
-"""What a page's folder holds."""
+"""Fills a page's folder."""
 
 import json
 import shutil
@@ -20,13 +20,13 @@ def write_page(model, folder) -> int:
 
     Args:
         model: path of a LiteRT file, its description beside it.
-        folder: an empty one.
+        folder: an empty folder.
 
     Returns:
         The folder's size in bytes.
 
     Raises:
-        ConfigError: the description is not one.
+        ConfigError: the description is not valid.
         BundlingError: npm or the bundler failed.
     """
     model, folder = Path(model), Path(folder)
@@ -45,13 +45,13 @@ def write_page(model, folder) -> int:
 
 
 def page_facts(description) -> dict:
-    """What the page must know of its model. No more: a config may name folders of whoever trained it.
+    """What the page must know about its model, and no more: a config may name its trainer's folders.
 
     Args:
         description: path of a LiteRT file's description.
 
     Raises:
-        ConfigError: it lacks something, or is no JSON.
+        ConfigError: it lacks something, or is not JSON.
     """
     try:
         facts = json.loads(Path(description).read_text(encoding="utf-8"))

@@ -1,9 +1,9 @@
-"""A picture of a built page, and how fast it is: gradsr web screenshot --output docs/web.png
+"""Take a picture of a built page and see how fast it is: gradsr web screenshot --output docs/web.png
 
-Opens the page in Chromium without a window, waits for the samples, and prints what the page says of them:
-once as most static servers send it, on one thread, once with the headers that allow threads.
+Opens the page in headless Chromium, waits for the samples, and prints what the page says about them: once
+as most static servers send it, on one thread, and once with the headers that allow threads.
 
-Needs Chromium (CHROMIUM names it, if not the PATH) and Playwright's package: pip install playwright
+Needs Chromium (on the PATH, or named by CHROMIUM) and Playwright's package: pip install playwright
 """
 
 import importlib.util
@@ -21,7 +21,7 @@ from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.web.browser import find_chromium, launched
 from tf_gradsr.web.serve import DIST, PageHandler, PlainHandler, serving
 
-# Runs of which the last one is shown: the first ones compile.
+# Number of runs, the last of which is shown: the first ones compile.
 RUNS = 4
 MILLISECONDS = 120_000
 FADE = 500
@@ -40,7 +40,7 @@ def build_parser() -> Parser:
         type=Optional[str],
         default=None,
         metavar="FILE.png",
-        help="The picture, if one is wanted.",
+        help="The picture; if left out, none is taken.",
     )
     add("--width", type=PositiveInt, default=1200, help="Of the window, in CSS pixels.")
     add("--height", type=PositiveInt, default=800, help="Of the window; the picture shows the whole page.")
@@ -49,7 +49,7 @@ def build_parser() -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv)
 
 
@@ -86,7 +86,7 @@ def _opened(browser, url, settings):
     size = {"width": int(settings.width), "height": int(settings.height)}
     page = browser.new_page(viewport=size, color_scheme=settings.colours)
     page.goto(url)
-    # The page allows no scripts from strings, which Playwright's own conditions are.
+    # The page forbids scripts from strings, and Playwright's own conditions are such scripts.
     done = page.locator("#status", has_text="ms each")
     for seed in reversed(range(RUNS)):
         done.wait_for(timeout=MILLISECONDS)
@@ -101,7 +101,7 @@ def _opened(browser, url, settings):
 
 
 def _save(png, output):
-    """Writes a picture with a palette of its own, half the size; dithered, unless that makes it too large."""
+    """Writes a picture with its own palette, at half the size; dithered, unless that makes it too large."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     palette = picture.quantize(256, kmeans=2)
     with replaced_when_complete(output) as path:

@@ -1,4 +1,4 @@
-"""Serves a built page on this machine: gradsr web serve
+"""Serve a built page on this machine: gradsr web serve
 
 Any static web server does as well. This one also sends the two headers that let the page use threads
 (Cross-Origin-Opener-Policy, Cross-Origin-Embedder-Policy); without them the page runs on one.
@@ -40,9 +40,9 @@ def build_parser() -> Parser:
 
 
 class PageHandler(SimpleHTTPRequestHandler):
-    """Files with the right types, and the headers that isolate the page."""
+    """Serves files with the right types and the headers that isolate the page."""
 
-    # Not the machine's own tables, which may lack or twist these.
+    # Not the machine's own tables, which may lack these or have them wrong.
     extensions_map = {
         ".html": "text/html; charset=utf-8",
         ".css": "text/css; charset=utf-8",
@@ -59,7 +59,7 @@ class PageHandler(SimpleHTTPRequestHandler):
         self.send_header("Cross-Origin-Opener-Policy", "same-origin")
         self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
         self.send_header("X-Content-Type-Options", "nosniff")
-        # A page that was built again is seen at once.
+        # So that a rebuilt page shows at once.
         self.send_header("Cache-Control", "no-cache")
         super().end_headers()
 
@@ -78,7 +78,7 @@ class PageHandler(SimpleHTTPRequestHandler):
 
 
 class PlainHandler(PageHandler):
-    """As most static servers answer: without the headers that isolate."""
+    """Answers as most static servers do: without the headers that isolate the page."""
 
     def send_header(self, keyword, value):
         if not keyword.startswith("Cross-Origin"):
@@ -86,7 +86,7 @@ class PlainHandler(PageHandler):
 
 
 class PageServer(ThreadingHTTPServer):
-    """Says nothing of visitors who leave before all has been sent."""
+    """A server that does not report visitors who leave before everything has been sent."""
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], ConnectionError):
@@ -94,7 +94,7 @@ class PageServer(ThreadingHTTPServer):
 
 
 def page_server(folder, host: str = "127.0.0.1", port: int = 0, handler=PageHandler) -> PageServer:
-    """A server of a folder, not yet serving; its port is `server_port`."""
+    """Returns a server of a folder that does not serve yet; its port is `server_port`."""
     return PageServer((host, port), partial(handler, directory=str(folder)))
 
 
@@ -113,7 +113,7 @@ def serving(folder, handler=PageHandler):
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv)
 
 

@@ -1,4 +1,4 @@
-/** One picture from the camera. */
+/** Takes one picture with the camera. */
 
 const REFUSED = {
   NotAllowedError:
@@ -40,7 +40,7 @@ export class Camera {
     this.video.srcObject = this.#stream;
     this.shutter.disabled = true;
     this.dialog.showModal();
-    // It fails only where the dialog is closed before the first frame.
+    // It fails only if the dialog is closed before the first frame.
     await this.video.play().catch(() => {});
     this.shutter.disabled = !this.video.videoWidth;
   }

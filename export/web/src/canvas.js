@@ -1,4 +1,4 @@
-/** Pictures onto canvases. */
+/** Paints pictures onto canvases and saves canvases. */
 import { toImageData } from './pixels.js';
 import { colour } from './spread.js';
 

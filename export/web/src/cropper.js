@@ -93,7 +93,7 @@ export class Cropper {
     this.state.textContent = `${width}×${height} pixels at ${x}, ${y}`;
   }
 
-  /** Another size around the same middle. */
+  /** Changes the size around the same middle. */
   #resize(factor) {
     const [width, height] = this.#sides();
     const [newWidth, newHeight] = this.#sides(Math.min(Math.max(Math.round(factor), 1), this.most));
@@ -120,7 +120,7 @@ export class Cropper {
   }
 
   #wheel(event) {
-    // A page that scrolls past must not stick here: only once the stage has been chosen, or pinched on a trackpad.
+    // A page that scrolls past must not get stuck here: only if the stage has the focus, or for a trackpad pinch.
     if (!this.#photo || (document.activeElement !== this.stage && !event.ctrlKey)) return;
     event.preventDefault();
     this.#resize(this.#factor - Math.sign(event.deltaY) * Math.max(Math.round(this.#factor / 16), 1));
@@ -140,7 +140,7 @@ export class Cropper {
     this.#begin();
   }
 
-  /** What the fingers that are down now do: one moves the crop or drags a corner of it, two pinch. */
+  /** Begins the gesture of the fingers that are down: one moves the crop or drags a corner of it, two pinch. */
   #begin() {
     const points = [...this.#pointers.values()];
     this.#gesture = null;
@@ -167,11 +167,11 @@ export class Cropper {
     return ([point]) => this.#place(x + point.x - start.x, y + point.y - start.y, this.#factor);
   }
 
-  /** A drag of the corner near a point, which leaves the opposite corner where it is; undefined if none is near. */
+  /** A drag of the corner near a point that keeps the opposite corner in place; undefined if none is near. */
   #cornerAt(point) {
     const { x, y, width, height } = this.rect;
     const near = (CORNER * this.#photo.width) / this.canvas.getBoundingClientRect().width;
-    // A small crop must still have a middle to be moved by.
+    // A small crop must still have a middle to move it by.
     const reach = Math.min(near, width / 3, height / 3);
     for (const right of [0, 1]) {
       for (const low of [0, 1]) {

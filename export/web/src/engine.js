@@ -4,8 +4,8 @@ const CALL_FAILED = {
   model: (reason) =>
     `The model could not be loaded: ${reason}. If this is your page, build it again (gradsr web build).`,
   runtime: (reason) =>
-    'This browser could not start LiteRT, which runs the model: it needs WebAssembly with SIMD, as current versions ' +
-    `of Chrome, Edge, Firefox and Safari have it, and the page's folder wasm. (${reason})`,
+    'This browser could not start LiteRT, which runs the model: it needs WebAssembly with SIMD, which current ' +
+    `versions of Chrome, Edge, Firefox and Safari have, and the page's folder wasm. (${reason})`,
   run: (reason) => `The model failed: ${reason}.`,
 };
 

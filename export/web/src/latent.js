@@ -1,4 +1,4 @@
-/** Ways through the space of z. */
+/** Paths through the space of z. */
 
 /** @returns {Float32Array} the vector times a number */
 export function scaled(z, factor) {
@@ -20,7 +20,7 @@ export function slerp(start, end, share) {
   if (Math.min(...lengths) > 0) {
     const product = start.reduce((sum, value, n) => sum + value * end[n], 0);
     const angle = Math.acos(Math.min(Math.max(product / (lengths[0] * lengths[1]), -1), 1));
-    // Parallel and opposite vectors have no angle to go along; they are mixed.
+    // Parallel and opposite vectors have no angle to follow; they are mixed.
     if (Math.sin(angle) >= 1e-6) {
       const length = (1 - share) * lengths[0] + share * lengths[1];
       weights = [1 - share, share].map(

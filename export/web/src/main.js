@@ -1,4 +1,4 @@
-/** The page: its elements, and what happens when they are used. */
+/** The page: its elements and what happens when they are used. */
 import { Camera } from './camera.js';
 import { paint, paintRamp, save } from './canvas.js';
 import { Cropper } from './cropper.js';
@@ -77,7 +77,7 @@ async function usePhoto(file, name) {
   page.chosen = file;
   try {
     const photo = await readPhoto(file, name, page.model.lr);
-    // Another one has been chosen meanwhile.
+    // Another one has been chosen in the meantime.
     if (page.chosen !== file) return;
     clearComplaint();
     page.photo = photo;
@@ -98,7 +98,7 @@ function cropMoved() {
   page.session.setInput(page.lr);
   if (!page.session.samples.length) return;
   outdate();
-  // As the sliders' wait does, which this one replaces.
+  // After the same rest as for the sliders, whose wait this one replaces.
   afterRest(sample);
 }
 
@@ -109,7 +109,7 @@ function afterRest(act) {
 
 // ---------------------------------------------------------------- samples
 
-/** What is shown is no longer what the settings say: not to be saved under their name. */
+/** Marks the pictures as out of date: they no longer match the settings and must not be saved under their name. */
 function outdate() {
   grid.fade();
   for (const id of ['save', 'save-sheet']) $(id).disabled = true;
@@ -172,7 +172,7 @@ function saveSheet() {
     ...Array.from({ length: COUNT }, (_, n) => ({ title: `sample ${n + 1}`, canvas: grid.canvas(n) })),
   ];
   const temperature = Number($('temperature').value).toFixed(2);
-  const note = `Invented faces, no evidence of anybody's identity. Seed ${page.seed}, temperature ${temperature}, ${identity()}`;
+  const note = `Invented faces, not evidence of anybody's identity. Seed ${page.seed}, temperature ${temperature}, ${identity()}`;
   save(drawSheet(cells, note), `gradsr_seed${page.seed}`);
 }
 
@@ -187,7 +187,7 @@ function listen() {
   const files = (list) => list?.length && usePhoto(list[0], list[0].name);
   $('file').addEventListener('change', ({ target }) => {
     files(target.files);
-    // The same file again is a change too.
+    // So that choosing the same file again counts as a change.
     target.value = '';
   });
   document.addEventListener('dragover', (event) => {
@@ -203,7 +203,7 @@ function listen() {
   document.addEventListener('paste', (event) => files(event.clipboardData.files));
   $('use-camera').addEventListener('click', async ({ target }) => {
     clearComplaint();
-    // Not twice while the browser asks for leave.
+    // Not twice while the browser asks for permission.
     target.disabled = true;
     await camera.open().catch(complain);
     target.disabled = false;
@@ -264,7 +264,7 @@ function showSizes({ lr, scale }) {
   }
 }
 
-/** The model's own shapes must be those that the page was built for. */
+/** Checks that the model's shapes are those that the page was built for. */
 function checkSignatures({ signatures }) {
   const { lr, scale, z_size } = page.model;
   const shapes = (signature) => JSON.stringify([signature?.inputs, signature?.outputs.image]);

@@ -1,7 +1,7 @@
 /**
  * The noise vectors of a seed: those of `Hallucinator.noise` in Python, so that a seed means the same faces
- * there, in the server's `sample` and here. Philox 4x32-10 (Salmon et al. 2011), seeds scrambled and numbers made
- * normal as TensorFlow does it, up to the last bits of sine, cosine and logarithm.
+ * there, in the server's `sample` and here. Philox 4x32-10 (Salmon et al. 2011), with seeds scrambled and numbers
+ * made normal as TensorFlow does it, up to the last bits of sine, cosine and logarithm.
  */
 
 const SCRAMBLE_KEY = [0x3ec8f720, 0x02461e29];

@@ -1,6 +1,6 @@
-/** Photos as they come: decoded, checked, as pixels. */
+/** Decodes and checks photos and gives their pixels. */
 
-// More than this helps nobody, and phones have no canvases for it.
+// More than this does not help, and phones have no canvases for it.
 const MOST_PIXELS = 12e6;
 
 /**

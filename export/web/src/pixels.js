@@ -1,4 +1,4 @@
-/** Pictures as the model takes and gives them; the same numbers as tf_gradsr/ops.py, rounding for rounding. */
+/** Picture arithmetic, with the same numbers as tf_gradsr/ops.py, rounding for rounding. */
 
 // One grey level of a picture in [-1, 1].
 const LEVEL = Math.fround(2 / 255);
@@ -14,12 +14,12 @@ const AS_FLOAT = Float32Array.from({ length: 256 }, (_, level) => Math.fround(le
 /**
  * The mean of each block, rounded to the nearest of 256 levels.
  *
- * Sums in float32 and in TensorFlow's order: means that lie in the middle of two levels are common
- * (one in 64 at a factor of 8), and only so do they fall on the same side as there.
+ * Sums in float32 and in TensorFlow's order: means halfway between two levels are common (one in 64 at a
+ * factor of 8), and only in this way do they fall on the same side as in TensorFlow.
  *
  * @param {{width: number, height: number, data: ArrayLike<number>}} image RGBA, opaque
  * @param {number} factor whole, >= 1
- * @param {{x: number, y: number, width: number, height: number}} rect the piece of it, in whole numbers; sides are
+ * @param {{x: number, y: number, width: number, height: number}} rect the part to use, in whole numbers; sides are
  *     multiples of factor
  * @returns {Picture}
  */
@@ -61,7 +61,7 @@ function toLevel(value) {
   return roundToEven(Math.min(Math.max(level, 0), 255));
 }
 
-/** Halves go to the even neighbour, as in NumPy and TensorFlow. */
+/** Rounds; halves go to the even neighbour, as in NumPy and TensorFlow. */
 export function roundToEven(value) {
   const below = Math.floor(value);
   const rest = value - below;
@@ -119,7 +119,7 @@ function keys(distance) {
 }
 
 /**
- * How far a picture is from downscaling to its input.
+ * How far a picture, downscaled, is from its input.
  *
  * @param {Picture} picture
  * @param {Picture} lr

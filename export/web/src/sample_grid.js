@@ -17,7 +17,7 @@ export class SampleGrid {
     this.pair = [0, 1];
   }
 
-  /** Makes that many tiles, if there are not. */
+  /** Makes this many tiles, unless they exist. */
   resize(count) {
     if (this.#tiles.length === count) return;
     this.#tiles = Array.from({ length: count }, (_, number) => this.#tile(number));
@@ -34,7 +34,7 @@ export class SampleGrid {
     this.#tiles[number].button.classList.remove('stale');
   }
 
-  /** What the tiles show is no longer what was asked for. */
+  /** Fades the tiles: they no longer show what was asked for. */
   fade() {
     for (const { button } of this.#tiles) button.classList.add('stale');
   }
@@ -56,7 +56,7 @@ export class SampleGrid {
   #choose(number) {
     const slot = this.slots.findIndex((radio) => radio.checked);
     this.pair[slot] = number;
-    // So that two choices in a row are the two ends.
+    // So that two choices in a row set the two ends.
     this.slots[1 - slot].checked = true;
     this.#mark();
     this.chosen([...this.pair], slot);

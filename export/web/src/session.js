@@ -1,4 +1,4 @@
-/** One picture and what the model makes of it: which runs are due, and what they gave. */
+/** One picture and what the model makes of it: which runs are due and what they gave. */
 import { scaled, slerp } from './latent.js';
 import { noiseVector } from './noise.js';
 import { inconsistency } from './pixels.js';
@@ -35,7 +35,7 @@ export class Session {
     this.show = show;
   }
 
-  /** Another input; pictures follow, samples only when `sample` is called. */
+  /** Sets another input; its pictures follow, its samples only when `sample` is called. */
   setInput(lr) {
     this.lr = lr;
     this.#queue.put('samples', []);

@@ -1,4 +1,4 @@
-/** Everything on one picture, to be saved. */
+/** Draws everything on one picture, to be saved. */
 
 const CELL = 192;
 const GAP = 16;

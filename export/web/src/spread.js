@@ -1,4 +1,4 @@
-/** How much samples differ, and that as colours; as tf_gradsr/gallery/spread.py and heat_map.py. */
+/** How much samples differ, as numbers and as colours; as in tf_gradsr/sampling.py and gallery/heat_map.py. */
 
 // From low to high; their luminance rises, so that the order survives printing in grey.
 export const RAMP = [

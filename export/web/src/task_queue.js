@@ -1,4 +1,4 @@
-/** One task at a time, the most urgent first. */
+/** Runs one task at a time, the most urgent first. */
 export class TaskQueue {
   #names;
   #tasks = new Map();
@@ -10,11 +10,11 @@ export class TaskQueue {
   }
 
   /**
-   * Puts a task in, which takes the place of the one of that name, even if that has begun.
+   * Adds a task, which replaces the one of that name, even if that has begun.
    *
    * @param {string} name
-   * @param {(() => Promise<() => void>)[]} steps work, which gives what to do with its result; left undone if
-   *     the task has lost its place meanwhile
+   * @param {(() => Promise<() => void>)[]} steps work that returns what to do with its result; that is not done
+   *     if the task has been replaced in the meantime
    */
   put(name, steps) {
     this.#tasks.set(name, { steps: [...steps] });

@@ -1,10 +1,10 @@
 /**
- * Runs the model beside the page, which so stays responsive. A classic worker: LiteRT.js loads its own
+ * Runs the model in a worker, so that the page stays responsive. A classic worker: LiteRT.js loads its own
  * script with importScripts, which module workers lack.
  */
 import { loadAndCompile, loadLiteRt, Tensor } from '@litertjs/core';
 
-// More threads than this no longer help a network of this size, and take the phone's other cores.
+// More threads than this no longer help a network of this size, and they take the phone's other cores.
 const MOST_THREADS = 4;
 // Bytes 4 to 8 of every .tflite file.
 const IDENTIFIER = 'TFL3';
@@ -76,13 +76,13 @@ function startVariant(folder, options = {}) {
   self.Module = {
     locateFile: (name) => folder + name,
     mainScriptUrlOrBlob: `${folder}litert_wasm_threaded_internal.js`,
-    // Its notes come as errors too.
+    // LiteRT's notes arrive as errors too.
     printErr: (line) => (/^(INFO|WARNING)/.test(line) ? console.debug : console.error)(line),
   };
   return loadLiteRt(folder, options);
 }
 
-/** LiteRT.js asks for a GPU even where the CPU is chosen, and warns where there is none. */
+/** Hides the GPU: LiteRT.js asks for it even when the CPU is chosen, and warns if there is none. */
 function withoutGpu() {
   const adapter = { limits: {}, features: new Set(), requestDevice: async () => null };
   Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: async () => adapter } });

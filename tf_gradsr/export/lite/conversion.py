@@ -1,4 +1,4 @@
-"""From the graphs of a trained model to the bytes of a LiteRT file, in each kind of number."""
+"""Converts the graphs of a trained model to the bytes of a LiteRT file, with floats or integers."""
 
 import os
 import tempfile
@@ -15,7 +15,7 @@ KINDS = ("none", "float16", "dynamic", "int8")
 
 
 def converted(generator, signatures: dict, quantize: str, representative=None) -> bytes:
-    """The LiteRT file of some graphs; pictures are uint8 in and out, z and gradients float32, in every kind.
+    """Converts graphs to a LiteRT file; in every kind, pictures are uint8, z and gradients float32.
 
     Args:
         generator: the network whose weights the file holds, once for all signatures.
@@ -40,21 +40,21 @@ def converted(generator, signatures: dict, quantize: str, representative=None) -
 
 @contextmanager
 def converter_of(generator, signatures: dict):
-    """Gives a `tf.lite.TFLiteConverter` of some graphs, for as long as the block lasts."""
+    """Gives a `tf.lite.TFLiteConverter` of some graphs, which works while the block lasts."""
     with tempfile.TemporaryDirectory() as folder, _without_chatter():
-        # A converter that reads Keras' functions themselves leaves the weights out without a word.
+        # A converter that reads Keras' functions themselves silently leaves the weights out.
         write_saved_model(folder, generator, signatures)
         yield tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
 
 
 def in_integers(converter, representative):
-    """The network in 8-bit integers, weights by channel; pictures between its blocks stay float32.
+    """Converts to 8-bit integers, with a scale for each channel of the weights; pictures stay float32.
 
-    With those in 8 bits too, a picture is added up from a dozen roundings, and the division that keeps it
-    consistent with its input has no range that 8 bits could hold.
+    If the pictures between the blocks had 8 bits too, a picture would add up a dozen roundings, and the
+    division that keeps it consistent with its input has no range that 8 bits could hold.
     """
     converter.representative_dataset = representative
-    # The converter has no other way to leave single operations out.
+    # The converter has no other way to exclude single operations.
     debugger = tf.lite.experimental.QuantizationDebugger(converter=converter, debug_dataset=lambda: iter(()))
     kept = picture_tensors(debugger.calibrated_model)
     debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=kept)
@@ -63,7 +63,7 @@ def in_integers(converter, representative):
 
 @contextmanager
 def _without_chatter():
-    """The converter's C++ notes and warnings to its own callers would bury our lines."""
+    """Hides the converter's C++ notes and its warnings to its own callers, which would bury our lines."""
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         kept = os.dup(2)

@@ -1,4 +1,4 @@
-"""From a run folder to a checked LiteRT file with its description beside it."""
+"""Makes a checked LiteRT file from a run folder, with its description beside it."""
 
 import json
 from importlib.metadata import version
@@ -33,12 +33,12 @@ def export(
         run: a trained run.
         path: of the file.
         quantize: "none", "float16", "dynamic" or "int8".
-        lr_shape: (height, width) of the LR pictures; None, those that the run was trained with.
+        lr_shape: (height, width) of the LR pictures; None: those that the run was trained with.
         consistency: "exact" or "none".
-        representative_path: for int8: where the run's pictures lie, if not where its config says.
+        representative_path: for int8: where the run's pictures are, if not where its config says.
         representative_pictures: for int8: how many of them to calibrate with.
         progress: called with a few words on what is being done.
-        overwrite: whether files that are there may be replaced.
+        overwrite: whether existing files may be replaced.
 
     Returns:
         The description.
@@ -77,7 +77,7 @@ def export(
 
 
 def describe(model: bytes, signatures: dict, lr_shape, hallucinator: Hallucinator, quantize: str) -> dict:
-    """What a program that loads the file must know, as JSON can hold it."""
+    """What a program that loads the file must know, ready for JSON."""
     height, width = (side * hallucinator.scale for side in lr_shape)
     channels = hallucinator.config.model.gradient_channels
     return {
@@ -101,7 +101,7 @@ def describe(model: bytes, signatures: dict, lr_shape, hallucinator: Hallucinato
 
 
 def representative_inputs(signatures: dict, lr, z_size: int):
-    """What int8 is calibrated with: every picture, with a z of its own where the signature takes one.
+    """Returns the calibration inputs of int8: every picture, with its own z if the signature takes one.
 
     Args:
         signatures: names. lr: uint8 `[N, h, w, 3]`. z_size: m.

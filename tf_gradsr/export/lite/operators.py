@@ -1,7 +1,7 @@
-"""What a LiteRT file computes with: its operations, those that GPUs leave to the CPU, and its borders.
+"""A LiteRT file's operations: which there are, which GPUs leave to the CPU, and how pictures enter and leave.
 
-The conditions are those of LiteRT's GPU delegate (`gpu_compatibility.cc` of TensorFlow). They are here since
-`tf.lite.experimental.Analyzer` of TensorFlow 2.21 finds every file compatible, whatever is in it.
+The conditions are those of LiteRT's GPU delegate (`gpu_compatibility.cc` of TensorFlow). They are repeated
+here since `tf.lite.experimental.Analyzer` of TensorFlow 2.21 finds every file compatible, whatever is in it.
 """
 
 from tensorflow.lite.python import schema_py_generated as schema
@@ -9,7 +9,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 _FLOAT = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
-# Taken by the GPU delegate, under the conditions of `_fits`.
+# Accepted by the GPU delegate, under the conditions of `_fits`.
 _ON_GPU = set(
     [
         "ABS",
@@ -59,7 +59,7 @@ def operations(model: bytes) -> set:
 
 
 def left_to_cpu(model: bytes) -> set:
-    """Names of the operations that LiteRT's GPU delegate does not take."""
+    """Names of the operations that LiteRT's GPU delegate does not accept."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
     return {
         _name(model, operator)
@@ -70,7 +70,7 @@ def left_to_cpu(model: bytes) -> set:
 
 
 def picture_tensors(model: bytes) -> list:
-    """Names of what operations between pictures put out: 3 channels or 1, and not by a convolution."""
+    """Names of the tensors that operations on pictures output: 3 channels or 1, not from a convolution."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
     found = set()
     for graph in model.subgraphs:
@@ -83,7 +83,7 @@ def picture_tensors(model: bytes) -> list:
 
 
 def with_quantized_borders(model: bytes) -> bytes:
-    """The same file, its uint8 pictures read by DEQUANTIZE and written by QUANTIZE, which run on GPUs.
+    """Returns the same file, but uint8 pictures are read by DEQUANTIZE and written by QUANTIZE, as GPUs can.
 
     The converter writes CAST, and ROUND before it, which GPU delegates leave to the CPU. QUANTIZE with scale
     1 rounds to the nearest level itself.
@@ -121,7 +121,7 @@ def _replace_cast(model, graph, operator, before):
 
 
 def _drop_unused_codes(model):
-    """Takes what no operation refers to any more out of the file's list, which says what a program needs."""
+    """Drops codes that no operation uses any more from the file's list of what a program needs."""
     operators = [operator for graph in model.subgraphs for operator in graph.operators]
     used = sorted({operator.opcodeIndex for operator in operators})
     model.operatorCodes = [model.operatorCodes[index] for index in used]
@@ -130,7 +130,7 @@ def _drop_unused_codes(model):
 
 
 def _code_index(model, name):
-    """Index of an operation in the file's list, which it is added to if needed."""
+    """Returns the index of an operation in the file's list, to which it is added if needed."""
     code = getattr(schema.BuiltinOperator, name)
     for index, known in enumerate(model.operatorCodes):
         if known.builtinCode == code:
@@ -147,7 +147,7 @@ def _name(model, operator):
 
 
 def _fits(name, operator, tensors):
-    """Whether the GPU delegate takes an operation with these options and types."""
+    """Whether the GPU delegate accepts an operation with these options and types."""
     if name not in _ON_GPU:
         return False
     inputs = [tensors[i] for i in operator.inputs if i >= 0]
@@ -169,7 +169,7 @@ def _fits(name, operator, tensors):
 
 
 def _shape(tensor):
-    # A scalar's is left out of the file.
+    # The file leaves out the shape of a scalar.
     return [] if tensor.shape is None else list(tensor.shape)
 
 

@@ -13,7 +13,7 @@ def lite_path(output: Optional[str], overwrite: bool) -> Path:
     """The file to write.
 
     Raises:
-        ConfigError: none given, another ending, or it, or its description, is there and may not be replaced.
+        ConfigError: none given, another ending, or it or its description exists and may not be replaced.
     """
     if not output or not output.endswith(ENDING) or Path(output).name == ENDING:
         raise ConfigError(f"output: a file that ends with {ENDING}. Received: {output or 'nothing'}")
@@ -24,5 +24,5 @@ def lite_path(output: Optional[str], overwrite: bool) -> Path:
 
 
 def description_path(path) -> Path:
-    """Where the description of a LiteRT file lies: model.tflite -> model.tflite.json."""
+    """Path of the description of a LiteRT file: model.tflite -> model.tflite.json."""
     return Path(f"{path}.json")

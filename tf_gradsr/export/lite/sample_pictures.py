@@ -1,4 +1,4 @@
-"""LR pictures to compare a LiteRT file on, and to calibrate an int8 one with."""
+"""LR pictures to compare a LiteRT file on and to calibrate an int8 file with."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def calibration_pictures(config: Config, lr_shape: tuple, path, count: int):
 
     Args:
         config: the run's. lr_shape: (height, width).
-        path: where its pictures lie; None, where the config says; "embedded", the package's own faces.
+        path: where its pictures are; None: where the config says; "embedded", the package's own faces.
         count: how many to calibrate with, at most.
 
     Returns:
@@ -50,7 +50,7 @@ def comparison_pictures(config: Config, lr_shape: tuple) -> np.ndarray:
     Returns:
         uint8 `[N, h, w, 3]`.
     """
-    # At twice the LR size, since faces smaller than HR would be warned about.
+    # At twice the LR size, to avoid the warning about faces smaller than HR.
     faces = replace(
         config,
         data=DataConfig(source="faces", lr_size=list(lr_shape), downscale=config.data.downscale),

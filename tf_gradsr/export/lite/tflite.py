@@ -1,7 +1,7 @@
 """A trained model for phones and browsers: gradsr export tflite --run runs/first --output model.tflite
 
 Writes a LiteRT file for one LR size, uint8 pictures in and out, with the signatures hallucinate(lr, z) and
-reconstruct(lr) (models that give one answer a picture: reconstruct), and a description beside it
+reconstruct(lr) (models that give one answer per picture: only reconstruct), and a description beside it
 (model.tflite.json). Before it gets its name, the file is run with LiteRT and its answers are compared with
 the trained model's. none and float16: at most 2 grey levels apart anywhere; dynamic and int8: 38 dB PSNR at
 least.
@@ -35,14 +35,14 @@ def build_parser() -> Parser:
         "--quantize",
         type=Literal["none", "float16", "dynamic", "int8"],
         default="none",
-        help="What weights are kept in, and for int8 what is computed with. none: float32. float16: half the "
-        "size. dynamic: 8-bit weights, a quarter. int8: a quarter, the network computes with 8-bit integers.",
+        help="Type of the weights, and for int8 of the arithmetic. none: float32. float16: half the size. "
+        "dynamic: 8-bit weights, a quarter. int8: a quarter, and the network computes with 8-bit integers.",
     )
     add(
         "--lr_size",
         type=Optional[Union[PositiveInt, List[PositiveInt]]],
         default=None,
-        help="Side of the LR pictures, or [height, width]; left out, that of the run.",
+        help="Side of the LR pictures, or [height, width]; if left out, that of the run.",
     )
     add_consistency(add, "Part of the graph. ")
     add(
@@ -50,22 +50,22 @@ def build_parser() -> Parser:
         type=Optional[str],
         default=None,
         metavar="DIR",
-        help="int8: where the run's pictures (data.path) lie here, if not where its config.yaml says; "
-        "embedded: the faces in the package, of the kind that its own model was trained on. "
-        "Training pictures give the ranges of the integers, test pictures are compared on.",
+        help="int8: where the run's pictures (data.path) are on this machine, if not where its config.yaml "
+        "says; embedded: the faces in the package, of the kind that its own model was trained on. "
+        "Training pictures give the ranges of the integers; answers are compared on test pictures.",
     )
     add(
         "--representative_pictures",
         type=PositiveInt,
         default=100,
-        help="int8: how many training pictures give the ranges, at most.",
+        help="int8: at most this many training pictures give the ranges.",
     )
-    add("--overwrite", action="store_true", help="Replace a file that is there already.")
+    add("--overwrite", action="store_true", help="Replace a file that already exists.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 
@@ -103,7 +103,7 @@ def _export(run_folder, path, lr_shape, settings):
     from tf_gradsr.export.lite.verification import WrongFile
 
     try:
-        # LiteRT says which kernels it takes.
+        # LiteRT prints which kernels it uses.
         with standard_error_held_back(shown_on=()) as say:
             description = export(
                 run_folder,
@@ -126,7 +126,7 @@ def _export(run_folder, path, lr_shape, settings):
 
 
 def report(description: dict) -> list:
-    """Lines on how far a file is from the Python model, and on what a phone's GPU would not run."""
+    """Lines on how far a file's answers are from the Python model's, and on what a phone's GPU cannot run."""
     lines = []
     for signature, found in description["differences_to_python_in_grey_levels"].items():
         psnr = "equal" if found["psnr"] is None else f"PSNR {found['psnr']:.1f} dB"

@@ -1,4 +1,4 @@
-"""Runs a LiteRT file as programs on a phone do, and compares its answers with the Python model's."""
+"""Runs a LiteRT file as a program on a phone does, and compares its answers with the Python model's."""
 
 import io
 from contextlib import redirect_stdout
@@ -12,16 +12,16 @@ from tf_gradsr import ops
 from tf_gradsr.export.lite.operators import left_to_cpu, operations
 from tf_gradsr.inference import Hallucinator
 
-# Grey levels of uint8, for the kinds that keep floats.
+# Grey levels of uint8, for the kinds of file that keep floats.
 LARGEST_DIFFERENCE = 2.0
-# dB, of all pictures together, for those that do not.
+# dB, over all pictures together, for the kinds that do not.
 SMALLEST_PSNR = 38.0
 EXACT_KINDS = ("none", "float16")
 _STATEFUL = {"READ_VARIABLE", "VAR_HANDLE", "ASSIGN_VARIABLE", "CALL_ONCE"}
 
 
 class WrongFile(RuntimeError):
-    """What was converted is not what the Python model is, or not what a phone can run."""
+    """The converted file differs from the Python model, or a phone cannot run it."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Differences:
     max: float
     """Largest difference of pictures, grey levels."""
     psnr: float | None
-    """dB; None where all pictures are equal."""
+    """dB; None if all pictures are equal."""
     gradient_max: float
     """Largest difference of image gradients, grey levels; see `compared`."""
 
@@ -50,7 +50,7 @@ def verify(model: bytes, hallucinator: Hallucinator, consistency: str, quantize:
         {signature: `Differences` as a dict}.
 
     Raises:
-        WrongFile: too far from the model, or an operation that is none of LiteRT's own or keeps state.
+        WrongFile: too far from the model, or an operation that is not LiteRT's own or keeps state.
     """
     check_operations(model, gpu=hallucinator.stochastic)
     interpreter = Interpreter(model_content=model)
@@ -67,10 +67,10 @@ def check_operations(model: bytes, gpu: bool) -> None:
 
     Args:
         model: the file's bytes.
-        gpu: whether its GPU must be able to, too; baselines may have operations that it leaves to the CPU.
+        gpu: whether its GPU must run it too; baselines may have operations that GPUs leave to the CPU.
 
     Raises:
-        WrongFile: an operation that is none of LiteRT's own, keeps weights as variables, or is not for GPUs.
+        WrongFile: an operation that is not LiteRT's own, keeps weights as variables, or is not for GPUs.
     """
     names = operations(model)
     # LiteRT's own names are in capitals; TensorFlow's begin with "Flex".
@@ -85,7 +85,7 @@ def check_operations(model: bytes, gpu: bool) -> None:
 
 
 def analyzer_finds_it_fit_for_gpus(model: bytes) -> bool:
-    """What `tf.lite.experimental.Analyzer` says; that of TensorFlow 2.21 says yes to everything."""
+    """Whether `tf.lite.experimental.Analyzer` approves of a file; TensorFlow 2.21's approves of any."""
     said = io.StringIO()
     with redirect_stdout(said):
         tf.lite.experimental.Analyzer.analyze(model_content=model, gpu_compatibility=True)
@@ -106,8 +106,8 @@ def compared(runner, signature: str, hallucinator: Hallucinator, consistency: st
         z = np.random.default_rng(0).normal(size=z.shape).astype(np.float32)
     images, gradients = hallucinator.generate(lr, z, consistency)
     steps, gradient_steps = [], []
-    # A picture's own image gradients are at most 2 sqrt(2); those of untrained weights can be far larger, and
-    # then differences count in proportion.
+    # Image gradients of a picture are at most 2 sqrt(2). The output of untrained weights can be far larger;
+    # differences then count in proportion.
     gradient_level = ops.LEVEL * max(1.0, float(gradients.max()) / 8**0.5)
     for i in range(len(lr)):
         inputs = {"lr": lr[i : i + 1], "z": z[i : i + 1]}
@@ -132,7 +132,7 @@ def check_limits(signature: str, found: Differences, quantize: str) -> None:
                 f"gradient by {found.gradient_max:.2f}; allowed: {LARGEST_DIFFERENCE:g}"
             )
     elif not np.isfinite(found.gradient_max):
-        raise WrongFile(f"{signature} gives image gradients that are no numbers")
+        raise WrongFile(f"{signature} gives image gradients that are not finite")
     elif found.psnr is not None and not found.psnr >= SMALLEST_PSNR:
         raise WrongFile(
             f"{signature} has {found.psnr:.1f} dB PSNR to the Python model; needed: {SMALLEST_PSNR:g}"

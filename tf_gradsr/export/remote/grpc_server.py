@@ -14,7 +14,7 @@ _OPTIONS = [
     # Answers are larger than gRPC's 4 MB; memory is bounded by the number of requests in flight.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # Our own retries, and theirs not waited for by a connection that pauses longer.
+    # We retry ourselves; reconnection must not pause longer than our waits.
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -31,7 +31,7 @@ class GrpcServer:
 
     Args:
         host, port: of the server; no TLS.
-        model: its name. version: int; None, the newest.
+        model: its name. version: int; None: the newest.
         deadline: seconds that one request may take.
     """
 
@@ -59,7 +59,7 @@ class GrpcServer:
             return decode_response(self._predict(request, timeout=self.deadline))
         except grpc.RpcError as error:
             raise ServerError(error.code().name, error.details()) from None
-        # Of a channel that was closed meanwhile.
+        # From a channel that has been closed in the meantime.
         except ValueError as error:
             code = "INTERNAL" if isinstance(error, UnreadableAnswer) else "CANCELLED"
             raise ServerError(code, str(error)) from None

@@ -1,4 +1,4 @@
-"""A bounded number of jobs at work in threads."""
+"""Runs jobs in threads, a bounded number at a time."""
 
 import itertools
 import queue
@@ -6,9 +6,9 @@ import threading
 
 
 def work_in_flight(work, jobs, at_once: int):
-    """Does jobs in threads, of which no more than `at_once` are begun and not yet taken.
+    """Runs jobs in threads; at most `at_once` are begun whose results have not been taken.
 
-    Stopped half-way, it leaves its threads behind, which do not keep the process alive.
+    If it is stopped half-way, it leaves its threads behind; they do not keep the process alive.
 
     Args:
         work: called with a job, in a thread.

@@ -1,7 +1,7 @@
 """TF-Serving's Predict messages, without TensorFlow, whose import takes seconds.
 
 The official protos (`tensorflow-serving-api`) import it. These are the parts of them that a client needs,
-under the same numbers, so that the bytes on the wire are the same; tests hold them against the official ones.
+with the same numbers, so the bytes on the wire are the same; tests compare them with the official ones.
 """
 
 import math
@@ -13,8 +13,8 @@ from google.protobuf.message import DecodeError
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
-# {message: {field: (number, type, repeated)}}; a type that is a text is one of these messages. A map is on
-# the wire what repeated entries of key and value are.
+# {message: {field: (number, type, repeated)}}; a type that is a string names one of these messages. On the
+# wire, a map is the same as repeated entries of key and value.
 _MESSAGES = {
     "Dim": {"size": (1, _FIELD.TYPE_INT64, False)},
     "Shape": {"dim": (2, "Dim", True)},
@@ -40,7 +40,7 @@ _MESSAGES = {
     },
     "Response": {"outputs": (1, "Entry", True), "model_spec": (2, "ModelSpec", False)},
 }
-# TensorFlow's numbers of the types that the signatures have, and the field that values of it stand in.
+# TensorFlow's numbers of the types that the signatures have, and the field that holds values of each.
 _TYPES = {
     np.dtype(np.float32): (1, "float_val"),
     np.dtype(np.int32): (3, "int_val"),
@@ -51,14 +51,14 @@ _DTYPES = {number: (dtype, field) for dtype, (number, field) in _TYPES.items()}
 
 
 class UnreadableAnswer(ValueError):
-    """An answer holds what no signature of this project gives."""
+    """An answer holds something that no signature of this project returns."""
 
 
 def encode_request(model: str, version, signature: str, inputs: dict, outputs) -> bytes:
-    """The bytes of a `PredictRequest`.
+    """Returns the bytes of a `PredictRequest`.
 
     Args:
-        model: its name. version: int; None, the newest. signature: its name.
+        model: its name. version: int; None: the newest. signature: its name.
         inputs: {input: NumPy array of float32, int32, uint8, or of bytes (dtype object)}.
         outputs: names of those that are wanted.
     """
@@ -72,15 +72,15 @@ def encode_request(model: str, version, signature: str, inputs: dict, outputs) -
 
 
 def decode_response(response: bytes) -> tuple:
-    """A `PredictResponse` as ({output: NumPy array}, version of the model that answered).
+    """Decodes a `PredictResponse` to ({output: NumPy array}, version of the model that answered).
 
     Raises:
-        UnreadableAnswer: other bytes, a tensor of another type, or whose values do not fit its shape.
+        UnreadableAnswer: other bytes, or a tensor of another type or whose values do not fit its shape.
     """
     try:
         response = _CLASSES["Response"].FromString(response)
     except DecodeError as error:
-        raise UnreadableAnswer(f"the answer is no PredictResponse ({error})") from None
+        raise UnreadableAnswer(f"the answer is not a PredictResponse ({error})") from None
     outputs = {entry.key: _to_array(entry.key, entry.value) for entry in response.outputs}
     return outputs, response.model_spec.version.value
 
@@ -98,7 +98,7 @@ def _to_tensor(value):
 
 
 def _to_array(name, tensor):
-    """Values stand in a list or, packed, in `tensor_content`; servers may do either."""
+    """Reads values from a list or, packed, from `tensor_content`; servers may use either."""
     if tensor.dtype not in _DTYPES:
         raise UnreadableAnswer(f"{name} has the type {tensor.dtype}, which this client does not know")
     dtype, field = _DTYPES[tensor.dtype]
@@ -107,7 +107,7 @@ def _to_array(name, tensor):
         values = np.frombuffer(tensor.tensor_content, dtype.newbyteorder("<")).astype(dtype)
     else:
         values = np.array([*getattr(tensor, field)], dtype)
-        if len(values) == 1:  # one stands for all
+        if len(values) == 1:  # one value stands for all
             values = np.repeat(values, math.prod(shape))
     if len(values) != math.prod(shape):
         raise UnreadableAnswer(f"{name} holds {len(values)} values, its shape is {shape}")
@@ -115,7 +115,7 @@ def _to_array(name, tensor):
 
 
 def _message_classes():
-    """{message: class}, in a pool of their own: TensorFlow may register the official ones beside them."""
+    """{message: class}, in their own pool, since TensorFlow may register the official ones too."""
     package = "tf_gradsr_export"
     file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
     for message, fields in _MESSAGES.items():

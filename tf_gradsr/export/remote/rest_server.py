@@ -1,7 +1,8 @@
 """A served model, asked over REST."""
 
-# Why not `requests`: its timeout is one between two bytes, no deadline of an answer that trickles; with that
-# added it saves nine lines, takes 75 ms to import, and says "Connection refused" in 250 letters.
+# Why not `requests`: its timeout is one between two bytes, not a deadline for an answer that trickles in.
+# With a deadline added it saves nine lines, takes 75 ms to import, and says "Connection refused" in 250
+# characters.
 
 import base64
 import binascii
@@ -15,7 +16,7 @@ import numpy as np
 
 from tf_gradsr.export.remote.server_errors import ServerError
 
-# gRPC's names of the HTTP statuses that TF-Serving answers with.
+# gRPC's names for the HTTP statuses that TF-Serving answers with.
 _CODES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -49,7 +50,7 @@ class RestServer:
             raise ServerError(code, _error_in(answer))
         try:
             found = json.loads(answer)["outputs"]
-            # An output that is the only one comes without its name.
+            # A single output comes without its name.
             named = found if isinstance(found, dict) and "b64" not in found else {outputs[0]: found}
             return {name: _from_json(value) for name, value in named.items() if name in outputs}, self.version
         except (ValueError, KeyError, TypeError) as error:
@@ -59,7 +60,7 @@ class RestServer:
         """Connections last for one request each; nothing is left open."""
 
     def _post(self, body):
-        """(HTTP status, body); a connection of its own, so that a name with several addresses spreads."""
+        """(HTTP status, body), on a new connection, so that a name's several addresses share the load."""
         end = time.monotonic() + self.deadline
         connection = http.client.HTTPConnection(self.host, self.port, timeout=self.deadline)
         try:
@@ -79,10 +80,10 @@ class RestServer:
             return response.status, b"".join(pieces)
         except TimeoutError:
             raise ServerError("DEADLINE_EXCEEDED", f"no answer within {self.deadline:g} s") from None
-        # No such host; or no name that a host could have.
+        # No such host, or not a name that a host could have.
         except (socket.gaierror, UnicodeError) as error:
             raise ServerError("NOT_FOUND", f"{self.host}: {error}") from None
-        # Refused, reset, or closed amid an answer.
+        # Refused, reset, or closed in the middle of an answer.
         except (OSError, http.client.HTTPException) as error:
             raise ServerError("UNAVAILABLE", str(error) or type(error).__name__) from None
         finally:

@@ -1,8 +1,8 @@
-"""Asking again while a server is unavailable: it starts, restarts, or is overloaded."""
+"""Repeats requests while a server is unavailable: it is starting, restarting or overloaded."""
 
 # Why not the libraries' own retries. gRPC's (service config) stop after 5 tries whatever --retries says, have
-# one deadline for all of them, give requests above 256 KB one try only, and tell nobody that they wait.
-# urllib3's take a request that passed its deadline for a broken connection and send it again, do not repeat
+# one deadline for all tries, try requests above 256 KB only once, and do not tell the user that they wait.
+# urllib3's treat a request that passed its deadline as a broken connection and send it again, do not repeat
 # one whose answer broke off, and sleep where `stop` does not wake them.
 
 import random
@@ -19,7 +19,7 @@ class Retries:
     """Repeats requests that failed with UNAVAILABLE, and no others; may be used from several threads.
 
     Args:
-        count: how often at most.
+        count: how often to repeat a request at most.
         waiting: called with a few words before each wait.
     """
 
@@ -29,10 +29,10 @@ class Retries:
         self._stopped = threading.Event()
 
     def call(self, ask):
-        """What `ask()` returns.
+        """Returns what `ask()` returns.
 
         Raises:
-            ServerError: any but UNAVAILABLE; or that, after the last try.
+            ServerError: any but UNAVAILABLE, or UNAVAILABLE after the last try.
         """
         for number in range(self.count + 1):
             try:
@@ -46,14 +46,14 @@ class Retries:
         raise AssertionError("not reached")
 
     def stop(self) -> None:
-        """Waits no longer: what is waiting fails with what it met last."""
+        """Ends all waits: a waiting request fails with its last error."""
         self._stopped.set()
 
 
 def wait_before_retry(number: int) -> float:
-    """Seconds before retry `number`, counted from 0: exponential, half of it by chance.
+    """Seconds before retry `number`, counted from 0: exponential, up to half of it random.
 
-    So that clients which failed together do not come back together.
+    Clients that failed together then do not come back together.
     """
     longest = min(LONGEST_WAIT, FIRST_WAIT * 2.0**number)
     return random.uniform(longest / 2, longest)

@@ -1,4 +1,4 @@
-"""From a picture file, by way of a server, to a folder of results as `tf_gradsr.hallucinate` names them."""
+"""Sends picture files to a server and writes folders of results, named as `gradsr hallucinate` names them."""
 
 import io
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tf_gradsr.gallery.reading import Picture, make_pair, read_picture, upscale_
 from tf_gradsr.gallery.writing import save_png
 
 SOFTWARE = "tf_gradsr.client"
-# {signature: outputs that are asked for}.
+# {signature: outputs to ask for}.
 OUTPUTS = {
     "sample_encoded": ["images_bytes"],
     "sample": ["images", "mean"],
@@ -35,11 +35,11 @@ class Answer:
     images: dict
     """{name of the file, without its ending: uint8 `[H, W, 3]`}."""
     version: Optional[int]
-    """Of the model that answered; None over REST, unless it was asked for."""
+    """The model's; None over REST, unless a version was asked for."""
 
 
 class ServedPictures:
-    """Asks for pictures, and writes what came.
+    """Asks a server for pictures and writes its answers.
 
     Args:
         server: a `GrpcServer` or `RestServer`.
@@ -55,7 +55,7 @@ class ServedPictures:
         self.scale = None
 
     def measure_scale(self) -> None:
-        """Asks for a small picture, to know how much larger than LR the model's pictures are.
+        """Asks for a small picture, to find out how much larger than LR the model's pictures are.
 
         Raises:
             ServerError: see `GrpcServer.predict`.
@@ -78,14 +78,16 @@ class ServedPictures:
         images = self._images(outputs)
         (height, width), lr_shape = next(iter(images.values())).shape[:2], picture.rgb.shape
         if height % lr_shape[0] or height // lr_shape[0] * lr_shape[1] != width:
-            raise ServerError("INTERNAL", f"{width}x{height} is no multiple of LR's size; is it this model?")
+            raise ServerError(
+                "INTERNAL", f"{width}x{height} is not a multiple of LR's size; is it this model?"
+            )
         return Answer(picture, truth, images, version)
 
     def write(self, answer: Answer, name: str) -> str:
         """Makes `output/name/`, all of it or nothing; not from two threads at a time.
 
         Returns:
-            What is there now, in words.
+            A line that says what was written.
         """
         lr, height = answer.lr, next(iter(answer.images.values())).shape[0]
         alpha = None if lr.alpha is None else upscale_alpha(lr.alpha, height // lr.rgb.shape[0])
@@ -135,7 +137,7 @@ class ServedPictures:
         return {**named, "mean": np.uint8(np.round(mean))} if count > 1 else named
 
     def _about(self, key, answer):
-        """Metadata of a picture, under the names that `tf_gradsr.hallucinate` gives them."""
+        """Metadata of a picture, under the names that `gradsr hallucinate` gives them."""
         about = {"Software": SOFTWARE, "model": self.settings.model}
         if answer.version is not None:
             about["model_version"] = str(answer.version)
@@ -167,7 +169,7 @@ def _output(outputs, name, shape):
 
 
 def _encoded(rgb):
-    """PNG, whatever the file was: what the model sees is what `tf_gradsr.hallucinate` reads."""
+    """Encodes a picture as PNG, whatever the file was: the model sees what `gradsr hallucinate` reads."""
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, "PNG")
     return file.getvalue()
@@ -176,6 +178,6 @@ def _encoded(rgb):
 def _decoded(png):
     try:
         return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
-    # A broken file raises whatever its decoder trips over.
+    # The decoder may raise anything for a broken file.
     except Exception as error:
-        raise ServerError("INTERNAL", f"images_bytes hold no picture ({error})") from None
+        raise ServerError("INTERNAL", f"images_bytes does not hold a picture ({error})") from None

@@ -1,6 +1,6 @@
-"""What a server refused, or why it could not be asked."""
+"""Errors of a server, or of reaching it."""
 
-# Of the server, not of one request: the next one would fail alike.
+# The server's errors, not one request's: the next request would fail too.
 OF_THE_SERVER = {
     "UNAVAILABLE",
     "NOT_FOUND",

@@ -1,4 +1,4 @@
-"""From a run folder to a checked SavedModel in place."""
+"""Makes a checked SavedModel from a run folder."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def export(
         folder: the version's, as from `check_version_folder`.
         consistency: "exact" or "none". limits: what a request may ask for.
         progress: called with a few words on what is being done.
-        overwrite: whether a SavedModel that is there may be replaced.
+        overwrite: whether an existing SavedModel may be replaced.
 
     Returns:
         As `verify`.

@@ -1,4 +1,4 @@
-"""From png and jpeg bytes to pictures and back, with operations that every TensorFlow has."""
+"""Decodes png and jpeg bytes to pictures and encodes pictures, with operations that every TensorFlow has."""
 
 import tensorflow as tf
 
@@ -15,7 +15,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
 # Signature, length and name of the first chunk, width, height.
 PNG_HEADER = 24
-# So that the operation that fails on broken data bears the input's name, and with it the message.
+# The operation that fails on broken data is named after the input, so that the error message names it.
 NODE = "image_bytes_decoding"
 
 
@@ -56,11 +56,11 @@ def encode(images):
 
 
 def _checked_bytes(image_bytes):
-    """string `[B]`, B >= 1, each of which begins as png or jpeg do."""
+    """string `[B]`, B >= 1, each of which begins as a png or jpeg file does."""
     shape = received_shape(image_bytes)
     has_rank = require(tf.size(shape) == 1, "image_bytes must have shape [B].", shape_text(shape))
     image_bytes = after([has_rank], image_bytes)
-    is_any = require(tf.size(image_bytes) > 0, "image_bytes must hold a picture at least.", "[0]")
+    is_any = require(tf.size(image_bytes) > 0, "image_bytes must hold at least one picture.", "[0]")
     known = _is_png(image_bytes) | _begins(image_bytes, JPEG)
     where = tf.strings.as_string(tf.reshape(tf.where(~known), [-1]))
     is_known = require(

@@ -1,4 +1,4 @@
-"""The graphs behind a SavedModel's signatures: the trained generator, from requests to answers."""
+"""The graphs behind a SavedModel's signatures, from requests to answers."""
 
 from functools import partial
 
@@ -32,7 +32,7 @@ class ServingGraph:
         self.z_size = hallucinator.z_size
         self.stochastic = hallucinator.stochastic
         self.limits = limits
-        # One function, so that the generator lies in the file once and not in each signature.
+        # One function, so that the file holds the generator once and not in each signature.
         self._forward = tf.function(
             partial(hallucinator.forward, consistency=consistency),
             input_signature=[_LR, tf.TensorSpec([None, self.z_size], tf.float32, "z")],
@@ -41,7 +41,7 @@ class ServingGraph:
     def signatures(self) -> dict:
         """{name: (function of tensors, list of `tf.TensorSpec`)}; the first one is the default.
 
-        Models that give one answer a picture have `reconstruct` alone.
+        Models that give one answer per picture have `reconstruct` alone.
         """
         reconstruct = {"reconstruct": (self.reconstruct, [_LR])}
         if not self.stochastic:
@@ -70,7 +70,7 @@ class ServingGraph:
         return {"image": image, "gradient": gradient}
 
     def sample(self, lr, num_samples, seed, temperature):
-        """Samples, N of each picture, and their mean and standard deviation as `mean_and_stddev` has them.
+        """Samples, N of each picture, with their mean and standard deviation as in `mean_and_stddev`.
 
         Sample i has `z = temperature * noise_vector([seed[0], seed[1] + i])` for every picture: it does not
         depend on N, and with `seed = [s, 0]` it is that of `Hallucinator.sample(seed=s)`.
@@ -104,7 +104,7 @@ class ServingGraph:
         return tf.transpose(images, [1, 0, 2, 3, 4])
 
     def _generate(self, lr, z, name):
-        """Picture and gradient; what may be too large, if they are no numbers, is called `name`."""
+        """Picture and gradient; an error about NaN or infinity blames the input called `name`."""
         image, gradient, is_finite = self._forward(lr, z)
         rule = f"{name} must be small enough for the model to give finite pictures."
         check = require(is_finite, rule, "one for which it gives NaN or infinity")

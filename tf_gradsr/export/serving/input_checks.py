@@ -1,7 +1,7 @@
-"""Checks of a request that lie in the graph itself, so that every server gives them.
+"""Checks of a request inside the graph itself, so that every server makes them.
 
 Each is an `Assert` operation: it fails with INVALID_ARGUMENT and a message that begins with the input's name.
-What they return depends on them, so that nothing is computed of a request that is refused.
+What they return depends on them, so nothing is computed for a request that is refused.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Limits:
     """What one request may ask for."""
 
     max_samples: int = 64
-    """Samples of a picture."""
+    """Samples of one picture."""
     max_side: int = 512
     """LR pixels, height and width of a picture."""
 
@@ -25,32 +25,32 @@ class Limits:
 
 
 def require(condition, rule: str, received):
-    """An operation that fails unless a condition holds.
+    """Returns an operation that fails unless a condition holds.
 
     Args:
-        condition: bool scalar. rule: what must be. received: string scalar, what came.
+        condition: bool scalar. rule: what is allowed. received: string scalar, what was received.
     """
     message = tf.strings.join([f"{rule} Received: ", received, "."])
     return tf.debugging.Assert(condition, [message])
 
 
 def after(checks, tensor):
-    """The tensor, once the checks have passed."""
+    """Returns the tensor once the checks have passed."""
     with tf.control_dependencies(checks):
         return tf.identity(tensor)
 
 
 def received_shape(tensor):
-    """The shape that a tensor has, int32 `[rank]`.
+    """Returns the shape that a tensor really has, int32 `[rank]`.
 
     A server does not hold requests to the signature's shapes, but the graph's optimiser takes them for
-    granted: it would find a check of the rank always true. It knows no shape of what is parsed.
+    granted: it would find a check of the rank always true. It does not know the shape of a parsed tensor.
     """
     return tf.shape(tf.io.parse_tensor(tf.io.serialize_tensor(tensor), tensor.dtype))
 
 
 def checked_scalar(tensor, name: str):
-    """The tensor, which must have no dimensions."""
+    """Returns the tensor, which must have no dimensions."""
     shape = received_shape(tensor)
     is_scalar = require(tf.size(shape) == 0, f"{name} must be a scalar.", shape_text(shape))
     return after([is_scalar], tensor)
@@ -90,10 +90,10 @@ def checked_noise(z, count, z_size: int):
 
 
 def checked_pictures(lr, limits: Limits, samples=1):
-    """uint8 `[B, h, w, 3]`, none of them 0, within the limits for that many samples."""
+    """uint8 `[B, h, w, 3]`, no dimension 0, within the limits for that many samples."""
     shape = received_shape(lr)
     text = shape_text(shape)
-    # Four entries, whatever came, so that the comparison itself never fails.
+    # Always four entries, so that the comparison itself never fails.
     entries = tf.slice(tf.concat([shape, tf.zeros([4], tf.int32)], axis=0), [0], [4])
     fits = (tf.size(shape) == 4) & (entries[3] == 3) & tf.reduce_all(entries > 0)
     is_picture = require(fits, "lr must have shape [B, h, w, 3], none of them 0.", text)

@@ -51,12 +51,12 @@ def build_parser() -> Parser:
         "samples have more LR pixels than one such square. Lower it to save memory: one LR pixel takes about "
         "scale^2 times 500 bytes at the default widths.",
     )
-    add("--overwrite", action="store_true", help="Replace a SavedModel that is there already.")
+    add("--overwrite", action="store_true", help="Replace a SavedModel that already exists.")
     return parser
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 

@@ -18,7 +18,7 @@ LARGEST_DIFFERENCE = 1.0
 
 
 class WrongExport(RuntimeError):
-    """What was written is not what the Python model is."""
+    """What was written differs from the Python model."""
 
 
 def verify(path, hallucinator: Hallucinator, consistency: str) -> dict:
@@ -50,7 +50,7 @@ def verify(path, hallucinator: Hallucinator, consistency: str) -> dict:
 
 @contextmanager
 def loaded(path):
-    """Gives a function `(signature, inputs)` -> dict of NumPy arrays, by `tf.saved_model.load`."""
+    """Gives a function `(signature, inputs)` -> dict of NumPy arrays, from `tf.saved_model.load`."""
     model = tf.saved_model.load(str(path), tags=["serve"])
 
     def answer(signature, inputs):
@@ -65,7 +65,7 @@ def loaded_in_session(path):
     """The same in a graph and a session with the tag `serve`, as TF-Serving runs it."""
     graph = tf.Graph()
     session = tf.compat.v1.Session(graph=graph)
-    # Not the caller's default graph for longer than it takes to load.
+    # The caller's default graph is replaced only while loading.
     with graph.as_default():
         signatures = tf.compat.v1.saved_model.load(session, ["serve"], str(path)).signature_def
 
@@ -79,7 +79,7 @@ def loaded_in_session(path):
 
 
 def python_answer(hallucinator: Hallucinator, consistency: str, signature: str, inputs: dict) -> dict:
-    """What a signature must answer, by the Python model; of seeds, those whose second number is 0."""
+    """What a signature must answer, from the Python model; only for seeds whose second number is 0."""
     if "z" in inputs:
         image, gradient = hallucinator.generate(inputs["lr"], inputs["z"], consistency)
         return {"image": image, "gradient": gradient}
@@ -133,7 +133,7 @@ def operations(path) -> set:
 def _check_operations(path):
     names = operations(path)
     python = {name for name in names if "PyFunc" in name}
-    # Constants are the one operation of TensorFlow's own that this module leaves out.
+    # "Const" is the one operation of TensorFlow's own that `tf.raw_ops` lacks.
     unknown = {name for name in names - {"Const"} if not hasattr(tf.raw_ops, name)}
     if python or unknown:
         raise WrongExport(f"operations that a server lacks: {', '.join(sorted(python | unknown))}")

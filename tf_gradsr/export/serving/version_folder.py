@@ -1,4 +1,4 @@
-"""A version's folder: checked before anything is computed, replaced only when asked."""
+"""A version's folder: checked before anything is computed, replaced only on request."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ def check_version_folder(output: Optional[str], overwrite: bool) -> Path:
     """The folder of an export, MODEL/VERSION.
 
     Raises:
-        ConfigError: none given, its name is no version, or it is there and may not be replaced.
+        ConfigError: none given, its name is not a version, or it exists and may not be replaced.
     """
     if not output:
         raise ConfigError(

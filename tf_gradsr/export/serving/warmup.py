@@ -1,6 +1,6 @@
 """TF-Serving's warm-up file: one request for each signature, which a server answers before it takes others.
 
-The messages are those of `tensorflow-serving-api`, the official protos, which install beside TensorFlow.
+The messages come from `tensorflow-serving-api`, the official protos, which can be installed with TensorFlow.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ def warmup_inputs(signatures, lr_shape, z_size: int) -> dict:
     """Inputs for each signature: two random pictures of the size that the model was trained with.
 
     Args:
-        signatures: names, of those that `ServingGraph` has, and "serving_default".
+        signatures: names of some of `ServingGraph`'s signatures and "serving_default".
         lr_shape: (height, width). z_size: m.
 
     Returns:
