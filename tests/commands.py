@@ -1,4 +1,4 @@
-"""Commands as users run them, in this process."""
+"""Runs commands as users do, in this process."""
 
 from types import SimpleNamespace
 
@@ -13,5 +13,5 @@ def run_command(module, arguments, capsys) -> SimpleNamespace:
 
 
 def refuses(result, text) -> bool:
-    """Whether a command ended with one line that holds a text, status 2."""
+    """Whether a command ended with status 2 and a single line that contains a text."""
     return result.status == 2 and text in result.err and len(result.err.splitlines()) == 1

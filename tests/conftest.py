@@ -23,14 +23,14 @@ from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.web import bundling
 
-# A shell starts background jobs deaf to Ctrl-C, and programs hand that on to what they start.
+# A shell starts background jobs with Ctrl-C ignored, and programs pass that on to what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # Two logical CPU devices for the tests of replicas; must come before TensorFlow's first operation.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-# The tolerances are those of full float32, on a GPU too.
+# The tolerances are for full float32, on a GPU too.
 use_full_float32()
 use_deterministic_kernels()
 
@@ -92,7 +92,7 @@ def tiny_config():
 
 @pytest.fixture
 def tiny_model(tiny_config):
-    """Maker of a compiled `GradSR` with tiny networks, plain SGD unless told otherwise."""
+    """Maker of a compiled `GradSR` with tiny networks, with plain SGD unless told otherwise."""
 
     def make(g_optimizer=None, d_optimizer=None, ema_decay=0.5, seed=0, **settings):
         keras.utils.set_random_seed(seed)
@@ -151,7 +151,7 @@ def write_run():
 
 @pytest.fixture(scope="module")
 def quick_evaluation(tmp_path_factory):
-    """Evaluations without the machine's own weights of LPIPS and KID, and without seconds of timing."""
+    """Makes evaluations ignore the machine's weights of LPIPS and KID, and spend no seconds on timing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         patch.setattr("tf_gradsr.evaluation.networks.KID_NETWORK", "absent")
@@ -162,10 +162,10 @@ def quick_evaluation(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def npm():
-    """The packages of the page for browsers; skips where they cannot be fetched."""
+    """The packages of the page for browsers; skips if they cannot be fetched."""
     if not shutil.which("npm"):
         pytest.skip("no npm on the PATH")
-    # Of several test processes only one fetches.
+    # Only one of several test processes fetches.
     with (bundling.SOURCES / "package-lock.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:

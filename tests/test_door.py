@@ -1,4 +1,4 @@
-"""The door: `gradsr COMMAND`, what is said before TensorFlow starts, exit statuses, signals."""
+"""The entry point: `gradsr COMMAND`, what is said before TensorFlow starts, exit statuses, signals."""
 
 import os
 import signal
@@ -139,7 +139,7 @@ def test_commands_run_in_threads(capsys):
     assert statuses == [0]
 
 
-def test_a_closed_pipe_is_no_error():
+def test_a_closed_pipe_is_not_an_error():
     reader, writer = os.pipe()
     os.close(reader)
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""The notebook runs from its first cell to its last, as shipped."""
+"""The notebook runs as shipped, from its first cell to its last."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ NOTEBOOK = Path(__file__).parent.parent / "examples" / "quickstart.ipynb"
 @pytest.mark.slow
 def test_the_quickstart_runs(tmp_path, monkeypatch):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    # As committed: nothing of the machine that it was last run on.
+    # As committed: no trace of the machine that it was last run on.
     assert all(not cell.outputs for cell in notebook.cells if cell.cell_type == "code")
     # The kernel of this interpreter, whatever others are installed.
     monkeypatch.setattr(KernelSpecManager, "ensure_native_kernel", True)

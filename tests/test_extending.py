@@ -1,4 +1,4 @@
-"""What docs/extending.md promises: its three files do what it says, through the commands."""
+"""The three files of docs/extending.md do what it says, through the commands."""
 
 import json
 import re
@@ -87,7 +87,7 @@ def test_bad_extensions_end_with_one_line(files, capsys):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_models_generator_keeps_the_protocol(name):
+def test_every_models_generator_follows_the_protocol(name):
     config = Config()
     config.model.name, config.model.blocks, config.model.widths = name, 1, [8]
     generator = build_generator(config)

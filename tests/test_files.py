@@ -1,4 +1,4 @@
-"""Nothing is overwritten unasked, and what is written is there whole or not at all."""
+"""Nothing is overwritten unasked, and what is written is there completely or not at all."""
 
 import hashlib
 import os
@@ -59,7 +59,7 @@ def test_what_is_new_is_written_and_folders_above_are_made(kind, tmp_path):
     assert not [name for name in tree(tmp_path) if "partial" in name or "replaced" in name]
 
 
-def test_what_is_there_is_kept_unless_told_otherwise(kind, tmp_path):
+def test_what_exists_is_kept_unless_told_otherwise(kind, tmp_path):
     path = tmp_path / "out"
     claim(kind, path, "first")
     with pytest.raises(ConfigError, match=r"^output: .*out.* already exists; give --overwrite .* Received"):
@@ -72,7 +72,7 @@ def test_what_is_there_is_kept_unless_told_otherwise(kind, tmp_path):
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError(28, "No space left")])
 @pytest.mark.parametrize("there", [True, False])
-def test_a_stop_amid_writing_leaves_the_old_one_whole(kind, tmp_path, stop, there):
+def test_a_stop_while_writing_leaves_the_old_one_whole(kind, tmp_path, stop, there):
     path = tmp_path / "out"
     if there:
         claim(kind, path, "first")
@@ -104,7 +104,7 @@ def test_a_stop_between_the_two_renames_of_a_folder_brings_the_old_one_back(tmp_
 
 
 def test_a_kill_between_the_two_renames_is_made_good_by_the_next_run(tmp_path):
-    """The old one lies under its temporary name then; the number of the process is one that has ended."""
+    """The old folder then has its temporary name; the process number in it is that of an ended process."""
     code = f"""
 import os, signal
 from pathlib import Path
@@ -132,7 +132,7 @@ def test_only_its_own_kind_is_replaced_even_when_told(tmp_path):
     claim("folder", tmp_path / "model", "weights")
     check_output(tmp_path / "model", True, MODEL)
     (tmp_path / "model" / "thesis.txt").touch()
-    # Told nothing, it does not send people to an option that would not help.
+    # Without --overwrite, it does not point to an option that would not help.
     with pytest.raises(
         ConfigError, match=r"^output: .*thesis.txt already .* --overwrite replaces only a model; ch"
     ):
@@ -157,12 +157,12 @@ def test_an_input_in_a_folder_that_would_be_replaced_is_refused(tmp_path):
     check_output(tmp_path / "new", True, MODEL, inputs)
 
 
-def test_a_place_that_cannot_be_written_is_said_before_anything_is_computed(kind, tmp_path, monkeypatch):
+def test_a_place_that_cannot_be_written_is_named_before_anything_is_computed(kind, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "out", tmp_path / "file" / "below" / "out"):
         with pytest.raises(ConfigError, match=r"^output: a folder that can be written\. Received: .*file"):
             check_output(path, True, KINDS[kind])
-    # Permissions do not hold for root, who may run the tests.
+    # Permissions do not apply to root, who may run the tests.
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(ConfigError, match=r"^output: a folder that can be written\. Received: "):
         check_output(tmp_path / "out", False, KINDS[kind])

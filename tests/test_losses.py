@@ -69,7 +69,7 @@ def diversity_by_loops(g1, g2, z1, z2, tau):
 @pytest.mark.parametrize("tau", [0.1, 0.6, 10.0])
 def test_diversity_loss_is_the_papers(rng, tau):
     g1, g2 = (rng.uniform(0, 2, (4, 5, 3, 3)).astype(np.float32) for _ in range(2))
-    # Examples of different ratios, so that the bound takes some and leaves others.
+    # Examples of different ratios, so that the bound limits some and not others.
     g2 = g1 + (g2 - g1) * np.array([0.1, 0.5, 1.0, 2.0], np.float32)[:, None, None, None]
     z1, z2 = normal(rng, 4, 6), normal(rng, 4, 6)
     result = float(losses.diversity_loss(g1, g2, z1, z2, tau))

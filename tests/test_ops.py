@@ -285,7 +285,7 @@ def test_clipping_consistently_keeps_the_block_means(rng, pictures, factor):
     lr[1] = rng.choice([-1.0, 1.0], lr[1].shape)
     lr[2] = rng.choice([-1.0, -1 + LEVEL, 1 - LEVEL, 1.0], lr[2].shape)
     hr = rng.normal(0, 3, (4, 3 * factor, 5 * factor, 3)).astype(np.float32)
-    # One picture without any block that could be faded in parts: all white, to become LR.
+    # One picture is all white: its blocks are all faded towards LR.
     hr[3] = 1.0
     result = ops.clip_consistently(tf.constant(hr), lr, factor).numpy()
     assert result.min() >= -1 and result.max() <= 1

@@ -1,4 +1,4 @@
-"""Runs made small for the package."""
+"""Making runs small enough for the package."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ def command(run, output, *options):
     return package_weights.main(["--run", str(run), "--output", str(output), *options])
 
 
-def test_weights_take_half_the_room_and_give_nearly_the_same_pictures(run, rng, tmp_path, capsys):
+def test_weights_take_half_the_space_and_give_nearly_the_same_pictures(run, rng, tmp_path, capsys):
     packaged = tmp_path / "packaged"
     assert command(run, packaged) == 0
     assert "MB" in capsys.readouterr().out
@@ -57,7 +57,7 @@ def test_the_summary_says_what_training_cost(run, tmp_path):
     assert command(run, tmp_path / "bad") == 2
 
 
-def test_weights_that_are_there_are_kept_unless_told_otherwise(run, tmp_path, capsys):
+def test_existing_weights_are_kept_unless_told_otherwise(run, tmp_path, capsys):
     assert command(run, tmp_path / "packaged") == 0
     assert command(run, tmp_path / "packaged") == 2
     assert "--overwrite" in capsys.readouterr().err
@@ -73,7 +73,7 @@ def test_weights_beyond_float16_are_refused(run, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("missing", ["run", "output"])
-def test_both_folders_are_asked_for(run, tmp_path, capsys, missing):
+def test_both_folders_are_required(run, tmp_path, capsys, missing):
     arguments = {"run": str(run), "output": str(tmp_path / "packaged")}
     del arguments[missing]
     assert package_weights.main([text for k, v in arguments.items() for text in (f"--{k}", v)]) == 2

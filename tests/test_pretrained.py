@@ -1,4 +1,4 @@
-"""The face model in the package, and the baselines of its table: that they do what their summaries say."""
+"""The package's face model and the baselines of its table do what their summaries say."""
 
 import hashlib
 import json
@@ -101,7 +101,7 @@ def test_reconstructions_are_as_good_as_shipped(hallucinator, pairs, shipped):
 
 
 def test_samples_are_as_shipped(hallucinator, pairs, shipped):
-    """Their spread, calibration and CRPS, by NumPy, within a fifth of what the whole test set gave."""
+    """Their spread, calibration and CRPS, from NumPy, are within a fifth of those on the whole test set."""
     lr, truth = (x[:96] for x in pairs)
     z = np.random.default_rng(1).standard_normal((96, 4, hallucinator.z_size)).astype(np.float32)
     made = hallucinator.generate(np.repeat(lr, 4, axis=0), z.reshape(384, -1))[0]
@@ -144,7 +144,7 @@ def test_models_are_listed_and_found_by_name(capsys):
         RunFolder.trained("face_8x")
 
 
-def test_a_folder_goes_before_a_models_name(tmp_path, monkeypatch):
+def test_a_folder_takes_precedence_over_a_models_name(tmp_path, monkeypatch):
     shutil.copytree(PRESETS / "cpu_8x", tmp_path / "faces_8x")
     monkeypatch.chdir(tmp_path)
     assert RunFolder.trained("faces_8x").path.resolve() == tmp_path / "faces_8x"

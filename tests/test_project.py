@@ -1,4 +1,4 @@
-"""The house's own rules: imports run down its layers, documents hold no gaps."""
+"""The project's own rules: imports point down the layers, documents have no dead links."""
 
 import ast
 import graphlib
@@ -46,7 +46,7 @@ def rooms_imported(path, package="tf_gradsr"):
             yield from (name[-1] for name in names if name[0] == package)
 
 
-def test_imports_run_down_the_layers():
+def test_imports_point_down_the_layers():
     row = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
     files = sorted((ROOT / "tf_gradsr").rglob("*.py"))
     assert len(files) > 20
@@ -60,7 +60,7 @@ def test_imports_run_down_the_layers():
 
 
 def modules_imported(path, modules):
-    """Dotted names of the package's modules that a file imports, late ones too."""
+    """Dotted names of the package's modules that a file imports, late imports included."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
@@ -69,16 +69,16 @@ def modules_imported(path, modules):
             yield from (alias.name for alias in node.names if alias.name in modules)
 
 
-def test_no_imports_run_in_a_circle():
+def test_there_are_no_import_cycles():
     files = sorted((ROOT / "tf_gradsr").rglob("*.py"))
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in files}
     graph = {name: set(modules_imported(path, modules)) for name, path in modules.items()}
-    # Raises CycleError, which names the circle.
+    # Raises CycleError, which names the cycle.
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(modules)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_documents_link_to_files_that_are_there(path):
+def test_documents_link_to_existing_files(path):
     text = path.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert target.startswith("http") or (path.parent / target).exists(), target

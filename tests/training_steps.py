@@ -1,4 +1,4 @@
-"""Training as users do, with what every step logged."""
+"""Trains as users do, and returns what every step logged."""
 
 import keras
 import tensorflow as tf

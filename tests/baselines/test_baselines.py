@@ -55,7 +55,7 @@ def tiny_config(name, **train_settings) -> Config:
 
 
 def tiny_model(name, rate=0.01, **loss):
-    """A compiled baseline with plain SGD whose weights are large enough for every path to show."""
+    """A compiled baseline with plain SGD and weights large enough for every path to show."""
     config = tiny_config(name)
     for setting, value in loss.items():
         setattr(config.loss, setting, value)
@@ -109,7 +109,7 @@ def srresnet_size(widths, blocks, side):
     weights, multiply_adds = conv_sizes(*convs)
     biases = w + sum(4 * width for width in widths[1:]) + 3  # none before batch normalisation
     norms = 2 * w * (2 * blocks + 1)  # gamma and beta
-    slopes = w + w * blocks + sum(widths[1:])  # PReLU, one a channel
+    slopes = w + w * blocks + sum(widths[1:])  # PReLU, one per channel
     return weights + biases + norms + slopes, multiply_adds
 
 
@@ -185,7 +185,7 @@ def test_one_picture_of_full_size_and_its_own_gradient_whatever_z(rng, pictures,
     assert [tuple(image.shape) for image in images] == [(2, 4 * scale, 3 * scale, 3)]
     np.testing.assert_array_equal(gradients[0], ops.image_gradient(images[0]))
     np.testing.assert_array_equal(images[0], generator((lr, 0 * z))[0][0])
-    # Neither the other pictures of the batch (batch normalisation) nor another size of LR matter.
+    # Neither the other pictures of the batch (batch normalisation) nor the size of LR matter.
     np.testing.assert_allclose(images[0][:1], generator((lr[:1], z[:1]))[0][0], atol=1e-5)
     assert np.abs(images[0][0] - images[0][1]).max() > 0.01
     assert generator((pictures(1, 5, 6, 3), z[:1]))[0][0].shape == (1, 5 * scale, 6 * scale, 3)
@@ -367,7 +367,7 @@ def test_step_terms_are_the_papers(batches, name):
     d.set_weights(d_start)
     logs = {key: float(value) for key, value in model.train_step(batch).items()}
 
-    # D has moved; G met it after its move.
+    # D has been updated; G's loss sees the updated D.
     after = d(hr, training=True), d(image, training=True)
     if name == "srgan":
         d_loss = np.mean(minus_log_sigmoid(real)) + np.mean(minus_log_sigmoid(-np.asarray(fake)))
@@ -391,7 +391,7 @@ def test_step_terms_are_the_papers(batches, name):
         assert logs[key] == pytest.approx(value, rel=1e-4, abs=1e-6), key
     assert logs["norm/g"] > 0 and logs["norm/d"] > 0
     assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(d_start, values(d)))
-    # The average takes in everything, batch normalisation's moving statistics too.
+    # The average includes everything, batch normalisation's moving statistics too.
     for before, now, average in zip(start, values(model.generator), values(model.ema_generator)):
         np.testing.assert_allclose(average, 0.75 * before + 0.25 * now, atol=1e-5)
     moved = [v.path for v, before in zip(model.generator.weights, start) if np.abs(v - before).max() > 1e-6]
@@ -459,7 +459,7 @@ def test_vgg19_is_seen_after_its_activation_by_srgan_and_before_it_by_esrgan(rng
     path = tmp_path / "vgg19_notop.weights.h5"
     vgg.save_weights(path)
     levels = rng.integers(0, 256, (1, 32, 48, 3))
-    # VGG-19 was trained on blue, green, red with ImageNet's mean colour taken off.
+    # VGG-19 was trained on blue, green, red minus ImageNet's mean colour.
     x = tf.constant(levels[..., ::-1] - [103.939, 116.779, 123.68], tf.float32)
     below = keras.Model(vgg.input, vgg.get_layer("block5_conv3").output)(x)
     plain = conv(np.asarray(below), vgg.get_layer("block5_conv4"))
@@ -483,7 +483,7 @@ def read_metrics(folder):
 
 @pytest.fixture(scope="module", params=NAMES)
 def resumed_run(request, tmp_path_factory):
-    """A run that was stopped half-way, ESRGAN's between its phases, and resumed: folder, summary."""
+    """A run that was stopped half-way (ESRGAN's between its phases) and resumed: folder, summary."""
     path = tmp_path_factory.mktemp("runs") / request.param
     train(run_config(request.param, steps=2), path, progress=False)
     return RunFolder(path), train(run_config(request.param), path, progress=False)

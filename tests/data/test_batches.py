@@ -1,4 +1,4 @@
-"""Batches: what they hold, their order, and that they are a function of seed and example number."""
+"""Batches: what they hold, their order, and that they are a function of seed and example number alone."""
 
 import subprocess
 import sys
@@ -74,7 +74,7 @@ def test_bicubic_lr_agrees_with_pillow():
     config = make_config(lr_size=8, scale=4, downscale="bicubic")
     batch = next(iter(evaluation_batches(pictures, config, 1)))
     expected = Image.fromarray(pictures.array[0]).resize((8, 8), Image.Resampling.BICUBIC)
-    inner = slice(2, -2)  # The two treat the border differently.
+    inner = slice(2, -2)  # The two libraries treat the border differently.
     difference = levels_of(batch["lr"][0]) - np.asarray(expected, float)
     assert np.abs(difference[inner, inner]).max() <= 1.5
 

@@ -1,4 +1,4 @@
-"""CelebA: from a small archive in its own layout, by TFDS's builder and from files at hand."""
+"""CelebA: from a small archive in its own layout, by TFDS's builder and from local files."""
 
 import io
 import shutil
@@ -13,7 +13,7 @@ from tf_gradsr.config import Config, DataConfig
 from tf_gradsr.data import load_pictures
 from tf_gradsr.errors import ConfigError
 
-# Official splits of the made archive.
+# The official splits of the test's archive.
 SPLITS = {"train": range(1, 7), "validation": range(7, 9), "test": range(9, 12)}
 
 
@@ -22,7 +22,7 @@ def file_name(number):
 
 
 def level(number):
-    """Grey level of a made picture's centre."""
+    """Grey level of the centre of one of the test's pictures."""
     return 20 * number
 
 
@@ -46,7 +46,7 @@ def celeb_a(tmp_path_factory):
 
 @pytest.fixture
 def unpacked(celeb_a, tmp_path):
-    """The same, with a folder of pictures in place of the archive."""
+    """The same, with a folder of pictures instead of the archive."""
     with zipfile.ZipFile(celeb_a / "img_align_celeba.zip") as archive:
         archive.extractall(tmp_path)
     shutil.copy(celeb_a / "list_eval_partition.txt", tmp_path)

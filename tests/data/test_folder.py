@@ -1,4 +1,4 @@
-"""Your own pictures: what counts as one, how it is decoded and cut, and how folders become splits."""
+"""Users' own pictures: what counts as one, how it is decoded and cut, and how folders become splits."""
 
 import errno
 import logging
@@ -52,7 +52,7 @@ def test_finds_every_kind_in_nested_folders_sorted_by_name(tmp_path):
     np.testing.assert_allclose(pictures.array[:, 4, 4, 0], [150, 200, 50, 0, 100], atol=3)
 
 
-def test_pipes_are_no_pictures_and_broken_links_are_counted(tmp_path):
+def test_pipes_are_not_pictures_and_broken_links_are_counted(tmp_path):
     save(tmp_path / "1.png")
     os.mkfifo(tmp_path / "2.png")
     (tmp_path / "3.png").symlink_to(tmp_path / "gone.png")
@@ -172,7 +172,7 @@ def test_folders_that_cannot_be_read_are_named(tmp_path, monkeypatch, caplog):
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return scandir(path)
 
-    # Whoever runs this as root may read everything.
+    # Root may read everything.
     monkeypatch.setattr(os, "scandir", refuse)
     assert len(load(tmp_path, "train")) == 1
     assert f"{tmp_path / 'shut'} cannot be read (Permission denied); its pictures are left out" in caplog.text
@@ -245,7 +245,7 @@ def test_a_missing_held_out_folder_is_replaced_by_the_other(tmp_path, caplog):
 
 
 def test_hashed_splits_are_disjoint_complete_and_stable(tmp_path):
-    # The colour tells the picture.
+    # The colour identifies the picture.
     for number in range(240):
         save(tmp_path / f"{number:03}.png", (number, 0, 0))
     numbers = {split: load(tmp_path, split).array[:, 0, 0, 0] for split in ("train", "validation", "test")}

@@ -157,7 +157,7 @@ def test_files_of_others_are_never_replaced(arguments, tmp_path, capsys, record)
 
 
 def test_weights_that_have_diverged_are_named(folder, tmp_path, capsys):
-    """Pictures that are numbers, and a gradient output that is none: only measuring tells."""
+    """The pictures are finite, the gradient output is not: only measuring shows it."""
     run = tmp_path / "broken"
     shutil.copytree(folder / "first", run)
     generator = build_generator(load_config(run / "config.yaml"))
@@ -172,7 +172,7 @@ def test_weights_that_have_diverged_are_named(folder, tmp_path, capsys):
     assert not (tmp_path / "results").exists()
 
 
-def test_a_second_run_gives_the_same_but_for_speeds_and_prints_the_table(
+def test_a_second_run_gives_the_same_except_for_speeds_and_prints_the_table(
     written, folder, arguments, tmp_path, capsys
 ):
     (tmp_path / "again").mkdir()
@@ -308,7 +308,7 @@ def test_bad_settings_end_with_one_line_and_status_2(given, setting, said, folde
     assert not (tmp_path / "results").exists()
 
 
-def test_a_run_is_asked_for_and_an_output_that_is_empty_refused(folder, tmp_path, capsys):
+def test_a_run_is_required_and_an_empty_output_is_refused(folder, tmp_path, capsys):
     assert status_of(["--output", tmp_path / "new"]) == 2
     assert "error: run: the folder" in capsys.readouterr().err
     assert status_of(["--run", folder / "first", "--output", ""]) == 2
@@ -351,7 +351,7 @@ def test_exact_consistency_of_a_bicubic_run_is_refused(folder, tmp_path, write_r
     assert "consistency: none for a model trained with data.downscale bicubic" in capsys.readouterr().err
 
 
-def test_pictures_that_have_gone_are_asked_for(tmp_path, write_run, capsys):
+def test_pictures_that_are_gone_are_named(tmp_path, write_run, capsys):
     run = write_run(tmp_path / "run", tmp_path / "gone")
     assert status_of(["--run", run, "--output", tmp_path / "results"]) == 2
     error = capsys.readouterr().err

@@ -306,7 +306,7 @@ def test_faces_are_measured_by_their_descriptors(run, material, monkeypatch):
     truth, lr = material
 
     def descriptors(images):
-        """Stands in for the network: 64 colours, as unit vectors of root mean square 1."""
+        """Replaces the network: 64 colours, as vectors of root mean square 1."""
         colours = np.asarray(images, np.float32).reshape(len(images), 8, 4, 8, 4, 3).mean((2, 4)) - 128
         colours = np.pad(colours.reshape(len(images), -1), ((0, 0), (0, LENGTH - 192)))
         return tf.constant(32 * colours / np.linalg.norm(colours, axis=1, keepdims=True))
@@ -349,7 +349,7 @@ def test_damaged_features_are_refused(run, monkeypatch):
         evaluate(evaluation_of(run), progress=False)
 
 
-def test_each_temperature_has_a_row_of_its_own(run, material):
+def test_each_temperature_has_its_own_row(run, material):
     _, lr = material
     evaluation = evaluation_of(run, num_samples=2, temperature=(0.5, 1.0))
     results = evaluate(evaluation, progress=False)
@@ -455,7 +455,7 @@ def test_a_model_with_one_answer_has_one_row(run, tmp_path, write_run, material)
     assert_figures(rows[1], numpy_quality(images, truth, lr))
     # Its gradient is computed from its picture, not output by the generator.
     assert rows[1].figures["own_gradient_error"] is rows[1].figures["sample_std"] is None
-    # It has no samples, and those of an earlier evaluation must not pass for its own.
+    # It has no samples, and those of an earlier evaluation must not be taken for its own.
     for name in ("samples.png", "reliability.png"):
         (tmp_path / name).write_text("old")
     (tmp_path / "results.json").write_text('{"format": 1, "rows": []}')

@@ -1,8 +1,8 @@
 """A small stand-in for `tensorflow_model_server`: the official PredictionService and the REST API.
 
-It answers as the real one does where that matters to a client: it feeds a TF1 session what a request names
-and checks no shapes; what the session, and so the graph, says goes back with its own code. Its words for what
-it refuses itself follow the real server's source (tensorflow/serving: predict_util.cc, json_tensor.cc,
+It answers like the real one where that matters to a client: it feeds a TF1 session what a request names and
+checks no shapes; errors of the session, and so of the graph, go back with their own code. The wording of its
+own refusals follows the real server's source (tensorflow/serving: predict_util.cc, json_tensor.cc,
 http_rest_api_handler.cc, grpc_status_util.cc; tensorflow: cc/saved_model/util.cc).
 """
 
@@ -22,7 +22,7 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-# Letters of a message that the real server sends over gRPC.
+# The real server sends at most this many characters of a message over gRPC.
 MESSAGE_LIMIT = 1024
 HTTP_STATUS = {
     "INVALID_ARGUMENT": 400,
@@ -120,7 +120,7 @@ class ServedModel:
 
 @contextmanager
 def serving(path, name="gradsr", ports=(0, 0)):
-    """Serves a version's folder; gives (`ServedModel`, gRPC port, REST port). Port 0: any that is free."""
+    """Serves a version's folder; gives (`ServedModel`, gRPC port, REST port). Port 0 means any free one."""
     model = ServedModel(path, name)
     pool = futures.ThreadPoolExecutor(16)
     rpc = grpc.server(pool, options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)])
@@ -142,7 +142,7 @@ def serving(path, name="gradsr", ports=(0, 0)):
 
 
 def grpc_code(error):
-    """The name of gRPC's code for an error of TensorFlow; both have the same numbers."""
+    """The name of gRPC's code for a TensorFlow error; both have the same numbers."""
     return next(code.name for code in grpc.StatusCode if code.value[0] == error.error_code)
 
 
@@ -193,7 +193,7 @@ class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 def _as_field(value):
-    """A `TensorProto` whose values stand in a list, as the real server writes it."""
+    """A `TensorProto` whose values are in a list, as the real server writes it."""
     value = np.asarray(value)
     tensor = tf.make_tensor_proto(value)
     tensor.ClearField("tensor_content")
@@ -210,7 +210,7 @@ class _RestServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request, client_address):
-        """Silent about clients that went away, as after a deadline."""
+        """A server that does not report clients that went away, as after a deadline."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 

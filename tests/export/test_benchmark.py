@@ -72,7 +72,7 @@ def test_one_table_for_all_kinds(command, lite, saved_model):
 
 
 def test_models_take_turns(monkeypatch):
-    """Every model has exactly the runs that count; those that warm up do not."""
+    """Every model has exactly the counted runs; warm-up runs are not among them."""
     turns = []
 
     class Stopwatch:
@@ -104,7 +104,7 @@ def test_models_take_turns(monkeypatch):
 
 
 def refuses(result, text):
-    """Progress may stand before the error; a table does not."""
+    """Progress may come before the error; a table may not."""
     return result.status == 2 and text in result.err.splitlines()[-1] and not result.out
 
 

@@ -1,4 +1,4 @@
-"""The client end to end, over gRPC and REST: against a stand-in for TF-Serving, and the real one if any."""
+"""The client end to end, over gRPC and REST: against a stand-in for TF-Serving, and the real one if found."""
 
 import io
 import os
@@ -189,7 +189,7 @@ def pixels(path):
 
 
 def close(a, b):
-    """Whether pictures differ by a level at most, and not everywhere."""
+    """Whether pictures differ by at most one level, and not everywhere."""
     difference = np.abs(a.astype(int) - b.astype(int))
     return a.shape == b.shape and difference.max() <= 1 and np.mean(difference > 0) < 0.01
 
@@ -257,7 +257,7 @@ def test_metadata_say_how_to_ask_again(command, stand_in, protocol, face, tmp_pa
 def test_large_pictures_are_downscaled_as_asked(command, stand_in, rng, tmp_path):
     blocks = rng.integers(0, 256, (6, 6, 3), np.uint8)
     large = blocks.repeat(SCALE, 0).repeat(SCALE, 1)
-    # What is cut off on both sides is another picture's.
+    # The parts cut off on both sides are from another picture.
     wide = np.concatenate([255 - large[:, :8], large, 255 - large[:, :8]], 1)
     Image.fromarray(wide).save(tmp_path / "face.png")
     result = command(stand_in, "--downscale", lr_size=6, num_samples=1)
@@ -328,7 +328,7 @@ OUTPUT = {"sample": "images", "sample_encoded": "images_bytes"}
 
 
 @pytest.mark.parametrize("signature, inputs, message", REFUSED.values(), ids=REFUSED)
-def test_refusals_name_the_input_and_the_server_goes_on(ask, signature, inputs, message):
+def test_refusals_name_the_input_and_the_server_continues(ask, signature, inputs, message):
     with pytest.raises(ServerError, match=message) as refused:
         ask(signature, inputs, [OUTPUT.get(signature, "image")])
     assert refused.value.code == "INVALID_ARGUMENT"
@@ -336,7 +336,7 @@ def test_refusals_name_the_input_and_the_server_goes_on(ask, signature, inputs, 
 
 
 def test_wrong_type_is_refused_before_the_graph(ask, protocol):
-    """By the session, by the number of the input, and by the JSON reader: no graph can name it."""
+    """By the session, which gives the input's number, or by the JSON reader: a graph cannot name it."""
     with pytest.raises(ServerError) as refused:
         ask("reconstruct", {"lr": LR + np.float32(0.5)}, ["image"])
     assert refused.value.code == "INVALID_ARGUMENT"
@@ -369,9 +369,9 @@ def test_too_many_samples_are_the_servers_to_refuse(command, stand_in, face, tmp
 
 
 @pytest.mark.parametrize("name", ["model", "version", "signature"])
-def test_what_is_not_served_is_said(command, exported, hallucinator, stand_in, face, name, monkeypatch):
+def test_what_is_not_served_is_named(command, exported, hallucinator, stand_in, face, name, monkeypatch):
     if name == "signature":
-        # As of a model with one answer.
+        # As for a model with one answer.
         monkeypatch.delitem(stand_in.model.signatures, "sample_encoded")
     result = command(stand_in, **{"model": {"model": "other"}, "version": {"version": 9}}.get(name, {}))
     words = {"model": r"Latest\(other\)", "version": r"Specific\(gradsr, 9\)", "signature": "sample_encoded"}
@@ -383,7 +383,7 @@ def test_what_is_not_served_is_said(command, exported, hallucinator, stand_in, f
 
 
 def failing(model, code, times):
-    """Makes a server refuse so many requests."""
+    """Makes a server refuse a number of requests."""
     left = iter(range(times))
 
     def before():
@@ -394,8 +394,8 @@ def failing(model, code, times):
 
 
 @pytest.mark.parametrize("protocol, side", [("grpc", 8), ("rest", 8), ("grpc", 300)])
-def test_unavailable_is_asked_again_as_often_as_allowed(command, stand_in, rng, tmp_path, side):
-    """A large request, too: 300x300 are more than the 256 KB that gRPC would keep for another try."""
+def test_unavailable_is_retried_as_often_as_allowed(command, stand_in, rng, tmp_path, side):
+    """Also a large request: 300x300 is more than the 256 KB that gRPC would keep for another try."""
     Image.fromarray(rng.integers(0, 256, (side, side, 3), np.uint8)).save(tmp_path / "face.png")
     failing(stand_in.model, "UNAVAILABLE", 7)
     assert command(stand_in, signature="reconstruct", retries=7).status == 0
@@ -416,7 +416,7 @@ def test_each_try_has_its_own_deadline(command, stand_in, face):
 
 
 @pytest.mark.parametrize("code", ["RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "INTERNAL", "INVALID_ARGUMENT"])
-def test_nothing_else_is_asked_again(command, stand_in, face, tmp_path, code):
+def test_nothing_else_is_retried(command, stand_in, face, tmp_path, code):
     failing(stand_in.model, code, 1)
     result = command(stand_in, num_samples=1)
     assert result.status == 1 and f"face.png: {code}: {code.lower()} for now" in result.err.replace(
@@ -487,7 +487,7 @@ def test_an_answer_that_trickles_does_not_outlast_the_deadline(command, face):
 
 
 @pytest.mark.parametrize("protocol", ["rest"])
-def test_an_answer_that_breaks_off_is_asked_for_again(command, face):
+def test_an_answer_that_breaks_off_is_requested_again(command, face):
     with raw_server(lambda connection: connection.sendall(HEAD + b"{")) as (port, asked):
         result = command(SimpleNamespace(rest=port), retries=2)
     assert result.status == 1 and len(asked) == 3 and "UNAVAILABLE: IncompleteRead" in result.err
@@ -513,7 +513,7 @@ def test_no_proxy_comes_between(command, stand_in, face, tmp_path, monkeypatch):
     assert command(stand_in, num_samples=1, retries=0).status == 0
 
 
-def test_the_other_ports_answer_is_no_riddle(command, stand_in, face):
+def test_the_other_ports_answer_is_explained(command, stand_in, face):
     swapped = SimpleNamespace(grpc=stand_in.rest, rest=stand_in.grpc)
     result = command(swapped, retries=0, deadline=10)
     assert result.status == 1 and re.search("error: localhost:.*UNAVAILABLE", result.err)
@@ -558,7 +558,7 @@ def test_ctrl_c_leaves_whole_folders_only(stand_in, protocol, faces, tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     try:
-        # One is done, two are asked for.
+        # One is done, two are in flight.
         while len(stand_in.model.asked) < 3 and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
@@ -573,7 +573,7 @@ def test_ctrl_c_leaves_whole_folders_only(stand_in, protocol, faces, tmp_path):
     assert names_in(made) == ["lr.png", "sample_00.png"]
 
 
-def test_interrupted_amid_writing(command, stand_in, face, tmp_path, monkeypatch):
+def test_interrupted_while_writing(command, stand_in, face, tmp_path, monkeypatch):
     def interrupt(*arguments, **settings):
         raise KeyboardInterrupt
 

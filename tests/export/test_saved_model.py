@@ -1,4 +1,4 @@
-"""The export for TF-Serving: signatures beside the Python model, refusals, the folder and its files."""
+"""The export for TF-Serving: signatures against the Python model, refusals, the folder and its files."""
 
 import io
 import json
@@ -69,7 +69,7 @@ def answer(request, exported):
 
 @pytest.fixture(scope="module")
 def serve(exported):
-    """Asks as TF-Serving does: nothing but the graph checks shapes."""
+    """Asks as TF-Serving does: only the graph checks shapes."""
     graph = tf.Graph()
     session = tf.compat.v1.Session(graph=graph)
     with graph.as_default():
@@ -123,7 +123,7 @@ def decoded(files):
 
 
 def close(a, b):
-    """Whether pictures differ by a level at most, and not everywhere."""
+    """Whether pictures differ by at most one level, and not everywhere."""
     difference = np.abs(a.astype(int) - b.astype(int))
     return a.dtype == b.dtype == np.uint8 and difference.max() <= 1 and np.mean(difference > 0) < 0.01
 
@@ -198,7 +198,7 @@ def test_exact_pictures_downscale_to_their_input(answer):
 
 
 def png_of_size(width, height):
-    """A PNG that says it is large, and holds nothing."""
+    """A PNG that says it is large but holds nothing."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
 
@@ -271,7 +271,7 @@ def test_wrong_requests_are_refused_by_the_graph_itself(serve, signature, inputs
         serve(signature, inputs)
 
 
-def test_after_a_refusal_it_goes_on(serve, hallucinator):
+def test_after_a_refusal_it_continues(serve, hallucinator):
     with pytest.raises(tf.errors.InvalidArgumentError):
         serve("reconstruct", {"lr": LR[:0]})
     assert close(serve("reconstruct", {"lr": LR})["image"], hallucinator.reconstruct(LR).image)
@@ -395,7 +395,7 @@ def test_bad_settings_are_one_line(command, run_dir, folder, write_run, tmp_path
     assert not output.parent.exists()
 
 
-def test_nothing_is_overwritten_unasked_nor_anything_else_ever(command, baseline_dir, exported, tmp_path):
+def test_nothing_is_overwritten_unasked_and_other_files_never(command, baseline_dir, exported, tmp_path):
     before = (exported / "saved_model.pb").stat().st_mtime_ns
     assert refuses(command("--run", baseline_dir, "--output", exported), "already exists")
     assert (exported / "saved_model.pb").stat().st_mtime_ns == before

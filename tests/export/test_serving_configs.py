@@ -1,4 +1,4 @@
-"""The configs of export/serving: they are what TF-Serving reads and agree with the documents."""
+"""The configs of export/serving: TF-Serving can read them, and they agree with the documents."""
 
 import json
 import re
@@ -58,7 +58,7 @@ CLASSES = {
 
 
 def parsed(name, text=None):
-    """A text proto as TF-Serving reads it: a name that it does not know is an error."""
+    """Reads a text proto as TF-Serving does: an unknown name is an error."""
     text = (SERVING / name).read_text(encoding="utf-8") if text is None else text
     return text_format.Parse(text, CLASSES[name]())
 
@@ -70,7 +70,7 @@ def compose():
 
 @pytest.fixture(scope="module")
 def manifest():
-    """{kind: object}; of services {name: object}."""
+    """{kind: object}; for services {name: object}."""
     objects = list(yaml.safe_load_all((SERVING / "kubernetes.yaml").read_text(encoding="utf-8")))
     services = {o["metadata"]["name"]: o for o in objects if o["kind"] == "Service"}
     return {**{o["kind"]: o for o in objects}, "Service": services}
@@ -175,7 +175,7 @@ def test_probes_services_and_the_autoscaler_find_the_pods(manifest):
     scaler = manifest["HorizontalPodAutoscaler"]["spec"]
     assert scaler["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
     assert "replicas" not in deployment["spec"]
-    # A share of nothing cannot be measured.
+    # Utilisation is a share of what is requested.
     assert container["resources"]["requests"]["cpu"] == container["resources"]["limits"]["cpu"]
     assert given["tensorflow_intra_op_parallelism"] == container["resources"]["limits"]["cpu"]
     assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
@@ -191,7 +191,7 @@ def test_one_image_everywhere(compose, manifest):
         assert named <= {image}, document
 
 
-def test_documents_name_files_that_are_there():
+def test_documents_name_existing_files():
     for document in (ROOT / "docs" / "how_to" / "serve.md", SERVING / "README.md"):
         text = document.read_text(encoding="utf-8")
         for path in re.findall(r"export/serving/[\w.-]+\w", text):

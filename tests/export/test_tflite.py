@@ -1,4 +1,4 @@
-"""The export for phones and browsers: LiteRT files beside the Python model, refusals, what is written."""
+"""The export for phones and browsers: LiteRT files against the Python model, refusals, what is written."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ from tf_gradsr.run_folder import RunFolder
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="needs ai-edge-litert")
 
 KINDS = ("none", "float16", "dynamic", "int8")
-# All that the files may consist of; LiteRT's GPU delegate takes it (its `gpu_compatibility.cc`).
+# All that the files may consist of; LiteRT's GPU delegate accepts it (its `gpu_compatibility.cc`).
 FOR_GPUS = """
 ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEQUANTIZE DIV FULLY_CONNECTED LEAKY_RELU MAXIMUM MINIMUM MUL
 QUANTIZE RELU RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR SPLIT SQRT SQUARED_DIFFERENCE STRIDED_SLICE
@@ -32,7 +32,7 @@ SUB TILE
 
 
 def soften(run, factor):
-    """Makes a run's random weights smaller, near those of a trained model; returns its folder."""
+    """Makes a run's random weights smaller, close to those of a trained model; returns its folder."""
     hallucinator = Hallucinator.load(run)
     weights = hallucinator.generator.get_weights()
     hallucinator.generator.set_weights([weight * factor for weight in weights])
@@ -74,7 +74,7 @@ def hallucinator(run_dir):
 
 @pytest.fixture(scope="module")
 def files(folder, run_dir):
-    """{kind: path} of what the command wrote, each when first asked for."""
+    """{kind: path} of what the command wrote, each when it is first needed."""
 
     class Files(dict):
         def __missing__(self, kind):
@@ -91,7 +91,7 @@ def noise_pictures(*shape):
 
 
 def smooth_pictures(count):
-    """uint8 `[N, 8, 8, 3]`, near what int8 was calibrated with."""
+    """uint8 `[N, 8, 8, 3]`, close to what int8 was calibrated with."""
     coarse = np.random.default_rng(1).integers(0, 256, (count, 2, 2, 3)).astype(np.float32)
     return tf.cast(tf.image.resize(coarse, [8, 8]), tf.uint8).numpy()
 
@@ -239,7 +239,7 @@ def test_pictures_are_rounded_as_everywhere():
     distance = np.abs(levels % 1 - 0.5)
     clear = distance > 1e-3
     np.testing.assert_array_equal(got[0, clear], right[0, clear])
-    # Half-way between two levels the last bit of the division decides.
+    # Halfway between two levels, the last bit of the division decides.
     assert np.abs(got.astype(int) - right).max() <= 1
 
 
@@ -272,7 +272,7 @@ def test_litert_runs_all_of_it_on_a_gpu(files, tmp_path):
     probe = tmp_path / "probe.tflite"
     probe.write_bytes(converted_function(lambda x: x + 1.0, tf.TensorSpec([1, 4, 4, 3], tf.float32)))
     program = [sys.executable, "-c", GPU_PROGRAM]
-    # A process of its own: a driver that fails takes it along.
+    # A separate process, since a driver that fails takes the process with it.
     tried = subprocess.run([*program, str(probe)], capture_output=True, text=True, timeout=60)
     if f"{probe} True" not in tried.stdout:
         pytest.skip(
@@ -399,7 +399,7 @@ def test_bad_settings_are_one_line(command, run_dir, wild_dir, folder, write_run
     assert [path.name for path in tmp_path.iterdir()] == ["folder.tflite"]
 
 
-def test_weights_that_are_none_are_refused(command, run_dir, tmp_path):
+def test_files_that_are_not_weights_are_refused(command, run_dir, tmp_path):
     broken = tmp_path / "run"
     shutil.copytree(run_dir, broken)
     (broken / "generator.weights.h5").write_bytes(b"no weights")
@@ -417,7 +417,7 @@ def test_nothing_is_overwritten_unasked(command, run_dir, tmp_path):
     assert output.read_bytes() == b"mine"
     assert command("--run", run_dir, "--output", output, "--overwrite").status == 0
     assert output.read_bytes()[4:8] == b"TFL3"
-    # Nor is what lies where the description would go.
+    # Nor is a file where the description would go.
     output.unlink()
     assert refuses(command("--run", run_dir, "--output", output), "a.tflite.json already exists")
 

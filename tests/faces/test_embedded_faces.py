@@ -28,7 +28,7 @@ def no_network(monkeypatch):
 def test_sizes_without_a_network(no_network, split, count):
     pictures = load_pictures(Config(data=DataConfig(source="faces")), split, progress=False)
     assert pictures.array.shape == (count, 128, 128, 3) and pictures.skipped == []
-    # Portraits: no flat picture, none twice.
+    # Portraits: no flat picture, no duplicates.
     assert pictures.array.reshape(count, -1).std(1).min() > 20
     assert len({picture.tobytes() for picture in pictures.array}) == count
 
@@ -57,7 +57,7 @@ def test_small_enough_to_ship_and_free_of_local_paths():
             assert "__main__" not in text
 
 
-def test_faces_can_be_had_as_files(no_network, tmp_path, capsys):
+def test_faces_can_be_written_as_files(no_network, tmp_path, capsys):
     assert write_faces.main(["--count", "3", "--output", str(tmp_path / "faces")]) == 0
     assert "3 faces" in capsys.readouterr().out
     files = sorted((tmp_path / "faces").iterdir())
@@ -67,7 +67,7 @@ def test_faces_can_be_had_as_files(no_network, tmp_path, capsys):
         np.testing.assert_array_equal(np.asarray(Image.open(path)), picture)
 
 
-def test_other_pictures_of_the_names_are_kept_unless_told_otherwise(tmp_path, capsys):
+def test_other_pictures_of_the_same_names_are_kept_unless_told_otherwise(tmp_path, capsys):
     arguments = ["--count", "2", "--output", str(tmp_path)]
     assert write_faces.main(arguments) == write_faces.main(arguments) == 0
     face = (tmp_path / "00001.jpg").read_bytes()
@@ -87,7 +87,7 @@ def test_other_pictures_of_the_names_are_kept_unless_told_otherwise(tmp_path, ca
         (["--output", "{folder}/file/a"], "output: a folder that can be written"),
     ],
 )
-def test_what_cannot_be_written_is_said(tmp_path, capsys, arguments, said):
+def test_what_cannot_be_written_is_named(tmp_path, capsys, arguments, said):
     (tmp_path / "file").write_text("")
     arguments = [argument.format(folder=tmp_path) for argument in arguments]
     assert write_faces.main(arguments) == 2

@@ -1,4 +1,4 @@
-"""The command that makes faces: with the real networks where they are installed, else with small fakes."""
+"""The command that makes faces: with the real networks if they are installed, else with small fakes."""
 
 import errno
 import json
@@ -155,13 +155,13 @@ def test_a_stopped_run_leaves_no_half_picture(tmp_path, monkeypatch, error):
         with pytest.raises(error):
             make(tmp_path, 4, size=8)
     assert sorted(contents(tmp_path)) == ["00000.jpg", "00001.jpg", "synthesize.json"]
-    # What a kill -9 leaves is no picture either.
+    # What a kill -9 leaves is not a picture either.
     (tmp_path / ".partial-00002.jpg").write_bytes(b"half")
     make(tmp_path, 4, size=8)
     assert sorted(contents(tmp_path)) == [*(f"{n:05d}.jpg" for n in range(4)), "synthesize.json"]
 
 
-def test_an_interruption_says_how_to_go_on(tmp_path, command, monkeypatch):
+def test_an_interruption_says_how_to_continue(tmp_path, command, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -227,7 +227,7 @@ def test_missing_network_files_are_named(empty_packages, tmp_path, capsys):
     assert f"no {empty_packages / 'MappingNetwork.xml'}" in capsys.readouterr().err
 
 
-def test_an_openvino_of_another_time_is_refused(empty_packages, tmp_path, capsys):
+def test_an_openvino_of_another_version_is_refused(empty_packages, tmp_path, capsys):
     empty_packages.mkdir()
     for network in ("MappingNetwork", "SynthesisNetwork"):
         for ending in ("xml", "bin"):

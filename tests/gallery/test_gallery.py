@@ -1,4 +1,4 @@
-"""The rooms behind the hallucinate command: grids, heat maps, charts, walks, spread, reading, writing."""
+"""The modules behind the hallucinate command: grids, heat maps, charts, walks, spread, reading, writing."""
 
 from pathlib import Path
 
@@ -116,7 +116,7 @@ def test_colours_rise_in_luminance_and_stop_at_the_top():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (200, 3), (64, 64), (300, 2000)])
-def test_heat_map_stands_above_its_scale(size, rng):
+def test_heat_map_is_above_its_scale(size, rng):
     values = rng.uniform(0, 7, size)
     picture = heat_map(values, "grey levels")
     shown = resize_to_cell(colour(values, rounded_top(values)), shrink=False)
@@ -163,7 +163,7 @@ def test_the_legend_says_how_far_a_measured_spread_can_be_trusted():
 @pytest.mark.parametrize(
     ("top", "step"), [(1, 0.2), (4, 0.5), (8, 1), (8.1, 2), (40, 5), (50, 10), (128, 20)]
 )
-def test_ticks_stand_at_round_numbers(top, step):
+def test_ticks_are_at_round_numbers(top, step):
     assert tick_step(top) == pytest.approx(step)
 
 
@@ -272,7 +272,7 @@ def test_paths_that_lead_to_nothing_are_refused(tree, path):
         find_inputs([tree, tree / path])
 
 
-def test_same_stems_get_names_of_their_own():
+def test_same_stems_get_their_own_names():
     files = [Path(name) for name in ("x/a.png", "y/a.jpg", "a_2.png", "A.webp", "b.png", "z/a.png")]
     names = folder_names(files)
     assert names == ["a", "a_3", "a_2", "A_4", "b", "a_5"]

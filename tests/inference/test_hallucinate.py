@@ -30,7 +30,7 @@ SCALE = 4
 
 
 def save_run(folder, name="gradsr", **data):
-    """A run folder as training leaves it, with wild random weights."""
+    """A run folder as training leaves it, with large random weights."""
     config = Config(
         data=DataConfig(lr_size=8, **data),
         model=ModelConfig(name=name, scale=SCALE, blocks=1, widths=[8], z_size=4),
@@ -91,7 +91,7 @@ def names_in(folder):
 
 
 def save_16_bit_png(path, levels):
-    """A PNG of 16 bits a channel, which Pillow does not write; uint16 `[h, w, channels]`."""
+    """A PNG with 16 bits a channel, which Pillow cannot write, from uint16 `[h, w, channels]`."""
     height, width, channels = levels.shape
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
@@ -358,7 +358,7 @@ def test_only_profiles_that_fit_rgb_are_kept(command, face, tmp_path):
         assert Image.open(tmp_path / f"out/{name}/sample_00.png").info.get("icc_profile") == kept
 
 
-def test_bad_files_are_named_and_the_others_go_on(command, face, tmp_path):
+def test_bad_files_are_named_and_the_others_continue(command, face, tmp_path):
     save(face, tmp_path / "face.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "face.png").read_bytes()[:90])
     (tmp_path / "text.png").write_text("not a picture")
@@ -412,7 +412,7 @@ def test_several_inputs_share_an_overview(command, rng, tmp_path):
     assert command("--num_samples", 0, "--overwrite", inputs=sizes).status == 0
 
 
-def test_an_overview_beside_the_inputs_is_no_input(command, face, tmp_path):
+def test_an_overview_beside_the_inputs_is_not_an_input(command, face, tmp_path):
     folder = tmp_path / "faces"
     folder.mkdir()
     for name in ("a.png", "b.png"):
@@ -422,14 +422,14 @@ def test_an_overview_beside_the_inputs_is_no_input(command, face, tmp_path):
     assert names_in(folder) == ["a", "a.png", "b", "b.png", "overview.png"]
     assert command(*arguments, "--overwrite", inputs=["faces"], output="faces").status == 0
     assert names_in(folder) == ["a", "a.png", "b", "b.png", "overview.png"]
-    # Elsewhere, or asked for alone, it is a picture like any other.
+    # Elsewhere, or as the only input, it is a picture like any other.
     assert command(*arguments, inputs=["faces"]).status == 0
     assert "overview" in names_in(tmp_path / "out")
     done = command(*arguments, "--downscale", inputs=["faces/overview.png"], output="faces")
     assert done.status == 0 and "overview" in names_in(folder)
 
 
-def test_file_names_that_are_no_text_do_not_stop_the_others(face, run_dir, tmp_path):
+def test_file_names_that_are_not_text_do_not_stop_the_others(face, run_dir, tmp_path):
     name = os.fsdecode(b"caf\xe9.png")
     try:
         save(face, tmp_path / name)
@@ -528,7 +528,7 @@ def test_output_that_cannot_be_written(command, face, tmp_path, output):
 # ---------------------------------------------------------------- models and settings
 
 
-def test_a_model_of_one_answer_only_reconstructs(command, face, tmp_path):
+def test_a_model_with_one_answer_only_reconstructs(command, face, tmp_path):
     run = save_run(tmp_path / "srgan", name="srgan")
     save(face, tmp_path / "a.png")
     save(face, tmp_path / "b.png")
@@ -542,7 +542,7 @@ def test_a_model_of_one_answer_only_reconstructs(command, face, tmp_path):
     assert np.abs(block_mean(pixels(image)) - face).max() <= 0.5 + 1e-6
 
 
-def test_a_model_of_bicubic_lr_needs_consistency_none(command, face, tmp_path):
+def test_a_model_trained_on_bicubic_lr_needs_consistency_none(command, face, tmp_path):
     run = save_run(tmp_path / "bicubic", downscale="bicubic")
     save(face, tmp_path / "face.png")
     refused = command(run=run)
@@ -599,7 +599,7 @@ def test_inputs_that_lead_to_nothing(path, said, run_dir, capsys):
     assert "error: input: " in error and said in error
 
 
-def test_what_must_be_given_is_asked_for(capsys, run_dir):
+def test_what_must_be_given_is_named(capsys, run_dir):
     with pytest.raises(SystemExit) as stop:
         hallucinate.main(["--output", "unused", "--run", str(run_dir)])
     assert stop.value.code == 2

@@ -62,7 +62,7 @@ def test_without_projection_it_is_the_generator_rounded(hallucinator, lr):
     images, gradients = model.generator((ops.to_float(lr), z))
     expected = np.round(np.clip((images[-1].numpy() + 1) * 127.5, 0, 255))
     result = model.generate(lr, z, consistency="none")
-    # Half-way values may fall to either side.
+    # Halfway values may fall to either side.
     assert np.abs(result[0] - expected).max() <= 1
     assert np.mean(result[0] != expected) < 0.01
     np.testing.assert_allclose(result[1], gradients[-1], atol=1e-5)
@@ -225,7 +225,7 @@ def test_exact_needs_a_model_of_area(hallucinator, lr):
 
 
 @pytest.mark.parametrize("name", ["srgan", "esrgan"])
-def test_a_model_of_one_answer_does_not_sample(hallucinator, lr, name):
+def test_a_model_with_one_answer_does_not_sample(hallucinator, lr, name):
     assert hallucinator().stochastic
     model = hallucinator(name=name)
     assert not model.stochastic
@@ -254,7 +254,7 @@ def test_a_loaded_run_gives_the_same_pictures(hallucinator, lr, tmp_path):
     assert loaded.identity["weights"].startswith("sha256:")
 
 
-def test_what_is_missing_is_said(hallucinator, tmp_path):
+def test_what_is_missing_is_named(hallucinator, tmp_path):
     with pytest.raises(ConfigError, match=r"run: .*config.yaml, .* Received: .*nowhere"):
         Hallucinator.load(tmp_path / "nowhere")
     run = save_run(hallucinator(), tmp_path / "run")
@@ -268,7 +268,7 @@ def test_weights_are_held_to_their_checksum(hallucinator, tmp_path):
     weights, checksum = run / "generator.weights.h5", run / "generator.weights.sha256"
     checksum.write_text(f"{hashlib.sha256(weights.read_bytes()).hexdigest()}  {weights.name}\n")
     assert Hallucinator.load(run).z_size == 4
-    # Weights that fit, but others.
+    # Other weights, which fit.
     hallucinator().generator.save_weights(weights)
     with pytest.raises(ConfigError, match=r"weights that match generator.weights.sha256.* install .*again"):
         Hallucinator.load(run)
@@ -291,7 +291,7 @@ def test_weights_that_do_not_fit(hallucinator, tmp_path, damage):
 
 
 @pytest.mark.parametrize("consistency", ["exact", "none"])
-def test_a_diverged_model_is_said_to_be_one(hallucinator, lr, consistency):
+def test_a_diverged_model_is_reported(hallucinator, lr, consistency):
     model = hallucinator()
     model.generator.conv_in.kernel.assign(np.full(model.generator.conv_in.kernel.shape, np.nan))
     with pytest.raises(ConfigError, match=r"finite pictures.*Received: random"):

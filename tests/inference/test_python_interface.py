@@ -97,7 +97,7 @@ def test_results_are_pictures(hallucinator, face, tmp_path):
         (np.zeros((4, 4, 3), np.int64), "Received: int64; take uint8, or floats divided by 255"),
     ],
 )
-def test_what_is_no_picture_is_refused(hallucinator, picture, said):
+def test_what_is_not_a_picture_is_refused(hallucinator, picture, said):
     with pytest.raises(ValueError, match=f"a picture: a path, a PIL picture.*{said}"):
         hallucinator(picture)
 
@@ -105,7 +105,7 @@ def test_what_is_no_picture_is_refused(hallucinator, picture, said):
 def test_presets_are_named(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"did you mean faces_8x\? Received: faces8x"):
         Hallucinator.from_preset("faces8x")
-    # A folder of a preset's name is for `load`.
+    # A folder with a preset's name is for `load`.
     (tmp_path / "faces_8x").mkdir()
     monkeypatch.chdir(tmp_path)
     assert Hallucinator.from_preset().scale == 8
@@ -152,7 +152,7 @@ def test_generators_survive_a_keras_file(tiny_config, rng, tmp_path):
 
 
 def test_plain_keras_programs_train_it(tiny_config, rng):
-    """compile(optimizer=...) and fit on pairs of either kind; the same twice, and better on what it saw."""
+    """compile(optimizer=...) and fit on pairs of either kind: the same result twice, and better on what it saw."""
     hr = rng.integers(0, 256, (4, 3, 3, 3), np.uint8).repeat(4, 1).repeat(4, 2)
     lr = hr.reshape(4, 6, 2, 6, 2, 3).mean((2, 4)).astype(np.uint8)
 
@@ -169,7 +169,7 @@ def test_plain_keras_programs_train_it(tiny_config, rng):
     np.testing.assert_allclose(first["loss/g/total"], second["loss/g/total"], rtol=1e-4)
     assert first["loss/g/pixel"][-1] < first["loss/g/pixel"][0]
     assert set(first) >= {"val_psnr", "val_ssim", "val_lr_psnr", "val_sample_std"}
-    # Noise and augmentation have streams of their own: with one, the pairs of normals would have these radii.
+    # Noise and augmentation have separate streams: with one, the pairs of normals would have these radii.
     radii = np.sort(np.linalg.norm(np.asarray(batch["z"]).reshape(-1, 2), axis=1))
     of_draws = np.sqrt(-2 * np.log(np.maximum(batch["augmentation"], 1e-9)))
     assert np.abs(of_draws.reshape(-1, 1) - radii).min() > 1e-6

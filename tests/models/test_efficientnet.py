@@ -1,4 +1,4 @@
-"""Pretrained features: known classes, stored numbers, scale, and clear words where they are missing."""
+"""Pretrained features: known classes, stored numbers, scale, and clear errors if they are missing."""
 
 import importlib.util
 
@@ -31,7 +31,7 @@ def networks():
 
 
 def picture(name):
-    """One of scikit-image's, in [-1, 1], 224 x 224."""
+    """One of scikit-image's pictures, in [-1, 1], 224 x 224."""
     image = getattr(skimage.data, name)()[np.newaxis].astype(np.float32) / 127.5 - 1
     return tf.image.resize(image, (224, 224), antialias=True)
 

@@ -20,7 +20,7 @@ DESCRIPTOR = [-0.019178, 0.119926, 0.032533, -0.085397, -0.110087, -0.01278, -0.
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, npm):
-    """The package's `model`, unpacked; skips where it cannot be fetched."""
+    """The package's `model`, unpacked; skips if it cannot be fetched."""
     path = tmp_path_factory.mktemp("face-api")
     packed = subprocess.run(
         ["npm", "pack", "--silent", "@vladmandic/face-api@1.7.15"], cwd=path, capture_output=True, text=True
@@ -40,7 +40,7 @@ def network(folder):
 
 def test_descriptors_are_those_of_the_packages_own_program(network):
     pattern = (np.arange(150 * 150 * 3) * 7919 % 256).reshape(150, 150, 3)
-    # Of a picture of this size the network sees 150 x 150 pixels as they are.
+    # In a picture of this size, the network sees 150 x 150 pixels as they are.
     picture = np.zeros((1, 213, 214, 3), np.float32)
     picture[0, 53:203, 33:183] = pattern / 127.5 - 1
     np.testing.assert_allclose(network.descriptors(tf.constant(picture))[0, :8], DESCRIPTOR, atol=2e-4)

@@ -21,7 +21,7 @@ def normal(rng, *shape):
 
 
 def randomize(model, rng, gain=1.0):
-    """Weights and biases large enough that every path through the network shows in its output."""
+    """Makes weights and biases so large that every path through the network shows in its output."""
     for weight in model.weights:
         fan_in = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 25
         weight.assign(rng.normal(0, gain / np.sqrt(fan_in), weight.shape))
@@ -150,7 +150,7 @@ def test_layers_survive_their_config(rng, layer, shapes):
 
 @pytest.mark.parametrize("scale", [2, 4, 8, 16])
 @pytest.mark.parametrize("gradient_channels", [1, 3])
-def test_generator_puts_out_a_pyramid(rng, pictures, scale, gradient_channels):
+def test_generator_outputs_a_pyramid(rng, pictures, scale, gradient_channels):
     generator = make_generator(rng, scale, gradient_channels=gradient_channels)
     images, gradients = generator((pictures(2, 4, 3, 3), normal(rng, 2, 4)))
     sides = [(4 * 2**k, 3 * 2**k) for k in range(1, scale.bit_length())]
@@ -293,7 +293,7 @@ def test_networks_survive_a_keras_file(rng, network, tmp_path):
 
 @pytest.mark.parametrize("scale", [2, 4, 8, 16])
 @pytest.mark.parametrize("condition_channels", [3, 0])
-def test_discriminator_puts_out_features_at_lr_size(rng, scale, condition_channels):
+def test_discriminator_outputs_features_at_lr_size(rng, scale, condition_channels):
     discriminator = make_discriminator(rng, scale, condition_channels=condition_channels)
     sides = [(2 * 2**k, 3 * 2**k, 3) for k in range(1, scale.bit_length())] + [(2, 3, 3)] * bool(
         condition_channels
@@ -303,7 +303,7 @@ def test_discriminator_puts_out_features_at_lr_size(rng, scale, condition_channe
         tape.watch(inputs)
         logits = discriminator(inputs)
     assert logits.shape == (2, 2, 3, 8)
-    # Every scale's picture, and F, has its say.
+    # Every scale's picture and F change the output.
     assert all(np.abs(gradient).max() > 1e-4 for gradient in tape.gradient(logits, inputs))
 
 
@@ -354,7 +354,7 @@ def test_vgg_features_are_those_of_keras(rng, vgg_file):
     features = VGGFeatures(path)((levels / 127.5 - 1).astype(np.float32))
     shapes = [(2, 32, 48, 64), (2, 16, 24, 128), (2, 8, 12, 256), (2, 4, 6, 512)]
     assert [tuple(feature.shape) for feature in features] == shapes
-    # VGG-16 was trained on blue, green, red with ImageNet's mean colour taken off.
+    # VGG-16 was trained on blue, green, red minus ImageNet's mean colour.
     x = tf.constant(levels[..., ::-1] - [103.939, 116.779, 123.68], tf.float32)
     direct = keras.Model(vgg.input, [vgg.get_layer(name).output for name in LAYERS])(x)
     for feature, expected in zip(features, direct):
@@ -383,7 +383,7 @@ def test_random_vgg_features_are_the_same_each_time_and_keep_their_size(rng):
     one, other = VGGFeatures("random")(images), VGGFeatures("random")(images)
     for feature, same in zip(one, other):
         np.testing.assert_array_equal(feature, same)
-        # He et al. 2015: layers keep the mean square; Keras' own start halves it at each of the ten.
+        # He et al. 2015: layers keep the mean square; Keras' own initialisation halves it at each of the ten.
         assert 0.5 < np.mean(feature**2) / np.mean(images**2) < 5.0
     kernels = [v.numpy().ravel()[:64] for v in VGGFeatures("random").weights if v.name == "kernel"]
     assert len(kernels) == 10
@@ -448,7 +448,7 @@ def squared_slopes(d, inputs):
 
 
 def inner_features(d_i, inputs):
-    """What D_I has made of pictures after each of its scales, and before the condition enters."""
+    """D_I's features after each of its scales, and before the condition enters."""
     features, found = None, []
     for k in reversed(range(len(inputs) - 1)):
         features = d_i.down_blocks[k](inputs[k], features)
@@ -578,7 +578,7 @@ def test_train_step_is_the_papers(tiny_model, batches, gradient_channels, consis
     batch = batches((4, 3), scale=4)
 
     def features(x):
-        """Stands in for VGG-16: two layers of different size."""
+        """Replaces VGG-16: two layers of different size."""
         return [3.0 * x, x[:, ::2, ::2] ** 2]
 
     def make():
@@ -732,7 +732,7 @@ def test_average_follows_the_weights(tiny_model, batches, reconstruction_only):
         np.testing.assert_allclose(weight, expected, atol=1e-6)
 
 
-def test_model_puts_out_the_averaged_generators_full_size(rng, tiny_model, batches):
+def test_model_outputs_the_averaged_generators_full_size(rng, tiny_model, batches):
     model, batch = tiny_model(scale=4), batches(scale=4)
     randomize(model.generator, rng)
     inputs = batch["lr"], batch["z"][:, 0]

@@ -59,7 +59,7 @@ def test_the_gradient_passes_the_augmentation(rng, pictures):
     gradient = tape.gradient(total, images).numpy()
     blanked = np.zeros((16, 16), bool)
     blanked[5:11, 5:11] = True
-    # Contrast at its middle spreads nothing; what the square hides counts through the mean alone.
+    # Contrast at its middle changes nothing; what the square hides counts through the mean alone.
     assert np.all(np.abs(gradient[:, ~blanked]) > 0.5)
     assert np.all(np.abs(gradient[:, blanked]) < 0.5)
 
@@ -155,7 +155,7 @@ def critic(tiny_config):
 
 
 def seen(images, draws):
-    """Pictures of full size, one or several of each LR picture, whose LR nobody looks at."""
+    """Pictures of full size, one or several for each LR picture; LR itself is not used."""
     return Seen([[image] for image in images], [], None, draws)
 
 
@@ -176,7 +176,7 @@ def test_both_sides_losses_are_the_hinge_of_the_heads(critic, rng, pictures):
     )
     loss, logs = critic.discriminator_loss(views[0], views[1:], step=0)
     on_real, on_fake = logs["score/projected_real"], logs["score/projected_fake"]
-    # The call follows the spectral norms, but judges by them as they were when it began.
+    # The call updates the spectral norms, but judges with those from before.
     assert float(loss) == pytest.approx(float(expected), rel=2e-3)
     assert float(on_fake) == pytest.approx(np.mean([x.mean() for x in both]), abs=2e-3)
     assert float(on_real) == pytest.approx(np.mean([np.mean(x) for x in logits(real)]), abs=5e-2)
@@ -282,7 +282,7 @@ def test_both_samples_reach_the_projected_discriminator(tiny_model, batches):
 
 @pytest.mark.slow
 def test_bfloat16_stays_finite_and_near_float32(tiny_config, batches, small_features):
-    """200 steps; where the processor has no bfloat16 it is emulated."""
+    """200 steps; if the processor has no bfloat16, it is emulated."""
     history, batch = {}, projected_batch(batches, scale=2)
     for precision, steps in (("float32", 20), ("mixed_bfloat16", 200)):
         keras.utils.set_random_seed(0)
@@ -368,7 +368,7 @@ def test_steering_finds_the_spread_of_a_linear_gaussian_posterior(start):
     assert np.mean(ratios[-1000:]) == pytest.approx(4 / 3, rel=0.02)
     assert np.mean(spreads[-1000:]) == pytest.approx(0.5, rel=0.05)
     assert float(slope) == pytest.approx(0.8, rel=0.05)
-    # What normal distributions ask for, 1 / sqrt(12).
+    # The optimum for normal distributions, 1 / sqrt(12).
     assert np.mean(weights[-1000:]) == pytest.approx(12**-0.5, rel=0.15)
     assert max(weights) <= 0.49 + 1e-6
 

@@ -1,4 +1,4 @@
-"""How far an LR pixel reaches in every generator: what tiles must overlap by."""
+"""How far an LR pixel reaches in every generator, by which tiles must overlap."""
 
 import numpy as np
 import pytest

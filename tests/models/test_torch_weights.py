@@ -1,4 +1,4 @@
-"""Reading PyTorch's old weight files: right numbers, and nothing run that the file names."""
+"""Reading PyTorch's old weight files: the right numbers, and nothing that the file names is run."""
 
 import collections
 import io
@@ -19,7 +19,7 @@ class Named:
 
 
 class Writer(pickle._Pickler):
-    """A pickler in Python that writes `Named` as what it stands for, and storages by their key."""
+    """A pickler in Python that writes `Named` as the name it holds, and storages by their key."""
 
     def save(self, value, save_persistent_id=True):
         if isinstance(value, Named):

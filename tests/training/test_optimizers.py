@@ -1,4 +1,4 @@
-"""Learning-rate schedules, the two Adams and the average's half-life."""
+"""Learning-rate schedules, the two Adam optimizers and the average's half-life."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What precision a machine can train in, and which layers it reaches."""
+"""Which precision a machine can train in, and which layers use it."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_baselines_are_float32():
 
 @pytest.mark.parametrize("consistency", ["learned", "exact"])
 def test_16_bits_stay_inside_the_convolutions(rng, pictures, consistency):
-    """Pictures, weights and logits are float32, and nearly those of float32 throughout."""
+    """Pictures, weights and logits are float32, and close to those of float32 throughout."""
     lr, z = pictures(2, 6, 6, 3), rng.normal(size=(2, 4)).astype(np.float32)
     networks = [
         Generator([16, 8, 8], 3, 4, consistency=consistency, z_injection="modulate", dtype=dtype)

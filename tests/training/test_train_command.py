@@ -110,7 +110,7 @@ def test_bad_settings_in_a_file_are_named_too(text, setting, tmp_path, capsys):
         load_config(tmp_path / "bad.yaml")
 
 
-def test_run_dir_is_asked_for(capsys):
+def test_run_dir_is_required(capsys):
     assert train.main(TINY) == 2
     assert "run_dir:" in capsys.readouterr().err
 

@@ -200,7 +200,7 @@ RESUMED_STEPS = 40
 
 
 def start_child(run_dir):
-    """The command line in a process of its own, logging every step."""
+    """Runs the command line in its own process, logging every step."""
     arguments = {
         "data.source": "faces",
         "data.lr_size": 8,
@@ -457,7 +457,7 @@ def test_a_stop_after_the_last_callback_still_saves_a_checkpoint(tmp_path, monke
 def test_a_command_stopped_within_an_epoch_leaves_no_iterator_behind(tmp_path, monkeypatch, request):
     gc.collect()
     before = living_iterators()
-    # Else chance decides whether they are gone.
+    # Otherwise it is a matter of chance whether they are gone.
     gc.disable()
     request.addfinalizer(gc.enable)
     monkeypatch.setattr("tf_gradsr.training.trainer.FiniteCheck", lambda checkpoints: StopAfterFirstStep())
@@ -514,7 +514,7 @@ def test_unreadable_pictures_are_named_in_the_run_folder(tmp_path):
         (source / split).mkdir(parents=True)
         for n in range(3):
             Image.new("RGB", (32, 32), (60 * n, 10, 90)).save(source / split / f"{n}.png")
-    # A name that is no text in UTF-8.
+    # A name that is not valid UTF-8.
     (source / "train" / os.fsdecode(b"broken\xe9.png")).write_bytes(b"not a picture")
     config = tiny_config(steps=2)
     config.data.source, config.data.path = "folder", str(source)
@@ -533,7 +533,7 @@ def test_a_config_of_an_earlier_version_is_read_without_the_settings_that_are_go
     old = tmp_path / "config.yaml"
     old.write_text(yaml.safe_dump(settings))
     assert load_config(old) == tiny_config()
-    # Where they were in use, the run was another.
+    # If they were in use, it was a different run.
     settings["train"]["grow"] = [[2, 10]]
     old.write_text(yaml.safe_dump(settings))
     with pytest.raises(ConfigError, match=r"train\.grow: no such setting"):
@@ -543,7 +543,7 @@ def test_a_config_of_an_earlier_version_is_read_without_the_settings_that_are_go
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml")))
 def test_smoke_runs_every_config_through_every_part(path, tmp_path, capsys):
-    # As the config.yaml of a run may have it, where that run is not.
+    # As a run's config.yaml may have it, on a machine without that run.
     settings = yaml.safe_load(path.read_text())
     settings["train"] = {"initial_weights": None, **settings.get("train", {})}
     if not settings["train"]["initial_weights"]:
@@ -555,7 +555,7 @@ def test_smoke_runs_every_config_through_every_part(path, tmp_path, capsys):
         # A stage of one phase: the other's graph would take most of the time.
         arguments += ["--train.reconstruction_steps", "3" if full.reconstruction_steps else "0"]
     if path.stem.startswith(("cpu_8x", "faces_8x", "mobile")):
-        # Their parts are other configs' too, at full scale; a deep graph takes its time.
+        # Their parts also occur in other configs, at full scale; a deep graph takes long.
         arguments += ["--model.scale", "2"]
     assert train_command.main([*arguments, "--train.steps", "3", "--train.batch_size", "4"]) == 0
     assert "bicubic" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The page of export/web in Chromium: its pictures beside the Python model's, its controls, its messages."""
+"""The page of export/web in Chromium: its pictures against the Python model's, its controls, its messages."""
 
 import io
 import json
@@ -28,7 +28,7 @@ HEIGHT, WIDTH, SCALE, Z_SIZE = 8, 12, 4, 3
 COUNT = 12
 # Grey levels of 255.
 CLOSE = 2
-# Where the page lies on the plain server: not at its root.
+# The page's path on the plain server: not its root.
 PLACE = "some/where"
 SECONDS = 1000
 SLOW = 30 * SECONDS
@@ -81,7 +81,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def plain_context(browser):
-    """Shared by pages that need no settings of their own: what one has loaded, the next need not."""
+    """Shared by pages that need no settings of their own: what one has loaded, the next need not load."""
     return browser.new_context()
 
 
@@ -93,10 +93,10 @@ def url(root):
 
 @pytest.fixture
 def open_page(browser, plain_context, url):
-    """Opens the page as a browser with these settings; `ready=False`, without waiting for samples.
+    """Opens the page in a browser with these settings; with `ready=False` without waiting for samples.
 
-    In the end, nothing must have been asked of another server, nor anything but `page.expected`, a regular
-    expression, complained about on the console.
+    In the end, no other server must have been asked for anything, and the console must have no errors except
+    `page.expected`, a regular expression.
     """
     contexts, pages = [], []
 
@@ -173,7 +173,7 @@ def noise_picture(height, width, seed=0):
 
 
 def python_lr(piece):
-    """The input that `tf_gradsr` makes of a piece of a picture."""
+    """The input that `tf_gradsr` makes from a piece of a picture."""
     factor = piece.shape[0] // HEIGHT
     return ops.to_uint8(ops.downscale(ops.to_float(piece[None]), factor)).numpy()
 
@@ -185,7 +185,7 @@ def set_slider(page, selector, value):
 
 
 def settled(page, selector, expected):
-    """Waits until a canvas shows a picture; its largest difference to it."""
+    """Waits until a canvas shows a picture; returns the largest difference between them."""
     for _ in range(100):
         found = pixels(page, selector)
         if found.shape == expected.shape and difference(found, expected) <= CLOSE:
@@ -444,7 +444,7 @@ def answers(pattern, **response):
         "old",
     ],
 )
-def test_what_is_missing_is_said(open_page, prepare, text):
+def test_what_is_missing_is_named(open_page, prepare, text):
     page = open_page(ready=False, prepare=prepare, expected=".")
     assert text in message(page)
 
@@ -527,7 +527,7 @@ def test_threads_where_the_server_isolates_the_page(open_page, root):
 def test_browsers_without_relaxed_simd(open_page, root):
     """They ask for LiteRT's third variant, even where there could be threads."""
     worker = (root / PLACE / "worker.js").read_text()
-    # LiteRT.js asks by instantiating a module of a few bytes.
+    # LiteRT.js finds out by instantiating a module of a few bytes.
     old = (
         "const instantiate = WebAssembly.instantiate; WebAssembly.instantiate = (code, ...rest) =>"
         "code.byteLength < 99 ? Promise.reject(new Error('old')) : instantiate(code, ...rest);"
@@ -552,7 +552,7 @@ def test_saving(open_page, tmp_path):
             Image.open(tmp_path / "saved.png").convert("RGB")
         )
 
-    # What is no longer shown is not saved under the new settings' name.
+    # Outdated pictures are not saved under the new settings' name.
     page.evaluate("document.getElementById('seed').value = 5")
     locked = "document.getElementById('again').click(), document.getElementById('save-sheet').disabled"
     assert page.evaluate(f"() => ({locked})")
@@ -643,7 +643,7 @@ def test_noise_of_a_seed_is_pythons(javascript):
         np.testing.assert_allclose(z, noise_vector([seed, number], size).numpy(), atol=2e-6)
 
 
-def test_ways_through_z(javascript, rng):
+def test_paths_through_z(javascript, rng):
     a, b = rng.normal(size=(2, 6)).astype(np.float32)
     for start, end in ((a, b), (a, 0 * b), (a, a), (a, -a)):
         for share in (0.0, 0.3, 1.0):
@@ -701,7 +701,7 @@ def test_bad_settings_are_one_line(command, tmp_path, monkeypatch):
     assert not output.exists()
 
 
-def test_a_description_that_is_none(command, tmp_path, npm):
+def test_an_invalid_description(command, tmp_path, npm):
     (tmp_path / "model.tflite").touch()
     for text in ('{"scale": 8}', "no JSON", "[]"):
         (tmp_path / "model.tflite.json").write_text(text)

@@ -1,4 +1,4 @@
-"""The page with the model that comes with the package; the README's picture of it comes from here.
+"""The page with the model that comes with the package; the documentation's picture of it is taken here.
 
 WEB_SCREENSHOT=docs/web.png python -m pytest -s tests/web/test_web_screenshot.py    # or make web-screenshot
 """

@@ -24,7 +24,9 @@ from tf_gradsr.tensorflow_start import start_tensorflow
 SPLITS = {"train": ("train", 1024), "validation": ("val", 128), "test": ("test", 256)}
 # Files of a split; keeps each below 5 MB.
 SHARDS = 3
-FACES_FOLDER = folder_of("a faces128 dataset", r"faces128-.*|.*\.json|LICENSE|\.DS_Store", mark="dataset_info.json")
+FACES_FOLDER = folder_of(
+    "a faces128 dataset", r"faces128-.*|.*\.json|LICENSE|\.DS_Store", mark="dataset_info.json"
+)
 
 DESCRIPTION = """\
 Portraits of people who do not exist: 128x128 RGB, JPEG quality 95 without chroma subsampling, one upright
