@@ -1,10 +1,10 @@
-"""Features in place of a pretrained network's, for runs of many steps."""
+"""Features instead of a pretrained network's, for runs of many steps."""
 
 import tensorflow as tf
 
 
 class Halves:
-    """Stands in for a pretrained network: a learnable factor, which must not learn, at two scales."""
+    """Replaces a pretrained network: a learnable factor, which must not learn, at two scales."""
 
     channels, strides, side = (3, 3), (2, 4), 16
 

@@ -1,15 +1,15 @@
-"""The bar that shows on standard error what a long piece of work does and how long it will take."""
+"""A progress bar on standard error that shows what a long task is doing and how long it will take."""
 
 import sys
 
 from tqdm import tqdm
 
-# Seconds between updates. In a log file, each of which is a line, few are enough.
+# Seconds between updates. In a log file, where each is a line, few are enough.
 ON_TERMINALS, IN_FILES = 0.2, 10.0
 
 
 class ProgressBar(tqdm):
-    """A progress bar with named phases, whose time left counts nothing that happens only once.
+    """A progress bar with named phases; its time left ignores what happens only once.
 
     Args:
         total: int, pieces of work.
@@ -35,7 +35,7 @@ class ProgressBar(tqdm):
 
         Args:
             phase: str, such as "Measuring".
-            once: str, what comes before its first piece, such as "building the graph"; not reckoned with.
+            once: str, what comes before its first piece, such as "building the graph"; not counted.
         """
         self._phase, self._once = phase, bool(once)
         self.set_description_str(f"{phase}: {once}" if once else phase)

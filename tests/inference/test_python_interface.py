@@ -152,7 +152,7 @@ def test_generators_survive_a_keras_file(tiny_config, rng, tmp_path):
 
 
 def test_plain_keras_programs_train_it(tiny_config, rng):
-    """compile(optimizer=...) and fit on pairs of either kind: the same result twice, and better on what it saw."""
+    """compile(optimizer=...) and fit on pairs of either kind: the same result, and better on what it saw."""
     hr = rng.integers(0, 256, (4, 3, 3, 3), np.uint8).repeat(4, 1).repeat(4, 2)
     lr = hr.reshape(4, 6, 2, 6, 2, 3).mean((2, 4)).astype(np.uint8)
 

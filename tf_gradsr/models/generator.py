@@ -142,10 +142,10 @@ def _tile_over(z, lr):
 
 
 def build_gradsr_generator(config: Config, precision: str = "float32") -> Generator:
-    """The generator that a config describes, with fresh weights; `precision` as in `train.precision`.
+    """Builds the generator that a config describes, with fresh weights; `precision` as in `train.precision`.
 
     Raises:
-        ConfigError: `model.generator` names nothing that builds one.
+        ConfigError: what `model.generator` names does not build one.
     """
     if config.model.generator:
         return _built_elsewhere(config, precision)
@@ -164,7 +164,7 @@ def build_gradsr_generator(config: Config, precision: str = "float32") -> Genera
 
 
 def _built_elsewhere(config, precision):
-    """The generator of `model.generator`'s function, held to what `SuperResolvingGenerator` asks for."""
+    """The generator that `model.generator`'s function builds, checked against `SuperResolvingGenerator`."""
     setting = config.model.generator
     generator = call_extension("model.generator", setting, config, precision)
     if not isinstance(generator, SuperResolvingGenerator) or generator.scale != config.model.scale:

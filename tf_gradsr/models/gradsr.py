@@ -220,7 +220,7 @@ class GradSR(SuperResolver):
         return distance + losses.gradient_loss(passes[1], [tf.stop_gradient(x) for x in gradients])
 
     def _posterior_terms(self, *pyramids):
-        """(weighted loss, logs): the samples' mean, and what steers their spread."""
+        """(weighted loss, logs): the samples' mean and the steering of their spread."""
         if self.steering is None:
             return 0.0, {}
         loss, logs = self.steering.objective(*pyramids)

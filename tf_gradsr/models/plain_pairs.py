@@ -7,9 +7,9 @@ from tf_gradsr.augmentation import DRAWS
 
 
 def batch_of_pair(pair, seed: int, step, z_size: int) -> dict:
-    """A training batch of a pair (lr, hr), with noise and augmentation drawn from seed and step.
+    """Makes a training batch from a pair (lr, hr), with noise and augmentation drawn from seed and step.
 
-    For one device only: under a strategy every replica would draw the same. `training_batches` makes batches
+    For one device only: under a strategy, every replica would draw the same. `training_batches` makes batches
     for all of them.
 
     Args:
@@ -28,6 +28,6 @@ def batch_of_pair(pair, seed: int, step, z_size: int) -> dict:
     seeds = [tf.stack([tf.constant(seed + (n << 32), tf.int64), step]) for n in (0, 1)]
     noise = tf.random.stateless_normal([count, 2, z_size], seeds[0], alg="philox")
     draws = tf.random.stateless_uniform([count, DRAWS], seeds[1], alg="philox")
-    # Static, since the samples of a step share one batch.
+    # A static batch size, since the samples of a step share one batch.
     lr, hr, noise, draws = (tf.ensure_shape(x, [lr.shape[0], *x.shape[1:]]) for x in (lr, hr, noise, draws))
     return {"lr": lr, "hr": hr, "z": noise, "augmentation": draws}

@@ -44,11 +44,11 @@ class SpreadSteering(keras.layers.Layer):
         self.built = True
 
     def objective(self, images, other_images, real_images) -> tuple:
-        """The posterior terms: the error of two samples' mean, less s times their distance; moves s.
+        """The posterior terms: the error of two samples' mean, minus s times their distance; updates s.
 
         Args:
-            images, other_images, real_images: lists of float32 `[B, H, W, 3]`, coarse to fine: a sample of
-                each LR picture, another one, the truth.
+            images, other_images, real_images: lists of float32 `[B, H, W, 3]`, coarse to fine: a sample for
+                each LR picture, another one, and the truth.
 
         Returns:
             (float32 scalar, the loss; dict of float32 scalars, what to log).

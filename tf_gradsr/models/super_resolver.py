@@ -60,13 +60,13 @@ class SuperResolver(keras.Model):
         """Sets the objective and both optimizers. Call it inside the distribution strategy's scope.
 
         Args:
-            loss: the weights of the objective; None, those of the config.
+            loss: the weights of the objective; None: those of the config.
             g_optimizer: Keras optimizer of G.
             d_optimizer: Keras optimizer of all discriminators together.
             ema_decay: float in [0, 1), share of the old average kept at each step.
             jit_compile: bool, whether XLA compiles the step.
-            optimizer: in place of the two optimizers, for plain Keras programs: a name or an optimizer, of
-                which each side gets its own.
+            optimizer: instead of the two optimizers, for plain Keras programs: a name or an optimizer, of
+                which each side gets its own copy.
 
         Raises:
             ConfigError: VGG weights are needed and cannot be obtained.
@@ -127,7 +127,7 @@ class SuperResolver(keras.Model):
     # ---------------------------------------------------------------- training
 
     def as_batch(self, batch) -> dict:
-        """What a step takes: a dict as it is; of a pair (lr, hr), what `batch_of_pair` makes of it."""
+        """Returns the dict that a step takes: a dict as it is, a pair (lr, hr) as from `batch_of_pair`."""
         if isinstance(batch, dict):
             return batch
         step = tf.cast(self.g_optimizer.iterations.value, tf.int64)
