@@ -1,13 +1,15 @@
 """Measure how fast the data arrives and how fast training uses it: python benchmarks/data_throughput.py
 
 Prints how long the embedded faces take to decode, the pictures a second that `training_batches` delivers to a
-consumer that does nothing, those that each phase of configs/quickstart.yaml trains on, and the ratios.
+consumer that does nothing, the same of moved (`data.augment`) and degraded pictures (`data.degrade`), those
+that each phase of configs/quickstart.yaml trains on, and the ratios.
 """
 
 import argparse
 import itertools
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -48,6 +50,13 @@ def main():
     batches = training_batches(pictures, config)
     delivered = pictures_per_second(lambda batch: None, batches, 50, options.seconds)
     print(f"training_batches: {delivered:.0f} pictures a second")
+
+    for changes in ({"augment": True}, {"degrade": True}, {"augment": True, "degrade": True}):
+        changed = replace(config, data=replace(config.data, **changes))
+        used = pictures_per_second(
+            lambda batch: None, training_batches(pictures, changed), 10, options.seconds
+        )
+        print(f"{' and '.join(f'data.{name}' for name in changes)}: {used:.0f} pictures a second")
 
     model = build_model(config)
     for phase, reconstruction_only in (("reconstruction", True), ("full", False)):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import List, Literal, Optional, Union
 
 from jsonargparse.typing import (
+    ClosedUnitInterval,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -46,6 +47,18 @@ SpreadWeight = restricted_number_type(
 )
 
 
+Quality = restricted_number_type(
+    "Quality", int, [(">=", 1), ("<=", 100)], docstring="int restricted to be ≥1 and ≤100"
+)
+# Beyond, three standard deviations turn a picture upside down, or leave nothing of it.
+TurnDeviation = restricted_number_type(
+    "TurnDeviation", float, [(">=", 0), ("<=", 60)], docstring="float restricted to be ≥0 and ≤60"
+)
+ScaleDeviation = restricted_number_type(
+    "ScaleDeviation", float, [(">=", 0), ("<=", 20)], docstring="float restricted to be ≥0 and ≤20"
+)
+
+
 # tf.image.ssim's window; smaller pictures cannot be measured.
 SSIM_WINDOW = 11
 
@@ -64,14 +77,34 @@ class DataConfig:
     """Side of the centre crop taken before resizing, in pixels; if left out, the largest one of the HR shape that fits."""
     flip: bool = True
     """Mirror half of the training pictures (not stated in the paper)."""
-    shift: NonNegativeInt = 0
-    """Shift training pictures by up to this many HR pixels each way, repeating their borders, before LR is made (not in the paper: 0)."""
+    augment: bool = False
+    """Shift, turn and scale training pictures at random before LR is made, as an aligner of faces errs (not in the paper)."""
+    augment_shift: NonNegativeFloat = 0.25
+    """data.augment: standard deviation of the shift along each axis, in LR pixels; errors beyond three standard deviations are cut off."""
+    augment_turn: TurnDeviation = 1.5
+    """data.augment: standard deviation of the turn, in degrees."""
+    augment_scale: ScaleDeviation = 2.5
+    """data.augment: standard deviation of the scale, in per cent. Without turn and scale, pictures move by whole HR pixels and stay as sharp as they are."""
     cache: Literal["memory", "file"] = "memory"
     """Where the resized pictures are kept: in memory, or in a file under data.cache_dir (for large sets)."""
     cache_dir: str = "~/.cache/tf_gradsr"
     """Folder of the cache files, used by data.cache: file."""
     downscale: Literal["area", "bicubic"] = "area"
     """DS: how LR is made from HR, in the data, the model and the metrics."""
+    degrade: bool = False
+    """Make the LR that models see as photographs hold faces: another kernel, another pixel grid, JPEG, noise, drawn for each picture (not in the paper)."""
+    degrade_kernels: List[Literal["box", "bilinear", "bicubic", "lanczos"]] = field(
+        default_factory=lambda: ["box", "bilinear", "bicubic", "lanczos"]
+    )
+    """data.degrade: kernels by which photographs are resized, all equally likely."""
+    degrade_aliased: ClosedUnitInterval = 0.1
+    """data.degrade: share of photographs that are resized without antialiasing."""
+    degrade_frame: List[PositiveFloat] = field(default_factory=lambda: [1.0, 2.0])
+    """data.degrade: [least, most] side of the face in the photograph, in LR sides; at most model.scale."""
+    degrade_jpeg: Optional[List[Quality]] = field(default_factory=lambda: [60, 100])
+    """data.degrade: [least, most] quality of the photograph's JPEG file; null: no JPEG."""
+    degrade_noise: NonNegativeFloat = 2.0
+    """data.degrade: largest standard deviation of the photograph's noise, in grey levels."""
     limit: Optional[PositiveInt] = None
     """Use only this many pictures of each split, the first ones."""
 
@@ -293,6 +326,7 @@ def check_config(config: Config) -> Config:
             "data.path: the embedded faces take no path; use data.source folder for your own pictures. "
             f"Received: {config.data.path}"
         )
+    _check_degradation(config)
     _check_model_name(config)
     _check_discriminators(config)
     if config.train.initial_weights and config.train.initial_run:
@@ -314,9 +348,10 @@ def check_config(config: Config) -> Config:
 
 
 def check_finite(name: str, value) -> None:
-    """Raises `ConfigError` for infinity or NaN."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{name}: a finite number. Received: {value}")
+    """Raises `ConfigError` for infinity or NaN, or a list that holds one."""
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, float) and not math.isfinite(number):
+            raise ConfigError(f"{name}: a finite number. Received: {value}")
 
 
 def check_consistency(consistency: str, config: Config) -> None:
@@ -330,6 +365,22 @@ def check_consistency(consistency: str, config: Config) -> None:
             "consistency: none for a model trained with data.downscale "
             f"{config.data.downscale}; the exact projection is that of area. Received: exact"
         )
+
+
+def _check_degradation(config):
+    """Checks what is drawn from for `data.degrade`, in use or not."""
+    data = config.data
+    for name in ("degrade_frame", "degrade_jpeg"):
+        bounds = getattr(data, name)
+        if bounds is not None and (len(bounds) != 2 or bounds[0] > bounds[1]):
+            raise ConfigError(f"data.{name}: [least, most]. Received: {bounds}")
+    if data.degrade and data.degrade_frame[1] > config.model.scale:
+        raise ConfigError(
+            f"data.degrade_frame: at most model.scale, {config.model.scale}, since no face is larger than its HR "
+            f"picture. Received: {data.degrade_frame}"
+        )
+    if not data.degrade_kernels:
+        raise ConfigError("data.degrade_kernels: at least one. Received: []")
 
 
 # Settings that the baselines do not have, and the only value that each may have with them.

@@ -3,6 +3,7 @@
 Errors are one line: the setting, what is allowed, what was received.
 """
 
+import math
 import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import List, Literal, Optional, Union, get_args, get_origin
 import yaml
 from jsonargparse import ArgumentParser, set_parsing_settings
 
-from tf_gradsr.config import Config, Extension, check_config
+from tf_gradsr.config import Config, Extension, ModelConfig, check_config
 from tf_gradsr.errors import ConfigError, nearest
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
@@ -20,6 +21,8 @@ set_parsing_settings(docstring_parse_attribute_docstrings=True)
 COMMAND_ONLY = ("run_dir", "smoke")
 # Settings of earlier versions, null in the configs of runs that did not use them.
 REMOVED = ("loss.discriminator_run", "train.grow", "train.crop")
+# What to use in place of a setting of earlier versions.
+REPLACED = {"data.shift": "data.augment moves pictures, data.augment_shift says how far, in LR pixels"}
 
 
 def add_config_arguments(parser: ArgumentParser) -> None:
@@ -40,22 +43,22 @@ def config_from(namespace) -> Config:
     Raises:
         ConfigError: see `check_config`.
     """
-    plain = _plain(namespace.as_dict())
+    values = plain(namespace.as_dict())
     for section in fields(Config):
-        if not isinstance(plain[section.name], dict):
+        if not isinstance(values[section.name], dict):
             raise ConfigError(
                 f"{section.name}: settings, each on a line of its own, name: value. "
-                f"Received: {plain[section.name]}"
+                f"Received: {values[section.name]}"
             )
-    return check_config(Config(**{f.name: f.type(**plain[f.name]) for f in fields(Config)}))
+    return check_config(Config(**{f.name: f.type(**values[f.name]) for f in fields(Config)}))
 
 
-def _plain(value):
-    """Turns the parser's restricted types into str, int and float, which YAML and JSON can write."""
+def plain(value):
+    """Turns the parser's restricted types into str, int and float, which YAML and JSON write."""
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, str):
         return str(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -81,6 +84,7 @@ def load_config(path) -> Config:
             raise ConfigError(f"config: {_FILE_SHAPE}. Received: {path}")
         settings = {name: value for name, value in content.items() if name not in COMMAND_ONLY}
         _drop_removed(settings)
+        _replace_shift(settings)
         return config_from(parser.parse_object(settings))
     except ConfigError:
         raise
@@ -96,6 +100,26 @@ def _drop_removed(settings):
         inner = settings.get(section)
         if isinstance(inner, dict) and inner.get(setting, "given") is None:
             settings[section] = {key: value for key, value in inner.items() if key != setting}
+
+
+def _replace_shift(settings):
+    """Says by `data.augment` what an earlier version's `data.shift` did: moves, as large on the whole.
+
+    Those were by up to n HR pixels each way, each whole number as likely: a variance of n (n + 1) / 3.
+    """
+    data, model = settings.get("data"), settings.get("model") or {}
+    if not isinstance(data, dict) or not isinstance(data.get("shift"), int):
+        return
+    farthest, scale = data["shift"], model.get("scale", ModelConfig().scale)
+    settings["data"] = {name: value for name, value in data.items() if name != "shift"}
+    if farthest:
+        shift = math.sqrt(farthest * (farthest + 1) / 3) / scale
+        settings["data"] |= {
+            "augment": True,
+            "augment_shift": shift,
+            "augment_turn": 0.0,
+            "augment_scale": 0.0,
+        }
 
 
 def save_config(config: Config, path) -> None:
@@ -157,6 +181,8 @@ def _received(message):
 
 
 def _unknown_setting(name, types):
+    if name in REPLACED:
+        return f"{name}: no such setting; {REPLACED[name]}"
     return f"{name}: no such setting; {nearest(name, types, otherwise='--help lists them all.')}"
 
 

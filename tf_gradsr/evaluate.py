@@ -4,20 +4,23 @@ Prints one table of quality, consistency, diversity and cost with 95 % intervals
 folder as results.json, results.csv and results.md, with the first pictures as figure.png, samples of the
 first 64, not hand-picked, as samples.png, and the actual errors of samples over the predicted ones as
 reliability.png. Bicubic upscaling is always measured beside the models. The same command gives the same
-figures, except for speeds. LPIPS needs weights (python -m tf_gradsr.metrics.lpips --help), KID needs the
-extra features (pip install 'tf-gradsr[features]'); without them, their columns say so.
+figures, except for speeds. With --data.degrade true, LR is made as photographs hold faces, always in the same
+way, and LR-PSNR is also measured against clean LR. LPIPS needs weights (python -m tf_gradsr.metrics.lpips
+--help), KID needs the extra features (pip install 'tf-gradsr[features]'); without them, their columns say so.
 """
 
 import shlex
 import shutil
 import sys
-from dataclasses import replace
+from argparse import SUPPRESS
+from dataclasses import fields, replace
 from typing import Literal, Optional, Union
 
 from jsonargparse.typing import PositiveInt, restricted_number_type
 
 from tf_gradsr.cli import CommandFailed, Parser, run
-from tf_gradsr.config import Extension, Seed, Temperature, check_consistency
+from tf_gradsr.config import DataConfig, Extension, Seed, Temperature, check_consistency
+from tf_gradsr.config_files import plain
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation.settings import (
     Evaluation,
@@ -29,6 +32,8 @@ from tf_gradsr.extensions import load_extension
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels, use_full_float32
 
 SampleCount = restricted_number_type("SampleCount", int, [(">=", 2)], docstring="int restricted to be ≥2")
+# What degrades and moves pictures.
+PICTURE_SETTINGS = [f for f in fields(DataConfig) if f.name.startswith(("degrade", "augment"))]
 # Columns of the table where standard output is no terminal.
 TABLE_WIDTH = 110
 
@@ -77,6 +82,15 @@ def build_parser() -> Parser:
         type=Optional[PositiveInt],
         help="Only this many pictures, the first ones; if left out, the first run's limit, usually all.",
     )
+    for setting in PICTURE_SETTINGS:
+        add(
+            f"--data.{setting.name}",
+            type=setting.type,
+            default=SUPPRESS,
+            help="Off unless given, whatever the run has: truth and LR are moved, turned and scaled together."
+            if setting.name == "augment"
+            else "As in training (gradsr train --help_all); if left out, the first run's.",
+        )
     add(
         "--num_samples",
         type=SampleCount,
@@ -134,7 +148,13 @@ def _execute(settings):
     command = shlex.join(["gradsr", "evaluate", *settings.typed])
     evaluation = _evaluation(settings)
     start_tensorflow(settings.verbose)
-    evaluation = replace(evaluation, metrics=tuple(_metric(str(text)) for text in settings.metric or ()))
+    metrics = tuple(_metric(str(text)) for text in settings.metric or ())
+    if evaluation.config.data.degrade:
+        # Late: it needs TensorFlow.
+        from tf_gradsr.evaluation.degraded_input import clean_lr_psnr
+
+        metrics = (clean_lr_psnr(evaluation.config), *metrics)
+    evaluation = replace(evaluation, metrics=metrics)
     _evaluate(evaluation, output, command, settings)
 
 
@@ -157,7 +177,8 @@ def _evaluation(arguments) -> Evaluation:
     runs = read_runs(arguments.run)
     data = arguments.data
     limit = int(data.limit) if data.limit else None
-    config = pictures_config(runs[0].config, data.source, data.path, limit)
+    given = {f.name: plain(data[f.name]) for f in PICTURE_SETTINGS if f.name in data}
+    config = pictures_config(runs[0].config, data.source, data.path, limit, given)
     consistency = tuple(dict.fromkeys(arguments.consistency))
     for kind in consistency:
         check_consistency(kind, config)

@@ -189,14 +189,17 @@ def _train(config, run_dir):
 
 def summary_table(summary: dict) -> str:
     """The summary as a small table for the terminal."""
-    lines = [f"{'':14}{'PSNR dB':>9}{'SSIM':>8}{'LR-PSNR dB':>12}{'spread (0-255)':>16}"]
+    clean = "clean_lr_psnr" in summary["model"]
+    titles = ["PSNR dB", "SSIM", "LR-PSNR dB", *["clean LR-PSNR dB"] * clean, "spread (0-255)"]
+    widths = [9, 8, 12, *[18] * clean, 16]
+    lines = [" " * 14 + "".join(f"{title:>{width}}" for title, width in zip(titles, widths))]
     model = "model, z = 0" if "sample_std" in summary["model"] else "model"
     for row, title in (("bicubic", "bicubic"), ("model", model)):
         figures = summary[row]
-        spread = f"{figures['sample_std']:.2f}" if "sample_std" in figures else "-"
-        lines.append(
-            f"{title:14}{figures['psnr']:>9.2f}{figures['ssim']:>8.3f}{figures['lr_psnr']:>12.1f}{spread:>16}"
-        )
+        cells = [f"{figures['psnr']:.2f}", f"{figures['ssim']:.3f}", f"{figures['lr_psnr']:.1f}"]
+        cells += [f"{figures['clean_lr_psnr']:.1f}"] if clean else []
+        cells.append(f"{figures['sample_std']:.2f}" if "sample_std" in figures else "-")
+        lines.append(f"{title:14}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths)))
     return "\n".join(lines)
 
 

@@ -212,26 +212,6 @@ def test_two_replicas_share_the_same_batches(request):
     assert "four steps agree" in result.stdout, result.stderr
 
 
-def test_shifts_move_pictures_before_lr_is_made_and_repeat_their_borders():
-    pictures = random_pictures(40, 16, 16)
-    plain, moved = (
-        training_batches(pictures, make_config(lr_size=8, shift=shift, flip=False), 0, 10) for shift in (0, 2)
-    )
-    before, after, lr = collect(plain, "hr"), collect(moved, "hr"), collect(moved, "lr")
-    seen = set()
-    for old, new in zip(before, after):
-        padded = np.pad(old, ((2, 2), (2, 2), (0, 0)), mode="edge")
-        found = [
-            (y, x) for y in range(5) for x in range(5) if np.array_equal(padded[y : y + 16, x : x + 16], new)
-        ]
-        assert len(found) == 1
-        seen |= set(found)
-    assert {y for y, _ in seen} == {x for _, x in seen} == set(range(5)), "every shift up to 2 occurs"
-    mean = levels_of(after).reshape(-1, 8, 2, 8, 2, 3).mean((2, 4))
-    assert np.abs(levels_of(lr) - mean).max() < 0.51
-    np.testing.assert_array_equal(after, collect(moved, "hr"))
-
-
 def test_draws_for_the_augmentation_belong_to_the_example():
     config = make_config(batch_size=4)
     assert "augmentation" not in next(iter(training_batches(random_pictures(8), config)))

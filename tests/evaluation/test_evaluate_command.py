@@ -241,8 +241,8 @@ def test_a_calibration_that_cannot_be_recorded(folder, tmp_path, capsys):
 
 
 def test_ctrl_c_ends_with_130_and_leaves_nothing(folder, tmp_path, monkeypatch, capsys):
-    def interrupted(*arguments):
-        for number, batch in enumerate(stream_batches(*arguments)):
+    def interrupted(*arguments, **options):
+        for number, batch in enumerate(stream_batches(*arguments, **options)):
             if number == 1:
                 os.kill(os.getpid(), signal.SIGINT)
             yield batch

@@ -88,6 +88,20 @@ def test_the_run_folder_holds_everything(finished_run):
     assert not list(folder.path.rglob(".partial-*"))
 
 
+def test_a_run_on_degraded_pictures_measures_against_clean_lr_too(tmp_path):
+    config = tiny_config(steps=2, validation_interval=2)
+    config.data.degrade = config.data.augment = True
+    folder = RunFolder(tmp_path / "run")
+    summary = train(config, folder.path, progress=False)
+    assert summary["bicubic"].keys() == {"psnr", "ssim", "lr_psnr", "clean_lr_psnr"}
+    assert summary["model"].keys() == {"psnr", "ssim", "lr_psnr", "clean_lr_psnr", "sample_std"}
+    assert summary["bicubic"]["lr_psnr"] > summary["bicubic"]["clean_lr_psnr"] > 15
+    table = train_command.summary_table(summary).splitlines()
+    assert f"{summary['model']['clean_lr_psnr']:.1f}" in table[2] and "clean LR-PSNR dB" in table[0]
+    assert len({len(line) for line in table}) == 1
+    assert any("validation/clean_lr_psnr" in line for line in read_metrics(folder))
+
+
 def test_the_metrics_hold_every_term_at_its_step(finished_run):
     lines = read_metrics(finished_run[0])
     assert [line["step"] for line in lines if "loss/g/total" in line] == [2, 4, 6]
@@ -282,9 +296,9 @@ def test_a_killed_and_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_p
 
 
 def projected_config(**train_settings) -> Config:
-    """Everything beyond the paper at once: critics on features, posterior terms, bfloat16, shifts."""
+    """Everything beyond the paper at once: critics on features, posterior terms, bfloat16, degraded LR."""
     config = tiny_config(reconstruction_steps=0, checkpoint_interval=2, **train_settings)
-    config.data.shift = 1
+    config.data.augment = config.data.degrade = True
     config.model.consistency, config.model.discriminator = "exact", "both"
     config.model.features, config.model.features_side = "lite0", 32
     config.loss.beta, config.loss.mean, config.loss.spread = 0.0, 5.0, 0.3
@@ -533,6 +547,14 @@ def test_a_config_of_an_earlier_version_is_read_without_the_settings_that_are_go
     old = tmp_path / "config.yaml"
     old.write_text(yaml.safe_dump(settings))
     assert load_config(old) == tiny_config()
+    settings["data"]["shift"] = 0
+    old.write_text(yaml.safe_dump(settings))
+    assert load_config(old) == tiny_config()
+    # 3 HR pixels each way are 2 on the whole, a quarter of an LR pixel at 8x.
+    settings["data"]["shift"], settings["model"]["scale"] = 3, 8
+    old.write_text(yaml.safe_dump(settings))
+    data = load_config(old).data
+    assert (data.augment, data.augment_shift, data.augment_turn, data.augment_scale) == (True, 0.25, 0, 0)
     # If they were in use, it was a different run.
     settings["train"]["grow"] = [[2, 10]]
     old.write_text(yaml.safe_dump(settings))

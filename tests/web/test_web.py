@@ -573,7 +573,8 @@ def test_models_that_give_one_answer(open_page, folder, write_run):
     path = folder / "srgan.tflite"
     assert tflite.main(["--run", str(run), "--output", str(path), "--consistency", "none"]) == 0
     page = open_page(ready=False, prepare=answers("**/model.tflite", body=path.read_bytes()))
-    page.wait_for_function("document.querySelector('#reconstruction').width !== 300", timeout=SLOW)
+    # A canvas has no such attribute until it is painted.
+    page.locator("#reconstruction[width]").wait_for(timeout=SLOW)
     lr = pixels(page, "#lr")[None]
     right = Hallucinator.load(run).reconstruct(lr, "none").image[0]
     assert settled(page, "#reconstruction", right) <= CLOSE

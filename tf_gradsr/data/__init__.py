@@ -11,6 +11,7 @@ _ROOMS = {
     "evaluation_noise": "batches",
     "is_hashed": "folder",
     "load_pictures": "pictures",
+    "lr_pictures": "batches",
     "stream_batches": "batches",
     "stream_pictures": "pictures",
     "training_batches": "batches",

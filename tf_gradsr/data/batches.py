@@ -1,10 +1,11 @@
 """Batches as `tf.data` datasets. Everything in them is a function of the seed and the example's number.
 
 Example n of a training run (n = step * batch size + place in the batch) shows picture
-permutation(seed, epoch)[n mod N] of epoch n // N; its shift, flip and noise follow from (seed, n). So a
-run can be resumed at any step, and neither threads nor devices change what it sees.
+permutation(seed, epoch)[n mod N] of epoch n // N; its shift, flip, degradation and noise follow from
+(seed, n). So a run can be resumed at any step, and neither threads nor devices change what it sees.
 """
 
+import functools
 import itertools
 
 import numpy as np
@@ -13,10 +14,20 @@ import tensorflow as tf
 from tf_gradsr import ops
 from tf_gradsr.augmentation import DRAWS
 from tf_gradsr.config import Config
+from tf_gradsr.data.degradation import degraded
+from tf_gradsr.data.draws import (
+    AUGMENTATION,
+    EVALUATION_NOISE,
+    EVALUATION_SEED,
+    FLIP,
+    ORDER,
+    TRAINING_NOISE,
+    normal,
+    random_seed,
+    uniform,
+)
+from tf_gradsr.data.misalignment import misaligned
 from tf_gradsr.data.pictures import PictureSet
-
-# Independent streams of random numbers under one seed; 4 is unused.
-ORDER, FLIP, TRAINING_NOISE, EVALUATION_NOISE, _, SHIFT, AUGMENTATION = range(7)
 
 
 def training_batches(
@@ -32,7 +43,8 @@ def training_batches(
 
     Returns:
         `tf.data.Dataset` of dicts, B = `train.batch_size`:
-            "lr": float32 `[B, h, w, 3]` in [-1, 1], on the uint8 grid.
+            "lr": float32 `[B, h, w, 3]` in [-1, 1], on the uint8 grid; degraded with `data.degrade`. What it
+                is otherwise is always `lr_pictures(hr, config)`.
             "hr": float32 `[B, H, W, 3]` in [-1, 1].
             "z": float32 `[B, 2, m]`, two normal vectors for each example.
             "augmentation": float32 `[B, 7]`, uniform in [0, 1), the random numbers of
@@ -48,22 +60,24 @@ def training_batches(
             "index": tf.random.experimental.index_shuffle(
                 number % count, order_seed, tf.constant(count - 1, tf.int64)
             ),
+            "number": number,
             "flip": flip if config.data.flip else False,
-            "z": noise(TRAINING_NOISE, seed, number, 2, config.model.z_size),
-            **({"shift": shift(seed, number, config.data.shift)} if config.data.shift else {}),
+            "z": normal(TRAINING_NOISE, seed, number, [2, config.model.z_size]),
             **({"augmentation": uniform(AUGMENTATION, seed, number, DRAWS)} if augmented else {}),
         }
 
     numbers = tf.data.Dataset.counter(start_step * size, dtype=tf.int64)
     if num_steps is not None:
         numbers = numbers.take(num_steps * size)
-    return batched(numbers.map(example, tf.data.AUTOTUNE), pictures, config, size, drop_remainder=True)
+    examples = numbers.map(example, tf.data.AUTOTUNE)
+    pictures_of = functools.partial(prepared, seed=seed, config=config, augment=config.data.augment)
+    return batched(examples, pictures, pictures_of, size, drop_remainder=True)
 
 
 def evaluation_batches(
     pictures: PictureSet, config: Config, batch_size: int, limit: int | None = None, num_samples: int = 1
 ) -> tf.data.Dataset:
-    """Every picture once, in order, never mirrored; the last batch may be smaller.
+    """Every picture once, in order, never mirrored nor moved; the last batch may be smaller.
 
     Args:
         pictures: from `load_pictures`.
@@ -74,40 +88,86 @@ def evaluation_batches(
 
     Returns:
         `tf.data.Dataset` of dicts "lr", "hr" (see `training_batches`) and "z", float32
-        `[B, num_samples, m]`, which depends on the seed and the picture's number only.
+        `[B, num_samples, m]`, which depends on the seed and the picture's number only. What degrades a
+        picture depends on its number alone.
     """
     count = len(pictures) if limit is None else min(limit, len(pictures))
 
     def example(number):
-        z = noise(EVALUATION_NOISE, config.train.seed, number, num_samples, config.model.z_size)
-        return {"index": number, "flip": False, "z": z}
+        z = normal(EVALUATION_NOISE, config.train.seed, number, [num_samples, config.model.z_size])
+        return {"index": number, "number": number, "flip": False, "z": z}
 
-    numbers = tf.data.Dataset.range(count)
-    return batched(numbers.map(example, tf.data.AUTOTUNE), pictures, config, batch_size, drop_remainder=False)
+    examples = tf.data.Dataset.range(count).map(example, tf.data.AUTOTUNE)
+    pictures_of = functools.partial(prepared, seed=EVALUATION_SEED, config=config)
+    return batched(examples, pictures, pictures_of, batch_size, drop_remainder=False)
 
 
-def stream_batches(pictures, config: Config, batch_size: int):
+def stream_batches(pictures, config: Config, batch_size: int, augment: bool = False):
     """Yields batches of pictures as they are decoded, in order, never mirrored, as uint8.
 
     Args:
         pictures: iterable of uint8 `[H, W, 3]`, such as `stream_pictures`.
-        config: reads `model.scale` and `data.downscale`.
+        config: reads `data` and `model.scale`.
         batch_size: B; the last batch may be smaller.
+        augment: move, turn and scale the pictures as `data.augment` does, always in the same way.
 
     Yields:
         (numbers, hr, lr): the pictures' numbers, `range` of length B; uint8 `[B, H, W, 3]`; and uint8
-        `[B, h, w, 3]`, the same LR pictures as those of `training_batches`.
+        `[B, h, w, 3]`, the same LR pictures as those of `evaluation_batches`.
     """
+
+    # One graph for batches of every size.
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, *config.hr_shape, 3], tf.uint8),
+            tf.TensorSpec([None], tf.int64),
+            tf.TensorSpec([], tf.bool),
+        ]
+    )
+    def pictures_of(hr, numbers, flip):
+        return prepared(hr, numbers, flip, EVALUATION_SEED, config, augment)
+
     pictures, first = iter(pictures), 0
     while batch := list(itertools.islice(pictures, batch_size)):
-        hr = np.stack(batch)
-        yield range(first, first + len(hr)), hr, lr_pictures(ops.to_float(hr), config).numpy()
-        first += len(hr)
+        numbers = range(first, first + len(batch))
+        # The kernels of degradation are CPUs'.
+        with tf.device("CPU"):
+            hr, lr = pictures_of(np.stack(batch), np.array(numbers), False)
+        yield numbers, hr.numpy(), lr.numpy()
+        first += len(batch)
 
 
 def lr_pictures(hr, config: Config):
-    """Makes LR pictures, uint8 `[B, h, w, 3]`, from HR pictures, float32 `[B, H, W, 3]` in [-1, 1]."""
+    """Makes clean LR pictures, uint8 `[B, h, w, 3]`, from HR pictures, float32 `[B, H, W, 3]` in [-1, 1]."""
     return ops.to_uint8(ops.downscale(hr, config.model.scale, config.data.downscale))
+
+
+def prepared(hr, numbers, flip, seed: int, config: Config, augment: bool = False):
+    """HR pictures as they are shown, and their LR pictures.
+
+    Args:
+        hr: uint8 `[B, H, W, 3]`. numbers: int64 `[B]`, the examples'. flip: bool `[B]` or one for all.
+        seed: int below 2**32, of what is drawn for each example.
+        config: reads `data` and `model.scale`.
+        augment: move, turn and scale the pictures.
+
+    Returns:
+        (HR, uint8 `[B, H, W, 3]`; LR, uint8 `[B, h, w, 3]`).
+    """
+
+    def each(change, pictures):
+        # One at a time: what becomes of a picture does not depend on those beside it, to the last bit.
+        return tf.map_fn(
+            lambda pair: change(pair[0], pair[1], seed, config),
+            (pictures, numbers),
+            fn_output_signature=tf.uint8,
+        )
+
+    if augment:
+        hr = each(misaligned, hr)
+    hr = tf.where(tf.reshape(flip, [-1, 1, 1, 1]), tf.reverse(hr, [2]), hr)
+    images = ops.to_float(hr)
+    return hr, each(degraded, images) if config.data.degrade else lr_pictures(images, config)
 
 
 def evaluation_noise(seed: int, numbers, count: int, size: int) -> np.ndarray:
@@ -119,43 +179,20 @@ def evaluation_noise(seed: int, numbers, count: int, size: int) -> np.ndarray:
     Returns:
         float32 `[B, N, m]`; each picture's depend on the seed and its number only.
     """
-    draws = [noise(EVALUATION_NOISE, seed, tf.constant(n, tf.int64), count, size) for n in numbers]
+    draws = [normal(EVALUATION_NOISE, seed, tf.constant(n, tf.int64), [count, size]) for n in numbers]
     return np.stack(draws)
 
 
-def random_seed(stream, seed, number):
-    """Seed of a stateless draw, int64 `[2]`; seeds are below 2**31, so streams never meet."""
-    return tf.stack([tf.constant(seed + (stream << 32), tf.int64), number])
+def batched(examples, pictures, pictures_of, size, drop_remainder):
+    """Turns a dataset of {"index", "number", "flip", "z", ...} into batches {"lr", "hr", "z", ...}.
 
-
-def noise(stream, seed, number, count, size):
-    """Normal vectors that belong to one example, float32 `[count, size]`."""
-    # The algorithm is named, because the automatic choice depends on the device.
-    return tf.random.stateless_normal([count, size], random_seed(stream, seed, number), alg="philox")
-
-
-def uniform(stream, seed, number, count):
-    """Numbers in [0, 1) that belong to one example, float32 `[count]`."""
-    return tf.random.stateless_uniform([count], random_seed(stream, seed, number), alg="philox")
-
-
-def shift(seed, number, farthest):
-    """How far one example is moved down and right, int32 `[2]`, in HR pixels."""
-    steps = tf.floor(uniform(SHIFT, seed, number, 2) * (2 * farthest + 1))
-    return tf.cast(steps, tf.int32) - farthest
-
-
-def batched(examples, pictures, config, size, drop_remainder):
-    """Turns a dataset of {"index", "flip", "z", ...} into batches {"lr", "hr", "z", ...}."""
+    `pictures_of` is `prepared` without the settings: (HR, numbers, flips) to (HR, LR).
+    """
 
     def finish(batch):
-        hr = rows(pictures, batch["index"])
-        if "shift" in batch:
-            hr = moved(hr, batch["shift"])
-        hr = tf.where(batch["flip"][:, None, None, None], tf.reverse(hr, [2]), hr)
-        hr = ops.to_float(hr)
+        hr, lr = pictures_of(rows(pictures, batch["index"]), batch["number"], batch["flip"])
         kept = {name: batch[name] for name in ("z", "augmentation") if name in batch}
-        return {"lr": ops.to_float(lr_pictures(hr, config)), "hr": hr, **kept}
+        return {"lr": ops.to_float(lr), "hr": ops.to_float(hr), **kept}
 
     options = tf.data.Options()
     options.deterministic = True
@@ -163,15 +200,6 @@ def batched(examples, pictures, config, size, drop_remainder):
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     dataset = examples.batch(size, drop_remainder=drop_remainder)
     return dataset.map(finish, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE).with_options(options)
-
-
-def moved(images, shifts):
-    """Moves each picture by its own shift, int32 `[B, 2]`, repeating its borders; the shape stays."""
-    for axis in (1, 2):
-        side = images.shape[axis]
-        source = tf.range(side)[tf.newaxis, :] - shifts[:, axis - 1 : axis]
-        images = tf.gather(images, tf.clip_by_value(source, 0, side - 1), axis=axis, batch_dims=1)
-    return images
 
 
 def rows(pictures, index):

@@ -14,6 +14,7 @@ from tf_gradsr.data import is_hashed, stream_batches, stream_pictures
 from tf_gradsr.evaluation.bootstrap import poisson_weights
 from tf_gradsr.evaluation.columns import Z_RANDOM
 from tf_gradsr.evaluation.contestants import load_contestants
+from tf_gradsr.evaluation.degraded_input import InputQuality
 from tf_gradsr.evaluation.face_scale import FaceScale
 from tf_gradsr.evaluation.measures import Measures
 from tf_gradsr.evaluation.networks import load_networks
@@ -68,24 +69,28 @@ def evaluate(evaluation: Evaluation, progress: bool = True) -> Results:
 
 def _evaluate(evaluation, pictures, bar):
     bar.begin("Loading the networks")
-    networks = load_networks(evaluation.config.hr_shape)
+    config = evaluation.config
+    networks = load_networks(config.hr_shape)
     notes = networks.notes
-    if is_hashed(evaluation.config, evaluation.split):
+    if is_hashed(config, evaluation.split):
         notes.append(
             f"The folder is not divided into splits: {evaluation.split} is the part that a hash of the "
             "names chooses; --data.split all measures every picture."
         )
-    scale, downscale = evaluation.config.model.scale, evaluation.config.data.downscale
+    scale, downscale = config.model.scale, config.data.downscale
     measures = Measures(scale, downscale, networks.lpips, networks.features, evaluation.metrics)
     trackers = [Tracker(c, measures, evaluation.temperature) for c in load_contestants(evaluation)]
     face_scale = FaceScale(networks.features["face_kid"]) if "face_kid" in networks.features else None
+    input_quality = InputQuality(config) if config.data.degrade else None
+    followers = [follower for follower in (face_scale, input_quality) if follower]
     sheet, samples = Sheet(evaluation.figure_pictures), Sheet(PICTURES_ON_SAMPLE_SHEET)
     first_lr, count = None, 0
     bar.begin("Measuring", once="building the graphs")
-    for numbers, hr, lr in stream_batches(pictures, evaluation.config, evaluation.batch_size):
+    batches = stream_batches(pictures, config, evaluation.batch_size, augment=config.data.augment)
+    for numbers, hr, lr in batches:
         batch = Batch(numbers, hr, lr, poisson_weights(evaluation.seed, numbers), measures.features(hr))
-        if face_scale:
-            face_scale.add(batch)
+        for follower in followers:
+            follower.add(batch)
         sheet.add("truth", hr)
         for tracker in trackers:
             for row, images in tracker.update(batch):
@@ -98,8 +103,7 @@ def _evaluate(evaluation, pictures, bar):
     # Unreadable pictures count as done.
     bar.update(bar.total - bar.n)
     bar.begin("Timing")
-    if face_scale:
-        notes.append(face_scale.note())
+    notes += [follower.note() for follower in followers]
     rows = [row for tracker in trackers for row in tracker.rows(first_lr)]
     return Results(
         rows, count, pictures.skipped, networks.absent, notes, environment(), sheet.columns, samples.columns

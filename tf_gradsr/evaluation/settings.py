@@ -113,8 +113,14 @@ def check_alike(first: Run, other: Run) -> None:
             )
 
 
-def pictures_config(config: Config, source=None, path=None, limit=None) -> Config:
+def pictures_config(
+    config: Config, source=None, path=None, limit=None, others: Optional[dict] = None
+) -> Config:
     """Returns a run's config with other pictures; None keeps the run's own.
+
+    Args:
+        others: other settings of `data` by name, such as "degrade". Without `augment` pictures are not
+            moved, whatever the run has.
 
     Raises:
         ConfigError: the settings do not go together, or the path does not exist.
@@ -125,7 +131,7 @@ def pictures_config(config: Config, source=None, path=None, limit=None) -> Confi
         data = replace(data, source=source, path=None)
     if path:
         data = replace(data, path=path)
-    data = replace(data, limit=limit or data.limit, cache="memory")
+    data = replace(data, limit=limit or data.limit, cache="memory", **{"augment": False, **(others or {})})
     config = check_config(replace(config, data=data))
     if data.path and not is_there(data.path):
         raise ConfigError(

@@ -82,7 +82,7 @@ def bicubic(lr, scale):
     return ops.to_uint8(tf.image.resize(lr, [shape[1] * scale, shape[2] * scale], "bicubic"))
 
 
-def measure(model, batch, scale, method="area", stochastic=True):
+def measure(model, batch, scale, method="area", stochastic=True, degraded=False):
     """Measures a model on one batch, on the uint8 pictures that a user would get.
 
     Args:
@@ -92,9 +92,11 @@ def measure(model, batch, scale, method="area", stochastic=True):
         scale: int.
         method: the DS used in training.
         stochastic: bool; False for a model that gives one answer per picture, which has no `sample_std`.
+        degraded: bool; whether `lr` is (`data.degrade`), so that there is a `clean_lr_psnr`.
 
     Returns:
-        Dict of float32 `[B]`: `psnr`, `ssim` and `lr_psnr` at z = 0, `sample_std` over the N samples.
+        Dict of float32 `[B]`: `psnr`, `ssim`, `lr_psnr` against `lr`, and `clean_lr_psnr` against the
+        downscaled truth, all at z = 0; `sample_std` over the N samples.
     """
     lr, z = batch["lr"], batch["z"]
     truth = ops.to_uint8(batch["hr"])
@@ -104,6 +106,9 @@ def measure(model, batch, scale, method="area", stochastic=True):
         "ssim": ssim(reconstruction, truth),
         "lr_psnr": lr_psnr(reconstruction, ops.to_uint8(lr), scale, method),
     }
+    if degraded:
+        clean = ops.to_uint8(ops.downscale(batch["hr"], scale, method))
+        figures["clean_lr_psnr"] = lr_psnr(reconstruction, clean, scale, method)
     if not stochastic:
         return figures
     count = tf.shape(z)[1]

@@ -23,7 +23,8 @@ class SuperResolver(keras.Model):
     brings `train_step`, `discriminators` and `perceptual_features`.
 
     Args:
-        config: a checked `Config`; its `model` and `data.downscale` are used here, the rest by `compile`.
+        config: a checked `Config`; its `model`, `data.downscale` and `data.degrade` are used here, the rest
+            by `compile`.
         generator: built network `(lr, z)` -> (pictures, image gradients), two lists, full size last. Its
             attribute `stochastic` says whether z changes its answer.
         ema_generator: the same network again; it gets the generator's weights here.
@@ -40,6 +41,7 @@ class SuperResolver(keras.Model):
         self.config = config
         self.scale = config.model.scale
         self.downscale_method = config.data.downscale
+        self.degraded = config.data.degrade
         self.generator = generator
         self.ema_generator = ema_generator
         self.ema_generator.trainable = False
@@ -84,7 +86,8 @@ class SuperResolver(keras.Model):
         # Under MirroredStrategy variables made inside the traced step fail.
         g_optimizer.build(self.generator.trainable_variables)
         d_optimizer.build(self._d_variables)
-        names = ["psnr", "ssim", "lr_psnr"] + ["sample_std"] * self.generator.stochastic
+        names = ["psnr", "ssim", "lr_psnr"] + ["clean_lr_psnr"] * self.degraded
+        names += ["sample_std"] * self.generator.stochastic
         self.test_metrics = {name: keras.metrics.Mean(name) for name in names}
 
     def perceptual_features(self, loss: LossConfig):
@@ -181,13 +184,15 @@ class SuperResolver(keras.Model):
             batches: iterable of batches as for `test_step`.
 
         Returns:
-            Dict of float: `psnr`, `ssim`, `lr_psnr` at z = 0, and, if z changes the answer, `sample_std`.
+            Dict of float: `psnr`, `ssim`, `lr_psnr` at z = 0; with `data.degrade`, `clean_lr_psnr`; and, if z
+            changes the answer, `sample_std`.
         """
         measured = [self._measure_batch(batch) for batch in batches]
         return {name: float(np.mean(np.concatenate([m[name] for m in measured]))) for name in measured[0]}
 
     @tf.function(reduce_retracing=True)
     def _measure_batch(self, batch):
+        stochastic = self.generator.stochastic
         return metrics.measure(
-            self, batch, self.scale, self.downscale_method, stochastic=self.generator.stochastic
+            self, batch, self.scale, self.downscale_method, stochastic=stochastic, degraded=self.degraded
         )

@@ -191,16 +191,23 @@ def summarize(model, pictures, config: Config) -> dict:
     Returns:
         `{"bicubic": {"psnr", "ssim", "lr_psnr"}, "model": {"psnr", "ssim", "lr_psnr", "sample_std"}}`: dB at
         z = 0, SSIM at z = 0, dB at LR size, grey levels over four samples. A baseline has no `sample_std`.
+        With `data.degrade` both have `clean_lr_psnr`, too: `lr_psnr` is against the degraded input.
     """
     batches = evaluation_batches(
         pictures, config, config.train.batch_size, config.train.summary_pictures, MEASURED_SAMPLES
     )
-    bicubic = {"psnr": [], "ssim": [], "lr_psnr": []}
+    measured = []
     for batch in batches:
-        image, truth = metrics.bicubic(batch["lr"], model.scale), ops.to_uint8(batch["hr"])
-        bicubic["psnr"].append(metrics.psnr(image, truth))
-        bicubic["ssim"].append(metrics.ssim(image, truth))
-        lr = ops.to_uint8(batch["lr"])
-        bicubic["lr_psnr"].append(metrics.lr_psnr(image, lr, model.scale, config.data.downscale))
-    means = {name: float(np.mean(np.concatenate(values))) for name, values in bicubic.items()}
+        # Bicubic upscaling as a model with one answer.
+        measured.append(
+            metrics.measure(
+                lambda inputs: (ops.to_float(metrics.bicubic(inputs[0], model.scale)), None),
+                batch,
+                model.scale,
+                config.data.downscale,
+                stochastic=False,
+                degraded=config.data.degrade,
+            )
+        )
+    means = {name: float(np.mean(np.concatenate([m[name] for m in measured]))) for name in measured[0]}
     return {"bicubic": means, "model": model.measure(batches)}
