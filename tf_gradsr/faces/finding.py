@@ -1,0 +1,111 @@
+"""From a photograph to its faces, and from a face to a picture of the training faces' frame."""
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from tf_gradsr.faces.detection import the_detector
+from tf_gradsr.faces.found_face import Face, face_from_points
+from tf_gradsr.faces.resampling import cut
+from tf_gradsr.faces.similarity import apply_matrix
+from tf_gradsr.picture_input import as_pictures
+
+MIN_SIZE, MIN_CONFIDENCE = 16, 0.9
+# Photographs are searched at a size between these, in pixels; small ones enlarged by at most so much.
+FEWEST_PIXELS, MOST_PIXELS, MOST_ZOOM = 512**2, 4_000_000, 4.0
+# Side of the frame, in the picture that is searched, of which hardly a face is missed.
+EASY = 40
+# Side of the aligned picture in which a face's points are looked for again: that of the faces on which the frame
+# was measured.
+SECOND_LOOK = 128
+# Two faces whose frames' centres are nearer than this, in units of the larger frame, are one.
+SAME = 0.3
+
+
+def find_faces(
+    picture, min_size: float = MIN_SIZE, min_confidence: float = MIN_CONFIDENCE, detector=None
+) -> list:
+    """Finds the faces of a photograph.
+
+    Each is looked at twice: in the photograph, then cut out by what was found and turned upright, at the size at
+    which the training faces were measured. That makes up for MTCNN's errors on small and on turned faces.
+
+    Args:
+        picture: a photograph, upright, as `tf_gradsr.picture_input.as_pictures` takes it: a path, a PIL picture
+            or an array. Of any size: very large ones are searched at 4 megapixels, small ones enlarged.
+        min_size: least side of a face's frame in pixels; the face itself fills about half of that.
+        min_confidence: the detector's least confidence, 0 to 1.
+        detector: called as `tf_gradsr.faces.detection.Detector`, which it is if None, and with its `frame`.
+
+    Returns:
+        List of `Face`, the largest first; empty if there is none.
+
+    Raises:
+        ConfigError: the extra [photos] is not installed.
+        ValueError, OSError: see `as_pictures`.
+    """
+    picture, detector = _one(picture), detector or the_detector()
+    small, zoom = _search_size(picture, min_size)
+    first = [
+        face_from_points(d.points / zoom, d.box / np.tile(zoom, 2), d.confidence, detector.frame)
+        for d in detector(small)
+    ]
+    faces = [_look_again(picture, face, detector) for face in _each_once(first)]
+    faces = [face for face in faces if face.size >= min_size and face.confidence >= min_confidence]
+    return sorted(_each_once(faces), key=lambda face: -face.size)
+
+
+def align(picture, face: Face, size: int = 128) -> np.ndarray:
+    """Cuts a face out of its photograph as the training faces are cut.
+
+    Args:
+        picture: the photograph, as for `find_faces`. face: `Face` in it. size: side of the result in pixels.
+
+    Returns:
+        uint8 `[size, size, 3]`, resampled once, see `tf_gradsr.faces.resampling.cut`.
+    """
+    return cut(_one(picture), np.asarray(face.matrix), size)
+
+
+def _one(picture):
+    pictures = as_pictures(picture)
+    if len(pictures) != 1:
+        raise ValueError(f"picture: one. Received: {len(pictures)} of shape {pictures.shape}")
+    return pictures[0]
+
+
+def _search_size(picture, min_size):
+    """The picture at the size at which it is searched, and by how much that is larger."""
+    height, width = picture.shape[:2]
+    zoom = math.sqrt(FEWEST_PIXELS / (height * width))
+    if zoom < 1:
+        zoom = min(1.0, math.sqrt(MOST_PIXELS / (height * width)), max(zoom, EASY / max(min_size, 1)))
+    zoom = min(zoom, MOST_ZOOM)
+    shape = max(1, round(width * zoom)), max(1, round(height * zoom))
+    if shape == (width, height):
+        return picture, np.ones(2)
+    resized = Image.fromarray(picture).resize(shape, Image.Resampling.BICUBIC)
+    return np.asarray(resized), np.divide(shape, (width, height))
+
+
+def _look_again(picture, face, detector):
+    """The face as its aligned picture shows it; as it was, if there it is not found."""
+    matrix = np.asarray(face.matrix)
+    found = detector(cut(picture, matrix, SECOND_LOOK))
+    # Of faces beside this one parts are in the picture, too.
+    found = [d for d in found if np.linalg.norm(d.box.reshape(2, 2).mean(axis=0) / SECOND_LOOK - 0.5) < SAME]
+    if not found:
+        return face
+    best = max(found, key=lambda d: d.confidence)
+    points = apply_matrix(matrix, best.points / SECOND_LOOK)
+    return face_from_points(points, face.box, best.confidence, detector.frame)
+
+
+def _each_once(faces):
+    """The faces, less those that are others found twice; the more confident one stays."""
+    kept = []
+    for face in sorted(faces, key=lambda face: -face.confidence):
+        if all(math.dist(face.centre, k.centre) >= SAME * max(face.size, k.size) for k in kept):
+            kept.append(face)
+    return kept
