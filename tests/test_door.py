@@ -55,7 +55,7 @@ def test_a_mistyped_option_suggests_the_nearest(names, capsys):
         given = {"benchmark": ["m", "--run", "1"], "train": ["--run_di", "x"], "serve": ["--folde", "x"]}[
             names[-1]
         ]
-    if names in (("hallucinate",), ("client",)):
+    if names in (("hallucinate",), ("client",), ("align",)):
         given = ["face.png", *given]
     if not given:
         given = ["--jso"]

@@ -11,7 +11,10 @@ ROOT = Path(__file__).parent.parent
 # Each row may import from the rows below it, and from its own package.
 LAYERS = [
     ["__main__"],
-    ["train", "evaluate", "hallucinate", "client", "benchmark", "preset_models", "package_weights", "web"],
+    [
+        *("train", "evaluate", "hallucinate", "align", "client", "benchmark", "preset_models"),
+        *("package_weights", "web"),
+    ],
     ["export", "faces"],
     ["training", "evaluation", "result_folder"],
     ["inference"],

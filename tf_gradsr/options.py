@@ -17,11 +17,18 @@ def add_run(add) -> None:
     add("--run", type=str, metavar="DIR", help=RUN_HELP)
 
 
-def add_pictures(add, more_input: str = "", more_output: str = "") -> None:
+def add_pictures(
+    add,
+    more_input: str = "",
+    more_output: str = "",
+    default: str = "hallucinated",
+    holds: str = "one folder in it for each input",
+) -> None:
     """The pictures, as positional arguments, and `-o`, the folder of their results.
 
     Args:
         more_input, more_output: help on what else this command takes and writes.
+        default: the folder's name. holds: what is in it.
     """
     add(
         "input",
@@ -34,9 +41,9 @@ def add_pictures(add, more_input: str = "", more_output: str = "") -> None:
         "-o",
         "--output",
         type=str,
-        default="hallucinated",
+        default=default,
         metavar="DIR",
-        help=f"Folder of the results, made if needed; one folder in it for each input.{more_output}",
+        help=f"Folder of the results, made if needed; {holds}.{more_output}",
     )
 
 

@@ -16,8 +16,8 @@ MIN_SIZE, MIN_CONFIDENCE = 16, 0.9
 FEWEST_PIXELS, MOST_PIXELS, MOST_ZOOM = 512**2, 4_000_000, 4.0
 # Side of the frame, in the picture that is searched, of which hardly a face is missed.
 EASY = 40
-# Side of the aligned picture in which a face's points are looked for again: that of the faces on which the frame
-# was measured.
+# Side of the aligned picture in which a face's points are looked for again: that of the faces on which the
+# frame was measured.
 SECOND_LOOK = 128
 # Two faces whose frames' centres are nearer than this, in units of the larger frame, are one.
 SAME = 0.3
@@ -28,12 +28,14 @@ def find_faces(
 ) -> list:
     """Finds the faces of a photograph.
 
-    Each is looked at twice: in the photograph, then cut out by what was found and turned upright, at the size at
-    which the training faces were measured. That makes up for MTCNN's errors on small and on turned faces.
+    Each is looked at twice: in the photograph, then cut out by what was found and turned upright, at the
+    size at which the training faces were measured. That makes up for MTCNN's errors on small and on turned
+    faces.
 
     Args:
-        picture: a photograph, upright, as `tf_gradsr.picture_input.as_pictures` takes it: a path, a PIL picture
-            or an array. Of any size: very large ones are searched at 4 megapixels, small ones enlarged.
+        picture: a photograph, upright, as `tf_gradsr.picture_input.as_pictures` takes it: a path, a PIL
+            picture or an array. Of any size: very large ones are searched at 4 megapixels, small ones
+            enlarged.
         min_size: least side of a face's frame in pixels; the face itself fills about half of that.
         min_confidence: the detector's least confidence, 0 to 1.
         detector: called as `tf_gradsr.faces.detection.Detector`, which it is if None, and with its `frame`.
@@ -99,7 +101,8 @@ def _look_again(picture, face, detector):
         return face
     best = max(found, key=lambda d: d.confidence)
     points = apply_matrix(matrix, best.points / SECOND_LOOK)
-    return face_from_points(points, face.box, best.confidence, detector.frame)
+    confidence = max(face.confidence, best.confidence)
+    return face_from_points(points, face.box, confidence, detector.frame)
 
 
 def _each_once(faces):

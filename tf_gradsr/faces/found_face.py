@@ -14,17 +14,17 @@ from tf_gradsr.faces.similarity import apply_matrix, scale_of
 class Face:
     """A face in a photograph.
 
-    Coordinates are the photograph's, upright, in pixels: (0, 0) is the outer corner of the pixel at the top left,
-    whose centre is (0.5, 0.5).
+    Coordinates are the photograph's, upright, in pixels: (0, 0) is the outer corner of the pixel at the top
+    left, whose centre is (0.5, 0.5).
 
     Attributes:
         box: (left, top, right, bottom), upright, by the detector; without one, around the frame.
-        points: (x, y) of the eye at the picture's left, at its right, nose, corner of the mouth at the left, at
-            the right; by hand, of the eyes and perhaps the middle of the mouth.
-        matrix: two rows of three, from the frame to the photograph: (u, v) in [0, 1] x [0, 1], from the corner
-            at the top left of the aligned face to that at the bottom right, to (x, y).
+        points: (x, y) of the eye at the picture's left, at its right, nose, corner of the mouth at the left,
+            at the right; by hand, of the eyes and perhaps the middle of the mouth.
+        matrix: two rows of three, from the frame to the photograph: (u, v) in [0, 1] x [0, 1], from the
+            corner at the top left of the aligned face to that at the bottom right, to (x, y).
         size: side of the frame in the photograph's pixels.
-        confidence: the detector's, 0 to 1; None by hand.
+        confidence: the detector's, 0 to 1, the higher one where it looked twice; None by hand.
         residual: RMS distance of the points from where a face seen straight on would have them, in units of
             the frame's side; None by hand.
         profile: whether the face is turned farther, or its points fit worse, than those of 99.5 % of the
@@ -60,8 +60,8 @@ def face_from_points(
     """The face that has these points.
 
     Args:
-        points: float in the photograph's pixels. `[5, 2]`: a detector's, in the order of `Face.points`. `[3, 2]`:
-            both eyes and the middle of the mouth; `[2, 2]`: the eyes; either eye may be the first.
+        points: float in the photograph's pixels. `[5, 2]`: a detector's, in the order of `Face.points`. `[3,
+            2]`: both eyes and the middle of the mouth; `[2, 2]`: the eyes; either eye may be the first.
         box: (left, top, right, bottom) or None. confidence: 0 to 1 or None.
         frame: as the detector of the points sees it; None, the package's.
 

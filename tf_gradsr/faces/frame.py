@@ -24,8 +24,8 @@ class Frame:
     """The frame of training faces, as a detector's five points see it.
 
     Attributes:
-        points: eye at the picture's left, at its right, nose, corner of the mouth at the left, at the right; the
-            medians over the training faces.
+        points: eye at the picture's left, at its right, nose, corner of the mouth at the left, at the right;
+            the medians over the training faces.
         shift, scale: from FFHQ's rule, applied to the detector's points, to the frame: its place and side in
             units of the square that the rule gives.
         residual_limit: residual that 99.5 % of the training faces stay below.
@@ -44,8 +44,8 @@ class Frame:
     def place(self, left_eye, right_eye, mouth) -> np.ndarray:
         """Where the frame lies, by eyes and mouth.
 
-        FFHQ's rule measures the side across or down, whichever is longer, so that a turned head, whose eyes come
-        nearer to each other, is not cut too narrowly, as least squares over all points would.
+        FFHQ's rule measures the side across or down, whichever is longer, so that a turned head, whose eyes
+        come nearer to each other, is not cut too narrowly, as least squares over all points would.
 
         Args:
             left_eye, right_eye, mouth: (x, y) in pixels; left as one sees it; of the mouth, the centre.

@@ -26,7 +26,8 @@ EMBEDDED = 1024
 
 
 def training_faces(folder=None, limit: int = EMBEDDED):
-    """The first faces of a folder, or of the package's training split: uint8 `[s, s, 3]`, one after the other."""
+    """The first faces of a folder, or of the package's training split: uint8 `[s, s, 3]`, one after the
+    other."""
     if folder:
         encoded = (path.read_bytes() for path in find_inputs([folder])[:limit])
     else:

@@ -8,11 +8,10 @@ from PIL import Image
 from tf_gradsr.faces.similarity import scale_of
 
 # Subpixels computed at once; bounds the memory, whatever the sizes.
-BLOCK = 4_000_000
-# Subpixels along a pixel's side. Where the picture's pixels are finer yet, whole blocks of them are averaged first,
-# and as many subpixels or more remain, at most twice as many.
-FINE = 4
-# How far Pillow's bicubic interpolation looks beyond a position, in pixels.
+BLOCK = 500_000
+# Blocks of the picture's pixels along a pixel's side, at least, where so large ones are averaged first.
+FINE = 2
+# Pixels beyond a position that the interpolation reaches, and one for rounding.
 REACH = 3
 # A reduction by 1 that rounding made a little more must not blur.
 TOLERANCE = 1e-6
@@ -22,10 +21,11 @@ def cut(picture: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Resamples a turned square of a picture.
 
     Each pixel of the result is the mean, over its area, of the picture between whose pixels one interpolates
-    (bicubic): the area is sampled in a grid at least as fine as the picture's own pixels. So a cut along the
-    pixels that reduces by a whole factor is the exact block mean, and one that does not reduce is plain bicubic
-    interpolation. Of very large pictures block means are taken first, of at most a quarter of the result's pixels.
-    Beyond its borders the picture goes on as its border pixels.
+    (Keys 1981, cubic convolution, a = -1/2): the area is sampled in a grid at least as fine as the picture's
+    own pixels. So a cut along the pixels that reduces by a whole factor is the block mean, and one that
+    does not reduce is plain bicubic interpolation. Where a pixel of the result is 4 of the picture's or more
+    wide, means of whole blocks, at most half as wide, are taken first. Beyond its borders the picture goes
+    on as its border pixels.
 
     Args:
         picture: uint8 `[h, w, 3]`.
@@ -36,14 +36,14 @@ def cut(picture: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     Returns:
         uint8 `[size, size, 3]`.
     """
+    matrix = np.asarray(matrix, np.float64)
     step = scale_of(matrix) / size
     coarse = max(1, int((step + TOLERANCE) // FINE))
     if coarse > 1:
-        picture = np.asarray(Image.fromarray(picture).reduce(coarse))
-        matrix, step = np.asarray(matrix) / coarse, step / coarse
+        picture, matrix, step = _block_means(picture, coarse), matrix / coarse, step / coarse
     fine = max(1, math.ceil(step - TOLERANCE))
     # From subpixels to the picture.
-    matrix = np.asarray(matrix, np.float64) * [1 / (size * fine), 1 / (size * fine), 1.0]
+    matrix = matrix * [1 / (size * fine), 1 / (size * fine), 1.0]
     rows = max(1, BLOCK // (size * fine * fine))
     blocks = [
         _cut_rows(picture, matrix, size, fine, first, min(rows, size - first))
@@ -52,22 +52,49 @@ def cut(picture: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate(blocks)
 
 
+def _block_means(picture, factor):
+    """uint8; blocks that the right and the lower border cut off are means of what there is."""
+    return np.asarray(Image.fromarray(picture).reduce(factor))
+
+
 def _cut_rows(picture, matrix, size, fine, first, count):
     """Rows `first` ... `first + count - 1` of the cut; `matrix` is from subpixels to the picture."""
-    width, height, top = size * fine, count * fine, first * fine
-    corners = np.array([(0, top), (width, top), (0, top + height), (width, top + height)])
-    places = corners @ matrix[:, :2].T + matrix[:, 2]
-    low = np.floor(places.min(axis=0)).astype(int) - REACH
-    high = np.ceil(places.max(axis=0)).astype(int) + REACH
-    part = Image.fromarray(_region(picture, low, high))
-    offset = matrix[:, :2] @ (0, top) + matrix[:, 2] - low
-    # Pillow, too, takes pixel centres at halves: it adds them itself.
-    data = (*matrix[0, :2], offset[0], *matrix[1, :2], offset[1])
-    samples = part.transform((width, height), Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
-    if fine == 1:
-        return np.asarray(samples)
-    means = np.asarray(samples).reshape(count, fine, size, fine, 3).mean(axis=(1, 3), dtype=np.float32)
-    return np.uint8(means + 0.5)
+    columns, rows = np.arange(size * fine) + 0.5, np.arange(first * fine, (first + count) * fine) + 0.5
+    x = matrix[0, 0] * columns + matrix[0, 1] * rows[:, np.newaxis] + matrix[0, 2]
+    y = matrix[1, 0] * columns + matrix[1, 1] * rows[:, np.newaxis] + matrix[1, 2]
+    samples = _interpolate(picture, x, y)
+    means = samples.reshape(count, fine, size, fine, 3).mean(axis=(1, 3))
+    return np.uint8(np.clip(means + 0.5, 0, 255))
+
+
+def _interpolate(picture, x, y):
+    """The picture at positions `[h, w]`: float32 `[h, w, 3]`, which may leave [0, 255]."""
+    low = [math.floor(places.min()) - REACH for places in (x, y)]
+    high = [math.ceil(places.max()) + REACH for places in (x, y)]
+    region = _region(picture, low, high)
+    (left, x_weights), (top, y_weights) = (_taps(places - corner) for places, corner in zip((x, y), low))
+    width, flat = region.shape[1], region.reshape(-1, 3)
+    result = np.zeros((*x.shape, 3), np.float32)
+    for row in range(4):
+        line = np.zeros_like(result)
+        for column in range(4):
+            pixels = flat[(top + row) * width + left + column]
+            line += x_weights[column][..., np.newaxis] * pixels
+        result += y_weights[row][..., np.newaxis] * line
+    return result
+
+
+def _taps(places):
+    """(first of the four pixels that a position is interpolated from, their weights) for an array of them."""
+    first = np.floor(places - 0.5).astype(np.int64)
+    t = (places - 0.5 - first).astype(np.float32)
+    weights = (
+        ((2 - t) * t - 1) * t / 2,
+        ((3 * t - 5) * t * t + 2) / 2,
+        ((4 - 3 * t) * t + 1) * t / 2,
+        (t - 1) * t * t / 2,
+    )
+    return first - 1, weights
 
 
 def _region(picture, low, high):

@@ -1,0 +1,206 @@
+"""Cut the faces out of photographs, turned upright and placed as in the training pictures.
+
+gradsr align group.jpg holiday/ --output faces
+gradsr align old.jpg --eyes 210,180,262,176 --output faces      where no face is found
+
+Writes every face as a PNG, photograph_1.png being the largest one of photograph.jpg, and faces.jsonl with a
+line for each: file, photo, photo_size (width, height), box (left, top, right, bottom), points (eye, eye,
+nose, corner of the mouth, the other; left before right as one sees them), matrix, size (side of the face's
+frame in the photograph's pixels), confidence, residual, profile.
+
+Coordinates are pixels of the upright photograph, (0, 0) being the outer corner at its top left; the matrix,
+two rows of three, leads there from the PNG, whose corners are (0, 0) and (1, 1) whatever its size. The
+residual is how far the points lie from a frontal face's, in units of the frame's side. profile: turned
+farther, or fitting worse, than 99.5 % of the training faces; what is made of such a face is less to be
+trusted.
+
+The folder can be trained on: gradsr train --data.source folder --data.path faces. With --min_size 128 it
+holds no enlarged faces. Finding needs pip install 'tf-gradsr[photos]'; --eyes does not.
+
+Exit status: 0 all done, 1 some photographs failed or show no face, 2 bad setting, 130 interrupted.
+"""
+
+import json
+import math
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
+from PIL import Image
+
+from tf_gradsr.cli import CommandFailed, Parser, run
+from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.faces import align, face_from_points, find_faces
+from tf_gradsr.faces.finding import MIN_CONFIDENCE, MIN_SIZE
+from tf_gradsr.files import check_output, claim_output, folder_of
+from tf_gradsr.gallery.inputs import find_inputs, folder_names
+from tf_gradsr.gallery.reading import read_picture
+from tf_gradsr.gallery.writing import save_png
+from tf_gradsr.options import add_pictures
+from tf_gradsr.tensorflow_start import start_tensorflow
+
+RECORD = "faces.jsonl"
+SOFTWARE = "tf_gradsr.align"
+FOLDER = folder_of("a folder of aligned faces", rf".+_\d+\.png|{RECORD}", mark=RECORD)
+
+
+def build_parser() -> Parser:
+    """The command line's parser."""
+    parser = Parser(prog="gradsr align", description=__doc__)
+    add = parser.add_argument
+    add_pictures(add, default="aligned", holds="all faces, and faces.jsonl")
+    add("--size", type=PositiveInt, default=128, help="Side of the aligned faces in pixels.")
+    add("--largest", action="store_true", help="Only the largest face of each photograph.")
+    add(
+        "--min_size",
+        type=PositiveFloat,
+        default=MIN_SIZE,
+        help="Leave out faces whose frame, hair and chin included, is smaller in the photograph, in pixels.",
+    )
+    add(
+        "--min_confidence",
+        type=ClosedUnitInterval,
+        default=MIN_CONFIDENCE,
+        help="Leave out what the detector is less sure of.",
+    )
+    add(
+        "--eyes",
+        type=Optional[str],
+        default=None,
+        metavar="X1,Y1,X2,Y2",
+        help="Where the eyes are, in pixels of the upright photograph, instead of finding faces. Of one "
+        "photograph.",
+    )
+    add(
+        "--mouth",
+        type=Optional[str],
+        default=None,
+        metavar="X,Y",
+        help="With --eyes: the middle of the mouth, for a closer cut.",
+    )
+    add("--overwrite", action="store_true", help="Replace a folder of aligned faces.")
+    return parser
+
+
+def main(argv=None) -> int:
+    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
+
+
+def _execute(settings):
+    if not settings.output:
+        raise ConfigError("output: the folder of the faces, for example -o faces. Received: ''")
+    output = Path(settings.output).expanduser()
+    files = find_inputs(settings.input)
+    points = _points_by_hand(settings, files)
+    check_output(output, settings.overwrite, FOLDER, files, settings.output)
+    if points is None:
+        _load_detector(settings.verbose)
+    failed, lines = [], []
+    with claim_output(output, settings.overwrite, FOLDER) as folder:
+        for file, name in zip(files, folder_names(files)):
+            try:
+                photograph, faces = _faces_of(file, points, settings)
+            except (ValueError, MemoryError) as error:
+                print(f"{file}: {reason_of(error)}", file=sys.stderr)
+                failed.append(file)
+                continue
+            sizes = ", ".join(f"{face.size:.0f}{' (profile)' * face.profile}" for face in faces)
+            print(f"{file}: {len(faces)} face{'s' * (len(faces) > 1)}, {sizes} pixels")
+            lines += _write_faces(folder, file.name, name, photograph, faces, settings.size)
+        if not lines:
+            raise CommandFailed(f"no face was aligned. Nothing was written to {settings.output}")
+        (folder / RECORD).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    if failed:
+        names = ", ".join(map(str, failed))
+        print(f"{len(failed)} of {len(files)} photographs failed: {names}", file=sys.stderr)
+    print(f"{settings.output}: {len(lines)} face{'s' * (len(lines) > 1)}, and {RECORD}")
+    return 1 if failed else 0
+
+
+def _load_detector(verbose):
+    """Before any photograph, so that a missing package is named at once."""
+    start_tensorflow(verbose)
+    from tf_gradsr.faces.detection import the_detector
+
+    the_detector()
+
+
+def _points_by_hand(settings, files):
+    """[[x1, y1], [x2, y2]] and perhaps [x, y] of the options; None without.
+
+    Raises:
+        ConfigError: no numbers, the mouth without eyes, or several photographs.
+    """
+    if settings.eyes is None:
+        if settings.mouth is not None:
+            raise ConfigError(f"mouth: goes with --eyes. Received: {settings.mouth}")
+        return None
+    if len(files) > 1:
+        raise ConfigError(f"eyes: goes with one photograph. Received: {len(files)}")
+    numbers = _numbers("eyes", settings.eyes, "x1,y1,x2,y2")
+    if settings.mouth is not None:
+        numbers += _numbers("mouth", settings.mouth, "x,y")
+    return [numbers[first : first + 2] for first in range(0, len(numbers), 2)]
+
+
+def _numbers(option, text, form):
+    try:
+        numbers = [float(number) for number in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != len(form.split(",")) or not all(map(math.isfinite, numbers)):
+        raise ConfigError(f"{option}: pixels, as {form}. Received: {text}")
+    return numbers
+
+
+def _faces_of(file, points, settings):
+    """(photograph, its faces) of a file.
+
+    Raises:
+        ValueError: it cannot be read, shows no face, or the points lie beside it.
+    """
+    with warnings.catch_warnings():
+        # Large photographs are what people have.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        photograph = _over_white(read_picture(file))
+    height, width = photograph.rgb.shape[:2]
+    if points is None:
+        faces = find_faces(photograph.rgb, settings.min_size, settings.min_confidence)
+    elif all(0 <= x <= width and 0 <= y <= height for x, y in points):
+        faces = [face_from_points(points)]
+    else:
+        raise ValueError(f"eyes, mouth: within the photograph of {width}x{height}. Received: {points}")
+    if not faces:
+        raise ValueError("no face was found; say where one is with --eyes x1,y1,x2,y2")
+    return photograph, faces[:1] if settings.largest else faces
+
+
+def _over_white(picture):
+    if picture.alpha is None:
+        return picture
+    alpha = picture.alpha[..., np.newaxis] / np.float32(255)
+    return replace(picture, rgb=np.uint8(picture.rgb * alpha + 255 * (1 - alpha) + 0.5), alpha=None)
+
+
+def _write_faces(folder, photo, name, photograph, faces, size):
+    """Writes a photograph's faces; returns their lines of the record."""
+    lines, (height, width) = [], photograph.rgb.shape[:2]
+    for number, face in enumerate(faces, start=1):
+        file = f"{name}_{number}.png"
+        save_png(
+            folder / file,
+            align(photograph.rgb, face, size),
+            metadata={"Software": SOFTWARE},
+            icc_profile=photograph.icc_profile,
+        )
+        lines.append({"file": file, "photo": photo, "photo_size": [width, height], **face.as_json()})
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())
