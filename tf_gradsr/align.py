@@ -45,6 +45,8 @@ from tf_gradsr.tensorflow_start import start_tensorflow
 
 RECORD = "faces.jsonl"
 SOFTWARE = "tf_gradsr.align"
+# Of more faces the sizes' range is said.
+SIZES_NAMED = 8
 FOLDER = folder_of("a folder of aligned faces", rf".+_\d+\.png|{RECORD}", mark=RECORD)
 
 
@@ -109,8 +111,7 @@ def _execute(settings):
                 print(f"{file}: {reason_of(error)}", file=sys.stderr)
                 failed.append(file)
                 continue
-            sizes = ", ".join(f"{face.size:.0f}{' (profile)' * face.profile}" for face in faces)
-            print(f"{file}: {len(faces)} face{'s' * (len(faces) > 1)}, {sizes} pixels")
+            print(f"{file}: {_said_of(faces)}")
             lines += _write_faces(folder, file.name, name, photograph, faces, settings.size)
         if not lines:
             raise CommandFailed(f"no face was aligned. Nothing was written to {settings.output}")
@@ -185,6 +186,17 @@ def _over_white(picture):
         return picture
     alpha = picture.alpha[..., np.newaxis] / np.float32(255)
     return replace(picture, rgb=np.uint8(picture.rgb * alpha + 255 * (1 - alpha) + 0.5), alpha=None)
+
+
+def _said_of(faces):
+    """How many there are, how large, whether turned away."""
+    if len(faces) <= SIZES_NAMED:
+        sizes = ", ".join(f"{face.size:.0f}{' (profile)' * face.profile}" for face in faces)
+        return f"{len(faces)} face{'s' * (len(faces) > 1)}, {sizes} pixels"
+    profiles = sum(face.profile for face in faces)
+    return (
+        f"{len(faces)} faces, {faces[-1].size:.0f} to {faces[0].size:.0f} pixels, {profiles} of them profiles"
+    )
 
 
 def _write_faces(folder, photo, name, photograph, faces, size):

@@ -113,6 +113,14 @@ def test_the_largest_and_those_that_are_large_enough(command, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_of_many_faces_the_range_is_said(command, tmp_path, monkeypatch):
+    two = np.concatenate([data.astronaut(), data.astronaut()], axis=1)
+    Image.fromarray(two).save(tmp_path / "two.png")
+    monkeypatch.setattr(align, "SIZES_NAMED", 1)
+    result = command(tmp_path / "two.png", "-o", tmp_path / "out")
+    assert re.search(r"two.png: 2 faces, 16\d to 1[67]\d pixels, 0 of them profiles", result.out)
+
+
 def test_points_by_hand_need_no_detector(command, photos, tmp_path, no_detector):
     photo = photos / "astronaut.png"
     result = command(photo, "-o", tmp_path / "eyes", "--eyes", "204,101,246,103")

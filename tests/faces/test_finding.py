@@ -95,6 +95,7 @@ def test_the_astronaut_can_be_framed_at_any_size(astronaut):
 def test_large_photographs_are_searched_smaller_and_cut_at_full_size(astronaut, monkeypatch):
     photograph, face = astronaut
     large = np.asarray(Image.fromarray(photograph).resize((2048, 2048), Image.Resampling.BICUBIC))
+    monkeypatch.setattr(finding, "ENLARGED_PIXELS", 512 * 512)
     monkeypatch.setattr(finding, "MOST_PIXELS", 512 * 512)
     seen, detector = [], the_detector()
 
@@ -135,31 +136,34 @@ def test_a_face_at_the_border_is_padded_by_its_border(astronaut):
 
 
 class Fixed:
-    """A detector that says what it was told, in pictures of one size, and nothing of cuts."""
+    """A detector that knows the faces of one photograph, at any size, and says nothing of aligned cuts."""
 
     frame = the_frame()
 
     def __init__(self, side, *faces):
-        points = np.array(self.frame.points)
-        self.side = side
-        self.faces = [
-            Detection(np.array([x, y, x + s, y + s]), points * s + (x, y), confidence)
-            for x, y, s, confidence in faces
-        ]
+        self.side, self.faces = side, faces
 
     def __call__(self, picture):
-        return self.faces if len(picture) == self.side else []
+        if len(picture) == finding.SECOND_LOOK:
+            return []
+        zoom, points = len(picture) / self.side, np.array(self.frame.points)
+        return [
+            Detection(zoom * np.array([x, y, x + s, y + s]), zoom * (points * s + (x, y)), confidence)
+            for x, y, s, confidence in self.faces
+        ]
 
 
-def test_a_face_found_twice_is_one_and_neighbours_are_two():
-    photograph = np.zeros((512, 512, 3), np.uint8)
+@pytest.mark.parametrize("side", [500, 2200])
+def test_a_face_found_twice_is_one_and_neighbours_are_two(side):
+    photograph = np.zeros((side, side, 3), np.uint8)
     faces = [(100, 100, 100, 0.95), (110, 105, 90, 0.99), (155, 100, 100, 0.97), (400, 400, 60, 0.5)]
-    found = find_faces(photograph, detector=Fixed(512, *faces))
-    assert [face.confidence for face in found] == [0.97, 0.99]
-    found = find_faces(photograph, min_size=95, detector=Fixed(512, *faces))
+    detector = Fixed(side, *faces)
+    assert [face.confidence for face in find_faces(photograph, detector=detector)] == [0.97, 0.99]
+    found = find_faces(photograph, min_size=95, detector=detector)
     assert [face.confidence for face in found] == [0.97]
-    found = find_faces(photograph, min_confidence=0.4, detector=Fixed(512, *faces))
+    found = find_faces(photograph, min_confidence=0.4, detector=detector)
     assert [round(face.size, -1) for face in found] == [100, 90, 60]
+    np.testing.assert_allclose(found[0].box, (155, 100, 255, 200), atol=0.1)
 
 
 def test_without_the_extra_the_remedy_is_named(monkeypatch):

@@ -1,7 +1,7 @@
 """The detector: MTCNN (Zhang et al. 2016, arXiv 1604.02878), as the PyPI package `mtcnn` has it (MIT).
 
-Its three networks are TensorFlow's own and their weights lie inside the package. It finds faces of 10 pixels
-and more, gives five points of each, and is wrong now and then: a cat's face is one to it.
+Its three networks are TensorFlow's own and their weights lie inside the package. It finds faces whose frame
+is 20 pixels wide and more, gives five points of each, and is wrong now and then: a cat's face is one to it.
 """
 
 from functools import cache

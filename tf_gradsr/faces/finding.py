@@ -12,10 +12,9 @@ from tf_gradsr.faces.similarity import apply_matrix
 from tf_gradsr.picture_input import as_pictures
 
 MIN_SIZE, MIN_CONFIDENCE = 16, 0.9
-# Photographs are searched at a size between these, in pixels; small ones enlarged by at most so much.
-FEWEST_PIXELS, MOST_PIXELS, MOST_ZOOM = 512**2, 4_000_000, 4.0
-# Side of the frame, in the picture that is searched, of which hardly a face is missed.
-EASY = 40
+# Photographs are searched at this side of the smallest frame wanted, of which hardly a face is missed; but
+# not enlarged to more than the first nor searched at more than the second number of pixels, which takes long.
+EASY, ENLARGED_PIXELS, MOST_PIXELS = 40, 1_000_000, 4_000_000
 # Side of the aligned picture in which a face's points are looked for again: that of the faces on which the
 # frame was measured.
 SECOND_LOOK = 128
@@ -80,10 +79,8 @@ def _one(picture):
 def _search_size(picture, min_size):
     """The picture at the size at which it is searched, and by how much that is larger."""
     height, width = picture.shape[:2]
-    zoom = math.sqrt(FEWEST_PIXELS / (height * width))
-    if zoom < 1:
-        zoom = min(1.0, math.sqrt(MOST_PIXELS / (height * width)), max(zoom, EASY / max(min_size, 1)))
-    zoom = min(zoom, MOST_ZOOM)
+    most = max(ENLARGED_PIXELS, min(height * width, MOST_PIXELS))
+    zoom = min(EASY / max(min_size, 1), math.sqrt(most / (height * width)))
     shape = max(1, round(width * zoom)), max(1, round(height * zoom))
     if shape == (width, height):
         return picture, np.ones(2)
