@@ -194,9 +194,7 @@ def _said_of(faces):
         sizes = ", ".join(f"{face.size:.0f}{' (profile)' * face.profile}" for face in faces)
         return f"{len(faces)} face{'s' * (len(faces) > 1)}, {sizes} pixels"
     profiles = sum(face.profile for face in faces)
-    return (
-        f"{len(faces)} faces, {faces[-1].size:.0f} to {faces[0].size:.0f} pixels, {profiles} of them profiles"
-    )
+    return f"{len(faces)} faces, {faces[-1].size:.0f} to {faces[0].size:.0f} pixels, profiles: {profiles}"
 
 
 def _write_faces(folder, photo, name, photograph, faces, size):

@@ -118,7 +118,7 @@ def test_of_many_faces_the_range_is_said(command, tmp_path, monkeypatch):
     Image.fromarray(two).save(tmp_path / "two.png")
     monkeypatch.setattr(align, "SIZES_NAMED", 1)
     result = command(tmp_path / "two.png", "-o", tmp_path / "out")
-    assert re.search(r"two.png: 2 faces, 16\d to 1[67]\d pixels, 0 of them profiles", result.out)
+    assert re.search(r"two.png: 2 faces, 16\d to 1[67]\d pixels, profiles: 0", result.out)
 
 
 def test_points_by_hand_need_no_detector(command, photos, tmp_path, no_detector):

@@ -1,5 +1,6 @@
 """Faces found in photographs: in scikit-image's astronaut, and where the test put them."""
 
+import json
 import math
 import sys
 from dataclasses import replace
@@ -11,9 +12,9 @@ from skimage import data
 from skimage.transform import SimilarityTransform, rescale, warp
 
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.faces import align, detection, find_faces, finding
+from tf_gradsr.faces import align, detection, find_faces, finding, measure_frame
 from tf_gradsr.faces.detection import Detection, the_detector
-from tf_gradsr.faces.frame import the_frame
+from tf_gradsr.faces.frame import FRAME_FILE, the_frame
 from tf_gradsr.faces.similarity import apply_matrix, compose, degrees_of, invert_matrix, scale_of
 
 
@@ -164,6 +165,18 @@ def test_a_face_found_twice_is_one_and_neighbours_are_two(side):
     found = find_faces(photograph, min_confidence=0.4, detector=detector)
     assert [round(face.size, -1) for face in found] == [100, 90, 60]
     np.testing.assert_allclose(found[0].box, (155, 100, 255, 200), atol=0.1)
+
+
+def test_the_packages_frame_is_what_its_command_measures(tmp_path, monkeypatch):
+    path = tmp_path / "frame.json"
+    monkeypatch.setattr(sys, "argv", ["measure_frame", "--limit", "24", "--output", str(path)])
+    measure_frame.main()
+    measured, shipped = json.loads(path.read_text()), json.loads(FRAME_FILE.read_text())
+    assert measured.keys() == shipped.keys() and measured["pictures"] == 24
+    # Of so few faces the medians lie apart: a fifth of an LR pixel.
+    np.testing.assert_allclose(measured["points"], shipped["points"], atol=0.2 / 16)
+    np.testing.assert_allclose(measured["shift"], shipped["shift"], atol=0.2 / 16)
+    assert measured["scale"] == pytest.approx(shipped["scale"], rel=0.02)
 
 
 def test_without_the_extra_the_remedy_is_named(monkeypatch):
