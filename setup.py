@@ -22,7 +22,11 @@ setup(
     license="Apache-2.0",
     entry_points={"console_scripts": ["gradsr = tf_gradsr.__main__:main"]},
     packages=find_packages(include=["tf_gradsr", "tf_gradsr.*"]),
-    package_data={"tf_gradsr": ["pretrained/*/*", "py.typed"], "tf_gradsr.data": ["faces128/*/*"]},
+    package_data={
+        "tf_gradsr": ["pretrained/*/*", "py.typed"],
+        "tf_gradsr.data": ["faces128/*/*"],
+        "tf_gradsr.gallery": ["templates/*"],
+    },
     python_requires=">=3.10,<3.14",
     install_requires=[
         "tensorflow>=2.18",
@@ -31,6 +35,8 @@ setup(
         "tensorflow-datasets>=4.9.7",
         "jsonargparse[signatures]>=4.40",
         "numpy",
+        # For report.html: escapes the names of files and models by default.
+        "jinja2>=3.1",
         # TFDS imports both when it prepares a dataset, without requiring them.
         "importlib_resources",
         "beautifulsoup4",

@@ -13,6 +13,7 @@ LAYERS = [
     ["__main__"],
     ["train", "evaluate", "hallucinate", "client", "benchmark", "preset_models", "package_weights", "web"],
     ["export", "faces"],
+    ["result_report"],
     ["training", "evaluation", "result_folder"],
     ["inference"],
     ["picture_input", "results", "tiles"],
