@@ -27,6 +27,7 @@ setup(
         "tf_gradsr": ["pretrained/*/*", "py.typed"],
         "tf_gradsr.data": ["faces128/*/*"],
         "tf_gradsr.faces": ["frame.json"],
+        "tf_gradsr.gallery": ["templates/*"],
     },
     python_requires=">=3.10,<3.14",
     install_requires=[
@@ -36,6 +37,8 @@ setup(
         "tensorflow-datasets>=4.9.7",
         "jsonargparse[signatures]>=4.40",
         "numpy",
+        # For report.html: escapes the names of files and models by default.
+        "jinja2>=3.1",
         # TFDS imports both when it prepares a dataset, without requiring them.
         "importlib_resources",
         "beautifulsoup4",

@@ -16,6 +16,7 @@ LAYERS = [
         *("package_weights", "web"),
     ],
     ["export", "faces"],
+    ["result_report"],
     ["training", "evaluation", "result_folder"],
     ["inference"],
     ["picture_input", "results", "tiles"],

@@ -3,10 +3,11 @@
 Prints one table of quality, consistency, diversity and cost with 95 % intervals, and writes it to the output
 folder as results.json, results.csv and results.md, with the first pictures as figure.png, samples of the
 first 64, not hand-picked, as samples.png, and the actual errors of samples over the predicted ones as
-reliability.png. Bicubic upscaling is always measured beside the models. The same command gives the same
-figures, except for speeds. With --data.degrade true, LR is made as photographs hold faces, always in the same
-way, and LR-PSNR is also measured against clean LR. LPIPS needs weights (python -m tf_gradsr.metrics.lpips
---help), KID needs the extra features (pip install 'tf-gradsr[features]'); without them, their columns say so.
+reliability.png; --report adds report.html, a page with all of it. Bicubic upscaling is always measured
+beside the models. The same command gives the same figures, except for speeds. With --data.degrade true, LR is
+made as photographs hold faces, always in the same way, and LR-PSNR is also measured against clean LR. LPIPS
+needs weights (python -m tf_gradsr.metrics.lpips --help), KID needs the extra features (pip install
+'tf-gradsr[features]'); without them, their columns say so.
 """
 
 import shlex
@@ -29,6 +30,7 @@ from tf_gradsr.evaluation.settings import (
     results_path,
 )
 from tf_gradsr.extensions import load_extension
+from tf_gradsr.options import add_report
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels, use_full_float32
 
 SampleCount = restricted_number_type("SampleCount", int, [(">=", 2)], docstring="int restricted to be ≥2")
@@ -126,8 +128,9 @@ def build_parser() -> Parser:
         "--figure_pictures",
         type=PositiveInt,
         default=4,
-        help="Rows of figure.png, one for each of the first pictures.",
+        help="Rows of figure.png and faces of report.html, one for each of the first pictures.",
     )
+    add_report(add, "the output folder")
     add(
         "--record_calibration",
         action="store_true",
@@ -218,7 +221,7 @@ def _evaluate(evaluation, output, command, settings):
             f"batch_size: one that fits the device's memory ({error.message.splitlines()[0]}). "
             f"Received: {evaluation.batch_size}"
         ) from error
-    write_results(output, results, evaluation, command, settings.overwrite)
+    write_results(output, results, evaluation, command, settings.overwrite, settings.report)
     width = shutil.get_terminal_size((TABLE_WIDTH, 24)).columns
     print(terminal_table(results, evaluation, width))
     print(f"\nResults: {output}")

@@ -12,7 +12,8 @@ For each input, writes a folder named after it:
                             --record_calibration), by how much true errors are larger
   gradient_reconstruction.png, gradient_00.png ...    image gradients, as the model outputs them
   sheet.png                 all side by side
-and, for several inputs, overview.png with a row for each of the first 16.
+and, for several inputs, overview.png with a row for each of the first 16; with --report, report.html, a page
+of the first 16 to look at and to share.
 Inputs: png, jpeg, webp, bmp, tiff, gif (the first frame), of any size; grey, palette, CMYK, 16 bits (read
 as 8), EXIF orientation; alpha is upscaled and kept.
 
@@ -42,7 +43,14 @@ from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, prepare_folder, replaced_when_complete
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import RESULT_FOLDER, RESULT_PICTURE, SOFTWARE, is_own, save_png
-from tf_gradsr.options import add_consistency, add_downscale, add_noise, add_pictures, add_run
+from tf_gradsr.options import (
+    add_consistency,
+    add_downscale,
+    add_noise,
+    add_pictures,
+    add_report,
+    add_run,
+)
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow
 
@@ -95,7 +103,8 @@ def build_parser() -> Parser:
         default=TILE,
         help="Longer side, in pixels, to which sheets enlarge small pictures, by a whole factor.",
     )
-    add("--overwrite", action="store_true", help="Replace folders of results that already exist.")
+    add_report(add, "the folder of the results")
+    add("--overwrite", action="store_true", help="Replace results that already exist.")
     return parser
 
 
@@ -120,6 +129,10 @@ def _hallucinate_files(settings):
         check_output(settings.output / name, settings.overwrite, RESULT_FOLDER, files, settings.output)
     if len(files) > 1:
         check_output(settings.output / OVERVIEW, settings.overwrite, RESULT_PICTURE, received=settings.output)
+    if settings.report:
+        from tf_gradsr.gallery.report import REPORT, REPORT_FILE
+
+        check_output(settings.output / REPORT_FILE, settings.overwrite, REPORT, received=settings.output)
     prepare_folder(settings.output)
     status = _hallucinate(settings, files, names)
     if settings.to_standard_output and status == 0:
@@ -131,7 +144,7 @@ def _use_standard_streams(settings, folder):
     """Replaces `-` with files of a temporary folder.
 
     Raises:
-        ConfigError: `-` beside other inputs, or as output of several.
+        ConfigError: `-` beside other inputs, or as output of several, or where a report is asked for.
     """
     if len(settings.input) > 1:
         raise ConfigError(f"input: one picture where - is used. Received: {' '.join(settings.input)}")
@@ -140,6 +153,8 @@ def _use_standard_streams(settings, folder):
         path = folder / "picture"
         path.write_bytes(sys.stdin.buffer.read())
         settings.input = [str(path)]
+    if settings.output == "-" and settings.report:
+        raise ConfigError("report: goes into a folder of results, --output DIR. Received: --output -")
     if settings.output == "-":
         settings.to_standard_output, settings.output = True, str(folder / "results")
         # The reconstruction needs no samples.
@@ -178,26 +193,28 @@ def _hallucinate(settings, files, names):
     from tf_gradsr.inference import Hallucinator
     from tf_gradsr.progress import ProgressBar
     from tf_gradsr.result_folder import FAILURES, ResultFolders
+    from tf_gradsr.result_report import ReportedFolders
 
     hallucinator = Hallucinator.load(settings.run)
     if not hallucinator.stochastic and settings.num_samples:
         print("This model gives one answer per picture: no samples, no walk.", file=sys.stderr)
-    failed = []
+    failed, reported = [], ReportedFolders(hallucinator, settings)
     with ProgressBar(len(files), "file") as bar:
         results = ResultFolders(hallucinator, settings, progress=bar.set_postfix_str)
         for file, name in zip(files, names):
             bar.begin(file.name)
             try:
                 report = results.make(file, name)
+                reported.add(name, report, results.legend())
                 said_to = sys.stderr if settings.to_standard_output else sys.stdout
                 bar.write(f"{file}: {report}; {settings.output / name / 'sheet.png'}", file=said_to)
             except FAILURES as error:
                 bar.write(f"{file}: {reason_of(error)}", file=sys.stderr)
-                failed.append(file)
+                failed.append((file, reason_of(error)))
             bar.update()
     if failed:
         print(
-            f"{len(failed)} of {len(files)} files failed: {', '.join(map(str, failed))}",
+            f"{len(failed)} of {len(files)} files failed: {', '.join(str(file) for file, _ in failed)}",
             file=sys.stderr,
         )
     if len(results.overview.rows) > 1:
@@ -205,6 +222,8 @@ def _hallucinate(settings, files, names):
         with replaced_when_complete(path) as partial:
             save_png(partial, results.overview.draw(), metadata={"Software": SOFTWARE})
         print(f"Overview: {path}")
+    if settings.report and len(failed) < len(files):
+        print(f"Report: {reported.write(failed)}")
     if len(failed) < len(files):
         print(HONESTY, file=sys.stderr if settings.to_standard_output else sys.stdout)
     return 1 if failed else 0

@@ -70,6 +70,16 @@ def add_downscale(add, how: str) -> None:
     )
 
 
+def add_report(add, where: str) -> None:
+    """`--report`; `where` says in which folder the page is written."""
+    add(
+        "--report",
+        action="store_true",
+        help=f"Also write report.html into {where}: a page for any browser that needs no other file, with a "
+        "slider between before and after, every figure, the settings, the weights' digest.",
+    )
+
+
 def add_consistency(add, where: str = "") -> None:
     """`--consistency` with a single value; `where` begins its help."""
     add(

@@ -63,21 +63,23 @@ class Report:
     ssim: Optional[float] = None
     """Of the reconstruction against the truth."""
     notes: tuple = ()
+    uncertainty: Optional[np.ndarray] = field(default=None, repr=False)
+    """Standard deviation over samples, mean over colours, grey levels, float `[H, W]`."""
 
     def __str__(self):
-        said = ", ".join([self.sizes, *self.figures()])
+        said = ", ".join([self.sizes, *(" ".join(figure) for figure in self.figures())])
         return "; ".join([said, *self.notes])
 
     def figures(self) -> list:
-        """Every known figure, in words."""
+        """Every known figure, in words: (name, value with its unit) pairs."""
         worst = "" if self.worst_lr_psnr is None else f" (worst sample {self.worst_lr_psnr:.1f})"
-        figures = [f"LR-PSNR {self.lr_psnr:.1f} dB{worst}"]
+        figures = [("LR-PSNR", f"{self.lr_psnr:.1f} dB{worst}")]
         if self.spread is not None:
-            figures.append(f"spread {self.spread:.2f} grey levels")
+            figures.append(("spread", f"{self.spread:.2f} grey levels"))
         if self.psnr is not None:
-            figures.append(f"PSNR {self.psnr:.2f} dB")
+            figures.append(("PSNR", f"{self.psnr:.2f} dB"))
         if self.ssim is not None:
-            figures.append(f"SSIM {self.ssim:.3f}")
+            figures.append(("SSIM", f"{self.ssim:.3f}"))
         return figures
 
 
@@ -119,7 +121,7 @@ class ResultFolders:
         with folder_when_complete(Path(self.settings.output) / name) as folder:
             making = _Making(self, folder, picture, truth)
             report = making.make()
-        self.overview.add(making.row, making.stddev, "\n".join([name, *report.figures()]))
+        self.overview.add(making.row, making.stddev, "\n".join([name, *map(" ".join, report.figures())]))
         return report
 
     def generate(self, lr, z) -> tuple:
@@ -135,6 +137,11 @@ class ResultFolders:
             lr[np.newaxis], z[np.newaxis], self.settings.consistency
         )
         return images[0], gradients[0]
+
+    def legend(self) -> str:
+        """What the numbers of these samples' uncertainty maps count."""
+        settings = self.settings
+        return legend(self.hallucinator.calibration, settings.temperature, settings.consistency)
 
     def size_notes(self, lr) -> tuple:
         """Notes on an LR picture, uint8 `[h, w, 3]`, too large for the model to find a face of its size."""
@@ -242,9 +249,8 @@ class _Making:
         self._save("mean", np.uint8(np.round(spread.mean())), self.alpha, about)
         stddev = spread.stddev()
         self.report.spread = float(stddev.mean())
-        stddev = stddev.mean(axis=-1)
-        settings = self.results.settings
-        text = legend(self.results.hallucinator.calibration, settings.temperature, settings.consistency)
+        self.report.uncertainty = stddev = stddev.mean(axis=-1)
+        text = self.results.legend()
         self._save("uncertainty", heat_map(stddev, text), None, about)
         top = rounded_top(stddev)
         self._show("uncertainty", colour(stddev, top))

@@ -1,6 +1,9 @@
 """The evaluate command line: its files, its rows, and errors on one line that name the flag."""
 
+import base64
 import csv
+import html
+import io
 import json
 import os
 import re
@@ -404,3 +407,37 @@ def test_settings_are_checked_before_tensorflow_is_loaded(tmp_path):
     lines = result.stderr.splitlines()
     assert any(line.endswith(" jsonargparse") for line in lines)
     assert not any(line.endswith(" tensorflow") for line in lines)
+
+
+# ---------------------------------------------------------------- the report
+
+
+def test_the_report_holds_tables_sheets_and_faces(folder, tmp_path):
+    evil = "<b>bold</b>"
+    given = ["--num_samples", "4", "--figure_pictures", "2", "--report"]
+    run = [f"{evil}={folder / 'first'}", folder / "second"]
+    assert status_of(["--run", *run, *given, "--output", tmp_path / "results"]) == 0
+    page = (tmp_path / "results/report.html").read_text(encoding="utf-8")
+    document = json.loads((tmp_path / "results/results.json").read_text())
+    assert evil not in page and html.escape(evil) in page
+    text = re.sub(r"\s+", " ", page)
+    for row in document["rows"]:
+        for column in ("psnr", "ssim", "crps"):
+            figure, places = row["figures"][column], 3 if column == "ssim" else 2
+            mean, low, high = (f"{figure[part]:.{places}f}" for part in ("mean", "low", "high"))
+            assert f"{mean} <small>[{low}, {high}]</small>" in text
+        if row["model"] != "bicubic":
+            assert row["identity"]["weights"] in page
+    # Two models with samples are in the table of diversity, bicubic and z = 0 are not.
+    diversity = text.split("Diversity</h2>")[1].split("</thead>")[0]
+    heads = re.findall(r'columnheader"><bdi>(.*?)</bdi>', diversity)
+    assert heads == [html.escape(f"{evil}, z != 0, exact"), "second, z != 0, exact"]
+    pictures = re.findall(r'src="data:image/(?:png|webp);base64,([^"]+)" width="(\d+)" height="(\d+)"', page)
+    sizes = [(int(width), int(height)) for _, width, height in pictures]
+    sheets = [Image.open(tmp_path / "results" / f"{name}.png").size for name in ("reliability", "samples")]
+    # Of each face LR, bicubic, z = 0 and a sample of two models, truth.
+    assert sizes == [*sheets, *[(8, 8), *[(32, 32)] * 6] * 2]
+    truths = [np.asarray(Image.open(folder / f"pictures/test/{name}.png")) for name in ("000", "001")]
+    for number, truth in enumerate(truths):
+        shown = Image.open(io.BytesIO(base64.b64decode(pictures[2 + 7 * number + 6][0])))
+        np.testing.assert_array_equal(np.asarray(shown), truth)

@@ -456,11 +456,12 @@ def test_a_model_with_one_answer_has_one_row(run, tmp_path, write_run, material)
     # Its gradient is computed from its picture, not output by the generator.
     assert rows[1].figures["own_gradient_error"] is rows[1].figures["sample_std"] is None
     # It has no samples, and those of an earlier evaluation must not be taken for its own.
-    for name in ("samples.png", "reliability.png"):
+    for name in ("samples.png", "reliability.png", "report.html"):
         (tmp_path / name).write_text("old")
     (tmp_path / "results.json").write_text('{"format": 1, "rows": []}')
     write_results(tmp_path, results, evaluation_of(baseline), "as typed", overwrite=True)
     assert [path.name for path in tmp_path.glob("*.png")] == ["figure.png"]
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_lpips_and_its_diversity_with_weights(run, material, rng, monkeypatch, tmp_path):

@@ -45,6 +45,8 @@ class Results:
     """Column title to uint8 `[B, H, W, 3]`: the first pictures."""
     samples: Dict[str, np.ndarray]
     """Title of each row of samples to uint8 `[B, H, W, 3]`: the first samples of the first pictures."""
+    lr: np.ndarray
+    """uint8 `[B, h, w, 3]`: what the pictures of `figure` were made from."""
 
     def described(self, split: str) -> str:
         """How many pictures of which split were measured: "500 test pictures"."""
@@ -83,7 +85,8 @@ def _evaluate(evaluation, pictures, bar):
     face_scale = FaceScale(networks.features["face_kid"]) if "face_kid" in networks.features else None
     input_quality = InputQuality(config) if config.data.degrade else None
     followers = [follower for follower in (face_scale, input_quality) if follower]
-    sheet, samples = Sheet(evaluation.figure_pictures), Sheet(PICTURES_ON_SAMPLE_SHEET)
+    sheet, inputs = (Sheet(evaluation.figure_pictures) for _ in range(2))
+    samples = Sheet(PICTURES_ON_SAMPLE_SHEET)
     first_lr, count = None, 0
     bar.begin("Measuring", once="building the graphs")
     batches = stream_batches(pictures, config, evaluation.batch_size, augment=config.data.augment)
@@ -92,6 +95,7 @@ def _evaluate(evaluation, pictures, bar):
         for follower in followers:
             follower.add(batch)
         sheet.add("truth", hr)
+        inputs.add("lr", lr)
         for tracker in trackers:
             for row, images in tracker.update(batch):
                 sheet.add(row.title, images)
@@ -106,7 +110,15 @@ def _evaluate(evaluation, pictures, bar):
     notes += [follower.note() for follower in followers]
     rows = [row for tracker in trackers for row in tracker.rows(first_lr)]
     return Results(
-        rows, count, pictures.skipped, networks.absent, notes, environment(), sheet.columns, samples.columns
+        rows,
+        count,
+        pictures.skipped,
+        networks.absent,
+        notes,
+        environment(),
+        sheet.columns,
+        samples.columns,
+        inputs.columns["lr"],
     )
 
 

@@ -23,6 +23,7 @@ RESULT_FILES = (
     "figure.png",
     "samples.png",
     "reliability.png",
+    "report.html",
 )
 
 

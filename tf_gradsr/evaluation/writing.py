@@ -10,14 +10,18 @@ from tf_gradsr.evaluation.settings import EVALUATION_FILES
 from tf_gradsr.files import claim_output, unwritable
 
 
-def write_results(path: Path, results, evaluation, command: str, overwrite: bool = False) -> None:
+def write_results(
+    path: Path, results, evaluation, command: str, overwrite: bool = False, report: bool = False
+) -> None:
     """Writes tables and pictures; each appears only when all are complete. Other files in the folder stay.
 
-    `samples.png` and `reliability.png` of an earlier evaluation are deleted if this one has no samples.
+    `samples.png` and `reliability.png` of an earlier evaluation are deleted if this one has no samples, and
+    its `report.html` if this one has none.
 
     Args:
         path: the folder, made if needed. results: `Results`. evaluation: the `Evaluation`.
         command: as typed, quoted for a shell. overwrite: whether earlier results may be replaced.
+        report: whether to write `report.html`.
 
     Raises:
         ConfigError: the folder cannot be written, or holds what may not be replaced.
@@ -32,6 +36,12 @@ def write_results(path: Path, results, evaluation, command: str, overwrite: bool
         "samples.png": samples(results, evaluation.split),
         "reliability.png": reliability(results, evaluation.split),
     }
+    if report:
+        # Late: it needs a template engine that nothing else does.
+        from tf_gradsr.evaluation.reporting import report_contents
+        from tf_gradsr.gallery.report import REPORT_FILE, as_html
+
+        texts[REPORT_FILE] = as_html(report_contents(results, evaluation, command, pictures))
     try:
         with claim_output(path, overwrite, EVALUATION_FILES) as folder:
             for name, text in texts.items():

@@ -11,14 +11,11 @@ import tensorflow as tf
 import tf_gradsr
 from tf_gradsr.export.serving.input_checks import Limits
 from tf_gradsr.files import sha256_of
+from tf_gradsr.gallery.writing import INTENDED_USE
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.run_folder import RunFolder
 
 CARD_FILE = Path("assets.extra/model_card.json")
-INTENDED_USE = (
-    "Plausible large pictures of a small one. What they show beyond the small picture is invented: "
-    "they are not evidence of anybody's identity."
-)
 
 
 def model_card(

@@ -10,8 +10,8 @@ from tf_gradsr.faces.similarity import apply_matrix, compose, invert_matrix
 
 # Width of the border, in units of the frame's side, over which a face fades into its photograph.
 FEATHER = 0.15
-# Back-projections onto the photograph. On faces of 16 to 40 pixels, two gain most of what four do, and lose less
-# where the photograph was saved as JPEG: see benchmarks/face_sizes.py.
+# Back-projections onto the photograph. On faces of 16 to 40 pixels, two gain most of what four do, and lose
+# less where the photograph was saved as JPEG: see benchmarks/face_sizes.py.
 ROUNDS = 2
 # Pixels of the photograph around a face that a back-projection takes into account.
 MARGIN = 4
@@ -34,9 +34,10 @@ def enlarged(photograph: np.ndarray, outscale: int) -> np.ndarray:
 def paste(canvas: np.ndarray, picture: np.ndarray, matrix, outscale: int, photograph=None) -> None:
     """Puts an aligned face into the enlarged photograph, in place.
 
-    The face is resampled once, antialiased, and fades out towards the frame's border. With `photograph`, it is then
-    back-projected (Irani and Peleg 1991): what the face lacks of the photograph, at the photograph's size, is
-    added to it. A face that was generated from 16x16 pixels so gets back what the photograph shows beyond them.
+    The face is resampled once, antialiased, and fades out towards the frame's border. With `photograph`, it is
+    then back-projected (Irani and Peleg 1991): what the photograph shows and the face, reduced to its size,
+    does not, is added to the face. So a face that was generated from 16x16 pixels keeps what the photograph
+    shows beyond them.
 
     Args:
         canvas: uint8 `[H, W, 3]`, see `enlarged`; changed.

@@ -10,6 +10,11 @@ from tf_gradsr.files import Kind, folder_of, replaced_when_complete
 
 # Marks what is written, in the metadata, so that nothing else is overwritten.
 SOFTWARE = "tf_gradsr.hallucinate"
+# What model cards and reports say of every picture.
+INTENDED_USE = (
+    "Plausible large pictures of a small one. What they show beyond the small picture is invented: "
+    "they are not evidence of anybody's identity."
+)
 # A folder of one input's results.
 RESULT_FOLDER = folder_of(
     "what this command wrote",
