@@ -12,9 +12,10 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     ["__main__"],
     [
-        *("train", "evaluate", "hallucinate", "align", "client", "benchmark", "preset_models"),
+        *("train", "evaluate", "hallucinate", "photo", "align", "client", "benchmark", "preset_models"),
         *("package_weights", "web"),
     ],
+    ["photo_folder"],
     ["export", "faces"],
     ["result_report"],
     ["training", "evaluation", "result_folder"],

@@ -24,11 +24,9 @@ import json
 import math
 import sys
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
-import numpy as np
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from PIL import Image
 
@@ -38,7 +36,7 @@ from tf_gradsr.faces import align, face_from_points, find_faces
 from tf_gradsr.faces.finding import MIN_CONFIDENCE, MIN_SIZE
 from tf_gradsr.files import check_output, claim_output, folder_of
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
-from tf_gradsr.gallery.reading import read_picture
+from tf_gradsr.gallery.reading import over_white, read_picture
 from tf_gradsr.gallery.writing import save_png
 from tf_gradsr.options import add_pictures
 from tf_gradsr.tensorflow_start import start_tensorflow
@@ -168,7 +166,7 @@ def _faces_of(file, points, settings):
     with warnings.catch_warnings():
         # Large photographs are what people have.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        photograph = _over_white(read_picture(file))
+        photograph = over_white(read_picture(file))
     height, width = photograph.rgb.shape[:2]
     if points is None:
         faces = find_faces(photograph.rgb, settings.min_size, settings.min_confidence)
@@ -179,13 +177,6 @@ def _faces_of(file, points, settings):
     if not faces:
         raise ValueError("no face was found; say where one is with --eyes x1,y1,x2,y2")
     return photograph, faces[:1] if settings.largest else faces
-
-
-def _over_white(picture):
-    if picture.alpha is None:
-        return picture
-    alpha = picture.alpha[..., np.newaxis] / np.float32(255)
-    return replace(picture, rgb=np.uint8(picture.rgb * alpha + 255 * (1 - alpha) + 0.5), alpha=None)
 
 
 def _said_of(faces):

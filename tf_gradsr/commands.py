@@ -35,6 +35,9 @@ GRADSR = Command(
     "One-to-many face super-resolution that downscales back to its input.",
     commands={
         "hallucinate": Command("Make plausible large pictures of small ones.", "tf_gradsr.hallucinate"),
+        "photo": Command(
+            "Enlarge photographs with the faces in them hallucinated (extra [photos]).", "tf_gradsr.photo"
+        ),
         "align": Command("Cut the faces out of photographs (extra [photos]).", "tf_gradsr.align"),
         "train": Command("Train a model, or continue training it.", "tf_gradsr.train"),
         "evaluate": Command("Measure trained models side by side.", "tf_gradsr.evaluate"),

@@ -117,10 +117,22 @@ class ResultFolders:
             picture, truth = make_pair(
                 picture, config.model.scale, config.data.downscale, self.settings.lr_size
             )
-        self._check_size(picture)
         with folder_when_complete(Path(self.settings.output) / name) as folder:
-            making = _Making(self, folder, picture, truth)
-            report = making.make()
+            return self.fill(folder, name, picture, truth)
+
+    def fill(self, folder, name: str, picture: Picture, truth: Optional[Picture] = None) -> Report:
+        """Makes the results of one LR picture in a folder that exists.
+
+        Args:
+            folder: path. name: on the overview.
+            picture: LR. truth: HR, which the reconstruction is compared with, or None.
+
+        Raises:
+            one of `FAILURES`: see there.
+        """
+        self._check_size(picture)
+        making = _Making(self, folder, picture, truth)
+        report = making.make()
         self.overview.add(making.row, making.stddev, "\n".join([name, *map(" ".join, report.figures())]))
         return report
 

@@ -28,16 +28,16 @@ def enlarged(photograph: np.ndarray, outscale: int) -> np.ndarray:
     """
     height, width = photograph.shape[:2]
     size = width * outscale, height * outscale
-    return np.asarray(Image.fromarray(photograph).resize(size, Image.Resampling.LANCZOS))
+    return np.array(Image.fromarray(photograph).resize(size, Image.Resampling.LANCZOS))
 
 
 def paste(canvas: np.ndarray, picture: np.ndarray, matrix, outscale: int, photograph=None) -> None:
     """Puts an aligned face into the enlarged photograph, in place.
 
-    The face is resampled once, antialiased, and fades out towards the frame's border. With `photograph`, it is
-    then back-projected (Irani and Peleg 1991): what the photograph shows and the face, reduced to its size,
-    does not, is added to the face. So a face that was generated from 16x16 pixels keeps what the photograph
-    shows beyond them.
+    The face is resampled once, antialiased, and fades out towards the frame's border. With `photograph`, it
+    is then back-projected (Irani and Peleg 1991): what the photograph shows and the face, reduced to its
+    size, does not, is added to the face. So a face that was generated from 16x16 pixels keeps what the
+    photograph shows beyond them.
 
     Args:
         canvas: uint8 `[H, W, 3]`, see `enlarged`; changed.

@@ -1,6 +1,6 @@
 """Reads the pictures to hallucinate from: RGB, alpha, and, for a large picture, the LR made from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 import numpy as np
@@ -57,6 +57,14 @@ def read_picture(path) -> Picture:
     profile = profile if profile and profile[16:20] == b"RGB " else None
     notes = (f"the first of {frames} pictures is used",) if frames > 1 else ()
     return Picture(rgb, alpha, profile, notes)
+
+
+def over_white(picture: Picture) -> Picture:
+    """The picture as it looks on white paper, without transparency."""
+    if picture.alpha is None:
+        return picture
+    alpha = picture.alpha[..., np.newaxis] / np.float32(255)
+    return replace(picture, rgb=np.uint8(picture.rgb * alpha + 255 * (1 - alpha) + 0.5), alpha=None)
 
 
 def make_pair(picture: Picture, scale: int, method: str = "area", lr_size: Optional[int] = None) -> tuple:

@@ -1,0 +1,95 @@
+"""Faces put back where they were cut out: places, brightness, borders, back-projection."""
+
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from tf_gradsr.faces.pasting import FEATHER, difference, enlarged, paste
+from tf_gradsr.faces.resampling import cut
+from tf_gradsr.faces.similarity import apply_matrix
+
+
+def matrix_of(side, centre, degrees):
+    """From the frame to the photograph."""
+    turn = math.radians(degrees)
+    cosine, sine = side * math.cos(turn), side * math.sin(turn)
+    linear = np.array([[cosine, -sine], [sine, cosine]])
+    return np.column_stack([linear, np.array(centre) - linear @ (0.5, 0.5)])
+
+
+def checkerboard(height, width, square):
+    rows, columns = np.indices((height, width)) // square
+    return np.repeat(np.uint8(40 + 175 * ((rows + columns) % 2))[..., np.newaxis], 3, axis=-1)
+
+
+@pytest.mark.parametrize("outscale", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("side", "centre", "degrees"), [(64, (80, 60), 0), (50.5, (71.3, 64.8), 17), (70, (90, 62), -80)]
+)
+def test_a_checkerboard_comes_back_where_it_was(outscale, side, centre, degrees):
+    photograph = checkerboard(120, 160, 10)
+    matrix = matrix_of(side, centre, degrees)
+    # Squares in the large photograph, so that a face cut from it loses nothing.
+    truth = np.asarray(Image.fromarray(photograph).resize((160 * outscale, 120 * outscale), 0))
+    face = cut(truth, matrix * outscale, round(side * outscale * 2))
+    canvas = np.full_like(truth, 128)
+    paste(canvas, face, matrix, outscale)
+    rows, columns = (np.arange(length) + 0.5 for length in canvas.shape[:2])
+    places = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2) / outscale
+    inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+    u, v = apply_matrix(inverse, places).reshape(*canvas.shape[:2], 2).transpose(2, 0, 1)
+    inwards = np.minimum(np.minimum(u, 1 - u), np.minimum(v, 1 - v))
+    inside, outside = inwards > FEATHER, inwards < 0
+    assert np.all(canvas[outside] == 128)
+    error = np.abs(canvas.astype(float) - truth)[inside]
+    # Edges are blurred by two resamplings; moved by half a pixel they would err by far more.
+    assert error.mean() < 6
+    moved = np.abs(canvas.astype(float) - np.roll(truth, 1, axis=1))[inside]
+    assert error.mean() < 0.6 * moved.mean()
+    # A blur that leans to no side leaves the centre of gravity where it is.
+    for axis in (0, 1):
+        ahead, behind = (
+            np.abs(canvas.astype(float) - np.roll(truth, n, axis))[inside].mean() for n in (1, -1)
+        )
+        assert ahead == pytest.approx(behind, rel=0.1)
+
+
+def test_it_fades_out_towards_the_border():
+    canvas, face = np.zeros((100, 100, 3), np.uint8), np.full((32, 32, 3), 200, np.uint8)
+    paste(canvas, face, matrix_of(60, (50, 50), 0), 1)
+    row = canvas[50, :, 0].astype(int)
+    # Smoothstep, by hand: 3 of the border's 9 pixels inwards, t = 3 / 9 + half a pixel.
+    t = 3.5 / 9
+    assert row[23] == pytest.approx(200 * (3 * t * t - 2 * t**3), abs=1)
+    assert np.all(np.diff(row[19:51]) >= 0) and row[19] == 0 and np.all(row[30:70] == 200)
+
+
+def test_the_photograph_is_kept_at_its_own_size(rng):
+    photograph = data.astronaut()[0:200:2, 170:290:2]
+    matrix = matrix_of(40, (28, 40), 10)
+    plain = enlarged(photograph, 4)
+    face = rng.integers(0, 256, (64, 64, 3), np.uint8)
+    wrong, right = plain.copy(), plain.copy()
+    paste(wrong, face, matrix, 4)
+    paste(right, face, matrix, 4, photograph)
+    far, near = (difference(canvas, photograph)[0] for canvas in (wrong, right))
+    # About as near as the photograph that was only enlarged, whatever the face is.
+    assert near < 0.3 * far and near < 1.5 * difference(plain, photograph)[0]
+
+
+@pytest.mark.parametrize("centre", [(0, 0), (59, 30), (30, 99), (-200, 50)])
+def test_faces_at_the_border_and_beyond(centre):
+    photograph = np.full((100, 60, 3), 90, np.uint8)
+    canvas = enlarged(photograph, 2)
+    paste(canvas, np.full((16, 16, 3), 90, np.uint8), matrix_of(30, centre, 30), 2, photograph)
+    assert np.all(np.abs(canvas.astype(int) - 90) <= 1)
+
+
+def test_enlarging_is_lanczos():
+    photograph = data.coffee()[:40, :60]
+    expected = Image.fromarray(photograph).resize((180, 120), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(enlarged(photograph, 3), expected)
+    assert difference(photograph, photograph) == (0.0, 0)

@@ -1,0 +1,191 @@
+"""gradsr photo: the folders, the photographs in them, choices, metadata, what it refuses."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from skimage import data
+
+from tests.commands import refuses, run_command
+from tf_gradsr import photo
+from tf_gradsr.faces.pasting import enlarged
+from tf_gradsr.gallery.photo_metadata import GPS, ORIENTATION
+from tf_gradsr.photo_folder import chosen_faces
+
+RUN = ["--run", "faces_8x_mobile", "--num_samples", 2]
+
+
+@pytest.fixture
+def command(capsys):
+    return lambda *arguments: run_command(photo, arguments, capsys)
+
+
+def astronaut(side):
+    """scikit-image's astronaut, cut so that her face's frame is 0.87 of the side wide."""
+    whole = Image.fromarray(data.astronaut()).crop((130, 0, 322, 192))
+    return whole.resize((side, side), Image.Resampling.LANCZOS)
+
+
+@pytest.fixture(scope="module")
+def group():
+    """Her twice, once with a face of 28 pixels, once of 56."""
+    canvas = Image.new("RGB", (130, 70), (90, 120, 90))
+    canvas.paste(astronaut(32), (4, 20))
+    canvas.paste(astronaut(64), (60, 3))
+    return canvas
+
+
+def record_of(folder):
+    return json.loads((folder / "photo.json").read_text(encoding="utf-8"))
+
+
+def pixels(path):
+    return np.asarray(Image.open(path).convert("RGB")).astype(int)
+
+
+def test_small_faces_are_hallucinated_and_large_ones_left_alone(command, group, tmp_path):
+    group.save(tmp_path / "group.png")
+    result = command(tmp_path / "group.png", "-o", tmp_path / "out", "--outscale", 2, *RUN)
+    assert result.status == 0
+    folder = tmp_path / "out" / "group"
+    assert {path.name for path in folder.iterdir()} == {
+        *("photo.png", "photo_sample_00.png", "photo_sample_01.png", "faces.png", "photo.json", "face_2"),
+    }
+    large, little = record_of(folder)["faces"]
+    assert large["size"] > 40 > little["size"]
+    assert (large["done"], large["folder"]) == ("sharp already, enlarged only", None)
+    assert little["done"].startswith("hallucinated") and little["folder"] == "face_2"
+    assert "sharp already" in result.out
+    plain = enlarged(np.asarray(group), 2).astype(int)
+    pictures = {
+        name: pixels(folder / f"{name}.png") for name in ("photo", "photo_sample_00", "photo_sample_01")
+    }
+    for picture in pictures.values():
+        changed = np.abs(picture - plain).max(-1) > 0
+        assert changed[:, : 2 * 40].mean() > 0.1 and not changed[:, 2 * 45 :].any()
+    assert np.abs(pictures["photo_sample_00"] - pictures["photo_sample_01"]).max() > 10
+    assert (folder / "face_2" / "uncertainty.png").is_file()
+    # It keeps what the photograph shows at its own size.
+    small = np.asarray(
+        Image.fromarray(np.uint8(pictures["photo"])).resize(group.size, Image.Resampling.LANCZOS)
+    )
+    distance = np.abs(small.astype(int) - np.asarray(group))
+    said = record_of(folder)["difference"]
+    assert said == {"mean": pytest.approx(distance.mean(), abs=1e-3), "largest": distance.max()}
+    assert said["mean"] < 3
+
+
+def test_the_same_z_for_all_or_one_of_its_own(command, tmp_path):
+    two = Image.new("RGB", (90, 40), (90, 120, 90))
+    two.paste(astronaut(32), (4, 3))
+    two.paste(astronaut(32), (50, 3))
+    two.save(tmp_path / "two.png")
+    for extra in ([], ["--z_per_face"]):
+        out = tmp_path / f"out{len(extra)}"
+        assert command(tmp_path / "two.png", "-o", out, "--outscale", 1, *RUN, *extra).status == 0
+        seeds = [Image.open(out / "two" / f"face_{n}" / "sample_00.png").info["seed"] for n in (1, 2)]
+        assert seeds == (["0", "1"] if extra else ["0", "0"])
+
+
+def test_faces_are_chosen_by_number(command, group, tmp_path):
+    group.save(tmp_path / "group.png")
+    arguments = tmp_path / "group.png", "-o", tmp_path / "out", "--outscale", 1, *RUN
+    assert command(*arguments, "--faces", "largest", "--downscale").status == 0
+    one, other = record_of(tmp_path / "out" / "group")["faces"]
+    assert one["done"].startswith("made small, then hallucinated") and "PSNR" in one["done"]
+    assert other["done"] == "not chosen, enlarged only"
+    assert (tmp_path / "out" / "group" / "face_1" / "truth.png").is_file()
+    result = command(*arguments, "--faces", "3", "--overwrite")
+    assert result.status == 1 and "of this photograph's 2" in result.err
+    assert record_of(tmp_path / "out" / "group")["settings"]["faces"] == "largest", "the former folder stays"
+
+
+@pytest.mark.parametrize(
+    ("faces", "count", "chosen"),
+    [
+        ("all", 3, {1, 2, 3}),
+        ("largest", 3, {1}),
+        ("largest", 0, set()),
+        ("1,3", 3, {1, 3}),
+        ("all", 0, set()),
+    ],
+)
+def test_what_faces_means(faces, count, chosen):
+    assert chosen_faces(faces, count) == chosen
+
+
+def test_one_bad_photograph_does_not_stop_the_others(command, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.fromarray(data.coffee()[:90, :120]).save(folder / "coffee.png")
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    result = command(folder, "-o", tmp_path / "out", *RUN)
+    assert result.status == 1 and "1 of 2 photographs failed" in result.err and "broken.jpg" in result.err
+    assert "no face was found" in result.out
+    written = pixels(tmp_path / "out" / "coffee" / "photo.png")
+    np.testing.assert_array_equal(written, enlarged(data.coffee()[:90, :120], 4))
+    assert not (tmp_path / "out" / "broken").exists()
+
+
+def test_metadata_is_kept_but_the_place(command, tmp_path):
+    exif = Image.Exif()
+    exif[0x010F], exif[ORIENTATION] = "Camera", 6
+    exif.get_ifd(GPS)[1] = "N"
+    Image.fromarray(data.coffee()[:60, :90]).save(tmp_path / "turned.jpg", exif=exif)
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta><dc:creator>me</dc:creator></x:xmpmeta>")
+    Image.fromarray(data.coffee()[:60, :90]).save(tmp_path / "xmp.png", pnginfo=info)
+    for extra in ([], ["--keep_gps"]):
+        out = tmp_path / f"out{len(extra)}"
+        result = command(tmp_path / "turned.jpg", tmp_path / "xmp.png", "-o", out, *RUN, *extra)
+        assert result.status == 0 and ("GPS position is left out" in result.out) == (not extra)
+        written = Image.open(out / "turned" / "photo.png")
+        assert written.size == (240, 360), "upright"
+        found = written.getexif()
+        assert (found[0x010F], found[ORIENTATION]) == ("Camera", 1)
+        assert (found.get_ifd(GPS).get(1) == "N") == bool(extra)
+        assert "not evidence" in written.info["Disclaimer"] and written.info["weights"].startswith("sha256:")
+        assert "<dc:creator>me" in Image.open(out / "xmp" / "photo.png").info["XML:com.adobe.xmp"]
+
+
+def test_grey_and_transparent_photographs(command, tmp_path):
+    grey = Image.fromarray(data.coffee()[:60, :90]).convert("L")
+    grey.save(tmp_path / "grey.png")
+    clear = Image.new("RGBA", (50, 40), (10, 20, 30, 0))
+    clear.save(tmp_path / "clear.png")
+    assert command(tmp_path / "grey.png", tmp_path / "clear.png", "-o", tmp_path / "out", *RUN).status == 0
+    assert np.ptp(pixels(tmp_path / "out" / "grey" / "photo.png"), axis=-1).max() == 0
+    assert (pixels(tmp_path / "out" / "clear" / "photo.png") == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--faces", "none"], "faces: all, largest, or numbers"),
+        (["--faces", "0"], "faces: all, largest, or numbers"),
+        (["--outscale", "0"], "outscale"),
+        (["--output", ""], "output: the folder"),
+        (["--run", "faces_9x"], "run"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(command, tmp_path, arguments, said):
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+    assert refuses(command(tmp_path / "a.png", *arguments), said)
+
+
+def test_nothing_is_overwritten_unasked(command, tmp_path):
+    Image.fromarray(data.coffee()[:40, :60]).save(tmp_path / "a.png")
+    assert command(tmp_path / "a.png", "-o", tmp_path / "out", *RUN).status == 0
+    assert refuses(command(tmp_path / "a.png", "-o", tmp_path / "out", *RUN), "already exists")
+    (tmp_path / "out" / "a" / "mine.txt").write_text("keep me")
+    assert refuses(command(tmp_path / "a.png", "-o", tmp_path / "out", "--overwrite", *RUN), "mine.txt")
+    shutil.rmtree(tmp_path / "out")
+
+
+def test_what_would_fill_the_memory_is_refused(command, tmp_path):
+    Image.new("RGB", (3000, 3000)).save(tmp_path / "large.png")
+    result = command(tmp_path / "large.png", "-o", tmp_path / "out", "--outscale", 1000, *RUN)
+    assert result.status == 1 and "outscale: a photograph of 3000000x3000000 needs" in result.err

@@ -1,0 +1,160 @@
+"""Enlarge photographs, with the faces in them hallucinated.
+
+gradsr photo group.jpg --output photos
+gradsr photo holiday/ --faces 1,3 --outscale 8 --output photos
+
+For each photograph, writes a folder named after it:
+  photo.png                 the whole photograph enlarged, its small faces being the most likely ones (z = 0)
+  photo_sample_00.png ...   the same with other plausible faces
+  faces.png                 the photograph with its faces numbered, the largest one being 1
+  face_1/ ...               for each hallucinated face what gradsr hallucinate writes: reconstruction,
+                            samples, uncertainty, sheet ...
+  photo.json                where each face is (as gradsr align has it), what was done with it, settings
+
+A face whose frame (hair and chin included) is up to 40 pixels wide is hallucinated and put back; what the
+photograph shows of it beyond the model's input is kept. A larger face is sharp already: the photograph shows
+more of it than the model would, so it is enlarged as everything else is. --downscale makes such faces small
+first and then hallucinates them, as an experiment. A photograph without faces is enlarged, with a note.
+
+Prints a line for each photograph: its size, what was done with each face, by how many grey levels it differs
+from the enlarged one, reduced again. EXIF, XMP and the colour profile are kept, GPS positions only with
+--keep_gps. Finding faces needs pip install 'tf-gradsr[photos]'.
+
+Exit status: 0 all done, 1 some photographs failed, 2 bad setting, 130 interrupted.
+"""
+
+import re
+import sys
+import warnings
+from dataclasses import fields
+from pathlib import Path
+
+from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
+from PIL import Image
+
+from tf_gradsr.cli import Parser, run
+from tf_gradsr.config import check_consistency
+from tf_gradsr.config_files import load_config
+from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.files import check_output, claim_output, folder_of, prepare_folder
+from tf_gradsr.gallery.inputs import find_inputs, folder_names
+from tf_gradsr.gallery.writing import INTENDED_USE
+from tf_gradsr.options import add_consistency, add_noise, add_pictures, add_run
+from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.tensorflow_start import start_tensorflow
+
+PHOTO_FOLDER = folder_of(
+    "what this command wrote", r"photo(_sample_\d+)?\.png|faces\.png|face_\d+|photo\.json", mark="photo.json"
+)
+
+
+def build_parser() -> Parser:
+    """The command line's parser."""
+    parser = Parser(prog="gradsr photo", description=__doc__)
+    add = parser.add_argument
+    add_pictures(add, default="photos")
+    add_run(add)
+    add(
+        "--faces",
+        type=str,
+        default="all",
+        metavar="all|largest|1,3",
+        help="Which faces to hallucinate, by their numbers on faces.png; the largest one is 1.",
+    )
+    add("--outscale", type=PositiveInt, default=4, help="How many times larger the photograph becomes.")
+    add(
+        "--num_samples",
+        type=NonNegativeInt,
+        default=4,
+        help="Samples of each face, and photographs with them.",
+    )
+    add_noise(add)
+    add(
+        "--z_per_face",
+        action="store_true",
+        help="Noise of its own for each face: face n has that of seed + n - 1. Otherwise all share one z.",
+    )
+    add_consistency(add)
+    add(
+        "--downscale",
+        action="store_true",
+        help="An experiment: make faces that are sharp already small first, then hallucinate and compare.",
+    )
+    add(
+        "--min_size",
+        type=PositiveFloat,
+        default=16,
+        help="Leave faces as they are whose frame is smaller in the photograph, in pixels.",
+    )
+    add("--keep_gps", action="store_true", help="Keep the place where a photograph was taken.")
+    add(
+        "--tile",
+        type=PositiveInt,
+        default=256,
+        help="Longer side of small pictures on sheets, in pixels.",
+    )
+    add("--overwrite", action="store_true", help="Replace folders of results that already exist.")
+    return parser
+
+
+def main(argv=None) -> int:
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
+    return run(build_parser(), _execute, argv, interrupted="The folders written so far are complete.")
+
+
+def _execute(settings):
+    _check(settings)
+    output = Path(settings.output).expanduser()
+    files = find_inputs(settings.input)
+    names = folder_names(files)
+    for name in names:
+        check_output(output / name, settings.overwrite, PHOTO_FOLDER, files, settings.output)
+    prepare_folder(output)
+    start_tensorflow(settings.verbose)
+    from tf_gradsr.faces.detection import the_detector
+    from tf_gradsr.inference import Hallucinator
+    from tf_gradsr.photo_folder import PhotoFolders, PhotoRequest
+    from tf_gradsr.progress import ProgressBar
+    from tf_gradsr.result_folder import FAILURES
+
+    # Before any photograph, so that a missing package is named at once.
+    the_detector()
+    request = PhotoRequest(**{f.name: getattr(settings, f.name) for f in fields(PhotoRequest)})
+    failed = []
+    # Large photographs are what people have.
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    with ProgressBar(len(files), "photograph") as bar:
+        photos = PhotoFolders(Hallucinator.load(settings.run), request, bar.set_postfix_str)
+        for file, name in zip(files, names):
+            bar.begin(file.name)
+            try:
+                with claim_output(output / name, settings.overwrite, PHOTO_FOLDER) as folder:
+                    report = photos.make(file, folder)
+                bar.write(f"{file}: {report}; {output / name / 'photo.png'}", file=sys.stdout)
+            except (*FAILURES, ValueError) as error:
+                bar.write(f"{file}: {reason_of(error)}", file=sys.stderr)
+                failed.append(file)
+            bar.update()
+    if failed:
+        listed = ", ".join(map(str, failed))
+        print(f"{len(failed)} of {len(files)} photographs failed: {listed}", file=sys.stderr)
+    if len(failed) < len(files):
+        print(INTENDED_USE)
+    return 1 if failed else 0
+
+
+def _check(settings):
+    """Checks what needs no TensorFlow, which takes seconds to start."""
+    if not settings.output:
+        raise ConfigError("output: the folder of the results, for example -o photos. Received: ''")
+    if not re.fullmatch(r"all|largest|[1-9]\d*(,[1-9]\d*)*", settings.faces):
+        raise ConfigError(f"faces: all, largest, or numbers such as 1,3. Received: {settings.faces!r}")
+    config = load_config(RunFolder.trained(settings.run).config)
+    check_consistency(settings.consistency, config)
+    height, width = config.lr_shape
+    if height != width:
+        raise ConfigError(f"run: a model of square LR pictures. Received: {settings.run}, {width}x{height}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
