@@ -31,7 +31,7 @@ install: $(VENV)/.installed
 # Four embedded test faces, downscaled, and what the package's own model makes of them.
 demo: $(VENV)/.installed
 	$(BIN)/gradsr faces write --count 4 --output demo/faces
-	$(BIN)/gradsr hallucinate demo/faces --downscale --num_samples 4 --output demo/results --overwrite
+	$(BIN)/gradsr hallucinate demo/faces --downscale --num_samples 4 --output demo/results --overwrite --report
 
 # Trains on the embedded faces; run again after an interruption, it continues.
 train: $(VENV)/.installed

@@ -3,6 +3,7 @@
 import fcntl
 import shutil
 import signal
+from contextlib import ExitStack
 
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels, use_full_float32
 
@@ -22,6 +23,7 @@ from tf_gradsr.models.efficientnet import VARIANTS
 from tf_gradsr.registry import build_generator
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.web import bundling
+from tf_gradsr.web.browser import find_chromium, launched
 
 # A shell starts background jobs with Ctrl-C ignored, and programs pass that on to what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -172,3 +174,19 @@ def npm():
             bundling.install()
         except bundling.BundlingError as error:
             pytest.skip(f"npm could not fetch the page's packages: {error}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window; of each module its own, since Playwright allows one at a time."""
+    pytest.importorskip("playwright", reason="Playwright's package is not installed")
+    if not find_chromium():
+        pytest.skip("no Chromium: none on the PATH, none in CHROMIUM")
+    from playwright.sync_api import Error
+
+    with ExitStack() as stack:
+        try:
+            browser = stack.enter_context(launched(["--use-fake-device-for-media-stream"]))
+        except Error as error:
+            pytest.skip(f"{find_chromium()} does not start: {str(error).splitlines()[0]}")
+        yield browser

@@ -238,9 +238,8 @@ def test_the_first_faces_are_shown_and_the_others_counted(contents):
     document = Document(as_html(many))
     classes = [attributes.get("class", "") for attributes in document.all("section")]
     assert sum(name.startswith("face ") for name in classes) == FACES_SHOWN
-    assert f"Below are the first {FACES_SHOWN} of {FACES_SHOWN + 5} inputs." in [
-        text for _, text in document.texts
-    ]
+    said = f"Below are the first {FACES_SHOWN} of {FACES_SHOWN + 5} pictures."
+    assert said in [text for _, text in document.texts]
     assert "Below are" not in as_html(contents)
 
 
@@ -255,7 +254,7 @@ def test_a_page_says_where_pictures_are_not_exact(contents, rng):
 def test_only_an_earlier_report_is_replaced(contents, tmp_path):
     path = tmp_path / "report.html"
     write_report(path, contents)
-    with pytest.raises(ConfigError, match=r"output: .*report\.html is there already; give --overwrite"):
+    with pytest.raises(ConfigError, match=r"output: .*report\.html already exists; give --overwrite"):
         write_report(path, contents)
     # A name that is no text, as the system hands it on.
     write_report(path, replace(contents, title="face\udcff"), overwrite=True)

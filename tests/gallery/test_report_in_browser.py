@@ -1,7 +1,6 @@
-"""report.html in Chromium: its slider, light and dark, on a phone, on paper, without script, offline."""
+"""report.html in Chromium: the slider, light and dark, on a phone, on paper, without script, offline."""
 
 import io
-from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -19,26 +18,10 @@ from tf_gradsr.gallery.report import (
     uncertainty_map,
     write_report,
 )
-from tf_gradsr.web.browser import find_chromium, launched
 
 EVIL = """<img src="http://192.0.2.1/x.png" onerror="document.title='hacked'">"""
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1200, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    pytest.importorskip("playwright", reason="Playwright's package is not installed")
-    if not find_chromium():
-        pytest.skip("no Chromium: none on the PATH, none in CHROMIUM")
-    from playwright.sync_api import Error
-
-    with ExitStack() as stack:
-        try:
-            browser = stack.enter_context(launched())
-        except Error as error:
-            pytest.skip(f"{find_chromium()} does not start: {str(error).splitlines()[0]}")
-        yield browser
 
 
 def smooth(rng, height, width):

@@ -106,7 +106,7 @@ def test_what_is_there_and_where_it_cannot_go(page, folder, tmp_path, capsys):
     again = arguments_of(folder, "--report", "--num_samples", "0", "-o", tmp_path)
     (tmp_path / "report.html").write_text("mine")
     result = run_command(hallucinate, again, capsys)
-    assert refuses(result, "report.html is there already, and --overwrite replaces only a report")
+    assert refuses(result, "report.html already exists, and --overwrite replaces only a report")
     assert refuses(run_command(hallucinate, [*again, "--overwrite"], capsys), "report.html is something else")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     streams = [folder / "pictures/test/000.png", "--run", folder / "run", "-o", "-", "--report"]

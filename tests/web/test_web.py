@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import urllib.request
-from contextlib import ExitStack
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +20,6 @@ from tf_gradsr.gallery.heat_map import RAMP, colour, rounded_top
 from tf_gradsr.gallery.walk import slerp
 from tf_gradsr.inference import Hallucinator, mean_and_stddev, noise_vector
 from tf_gradsr.web import build, bundling, screenshot, serve
-from tf_gradsr.web.browser import find_chromium, launched
 from tf_gradsr.web.serve import PageHandler, PlainHandler, serving
 
 HEIGHT, WIDTH, SCALE, Z_SIZE = 8, 12, 4, 3
@@ -62,21 +60,6 @@ def root(folder, model, npm):
     output = folder / "root" / PLACE
     assert build.main(["--model", str(model), "--output", str(output)]) == 0
     return folder / "root"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    pytest.importorskip("playwright", reason="Playwright's package is not installed")
-    if not find_chromium():
-        pytest.skip("no Chromium: none on the PATH, none in CHROMIUM")
-    from playwright.sync_api import Error
-
-    with ExitStack() as stack:
-        try:
-            browser = stack.enter_context(launched(["--use-fake-device-for-media-stream"]))
-        except Error as error:
-            pytest.skip(f"{find_chromium()} does not start: {str(error).splitlines()[0]}")
-        yield browser
 
 
 @pytest.fixture(scope="module")
