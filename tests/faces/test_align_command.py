@@ -165,7 +165,7 @@ def test_points_by_hand_are_of_one_photograph_and_within_it(command, photos, tmp
 def test_nothing_is_overwritten_unasked(command, photos, tmp_path):
     arguments = (photos / "astronaut.png", "-o", tmp_path / "out", "--eyes", "204,101,246,103")
     assert command(*arguments).status == 0
-    assert refuses(command(*arguments), "is there already; give --overwrite")
+    assert refuses(command(*arguments), "already exists; give --overwrite")
     assert command(*arguments, "--overwrite", "--size", 32).status == 0
     assert Image.open(tmp_path / "out" / "astronaut_1.png").size == (32, 32)
     (tmp_path / "out" / "mine.txt").touch()

@@ -93,6 +93,11 @@ def test_the_astronaut_can_be_framed_at_any_size(astronaut):
     assert find_faces(Image.fromarray(photograph)) == [face]
 
 
+def test_a_photographer_seen_from_the_side_is_called_a_profile():
+    (face,) = find_faces(data.camera())
+    assert face.profile and 90 < face.size < 160
+
+
 def test_large_photographs_are_searched_smaller_and_cut_at_full_size(astronaut, monkeypatch):
     photograph, face = astronaut
     large = np.asarray(Image.fromarray(photograph).resize((2048, 2048), Image.Resampling.BICUBIC))

@@ -1,7 +1,7 @@
-"""The detector: MTCNN (Zhang et al. 2016, arXiv 1604.02878), as the PyPI package `mtcnn` has it (MIT).
+"""The detector: MTCNN (Zhang et al. 2016, arXiv 1604.02878), as packaged on PyPI as `mtcnn` (MIT).
 
-Its three networks are TensorFlow's own and their weights lie inside the package. It finds faces whose frame
-is 20 pixels wide and more, gives five points of each, and is wrong now and then: a cat's face is one to it.
+Its three networks run in TensorFlow and its weights are inside the package. It gives five points for each
+face.
 """
 
 from functools import cache
