@@ -21,11 +21,9 @@ Exit status: 0 all done, 1 some photographs failed or show no face, 2 bad settin
 """
 
 import json
-import math
 import sys
 import warnings
 from pathlib import Path
-from typing import Optional
 
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 from PIL import Image
@@ -34,11 +32,12 @@ from tf_gradsr.cli import CommandFailed, Parser, run
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.faces import align, face_from_points, find_faces
 from tf_gradsr.faces.finding import MIN_CONFIDENCE, MIN_SIZE
+from tf_gradsr.faces.points_by_hand import points_by_hand
 from tf_gradsr.files import check_output, claim_output, folder_of
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.reading import over_white, read_picture
 from tf_gradsr.gallery.writing import save_png
-from tf_gradsr.options import add_pictures
+from tf_gradsr.options import add_pictures, add_points
 from tf_gradsr.tensorflow_start import start_tensorflow
 
 RECORD = "faces.jsonl"
@@ -67,21 +66,7 @@ def build_parser() -> Parser:
         default=MIN_CONFIDENCE,
         help="Leave out what the detector is less sure of.",
     )
-    add(
-        "--eyes",
-        type=Optional[str],
-        default=None,
-        metavar="X1,Y1,X2,Y2",
-        help="Where the eyes are, in pixels of the upright photograph, instead of finding faces. Of one "
-        "photograph.",
-    )
-    add(
-        "--mouth",
-        type=Optional[str],
-        default=None,
-        metavar="X,Y",
-        help="With --eyes: the middle of the mouth, for a closer cut.",
-    )
+    add_points(add)
     add("--overwrite", action="store_true", help="Replace a folder of aligned faces.")
     return parser
 
@@ -96,7 +81,7 @@ def _execute(settings):
         raise ConfigError("output: the folder of the faces, for example -o faces. Received: ''")
     output = Path(settings.output).expanduser()
     files = find_inputs(settings.input)
-    points = _points_by_hand(settings, files)
+    points = points_by_hand(settings.eyes, settings.mouth, len(files))
     check_output(output, settings.overwrite, FOLDER, files, settings.output)
     if points is None:
         _load_detector(settings.verbose)
@@ -127,34 +112,6 @@ def _load_detector(verbose):
     from tf_gradsr.faces.detection import the_detector
 
     the_detector()
-
-
-def _points_by_hand(settings, files):
-    """[[x1, y1], [x2, y2]] and perhaps [x, y] of the options; None without.
-
-    Raises:
-        ConfigError: no numbers, the mouth without eyes, or several photographs.
-    """
-    if settings.eyes is None:
-        if settings.mouth is not None:
-            raise ConfigError(f"mouth: goes with --eyes. Received: {settings.mouth}")
-        return None
-    if len(files) > 1:
-        raise ConfigError(f"eyes: goes with one photograph. Received: {len(files)}")
-    numbers = _numbers("eyes", settings.eyes, "x1,y1,x2,y2")
-    if settings.mouth is not None:
-        numbers += _numbers("mouth", settings.mouth, "x,y")
-    return [numbers[first : first + 2] for first in range(0, len(numbers), 2)]
-
-
-def _numbers(option, text, form):
-    try:
-        numbers = [float(number) for number in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != len(form.split(",")) or not all(map(math.isfinite, numbers)):
-        raise ConfigError(f"{option}: pixels, as {form}. Received: {text}")
-    return numbers
 
 
 def _faces_of(file, points, settings):

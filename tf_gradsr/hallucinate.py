@@ -48,6 +48,7 @@ from tf_gradsr.options import (
     add_downscale,
     add_noise,
     add_pictures,
+    add_points,
     add_report,
     add_run,
 )
@@ -84,6 +85,15 @@ def build_parser() -> Parser:
         "The inputs are large: downscale them to LR first, the way the model was trained, and compare the "
         "results with them (truth.png, PSNR, SSIM).",
     )
+    add(
+        "--align",
+        type=Literal["auto", "none", "points"],
+        default="auto",
+        help="With --downscale, what of a photograph LR is made from. auto: its largest face, cut as the "
+        "training faces are (extra [photos]); if there is none, its centre. none: its centre. points: the "
+        "face whose eyes are given.",
+    )
+    add_points(add)
     add(
         "--interpolate",
         type=NonNegativeInt,
@@ -180,6 +190,13 @@ def _check(settings):
             "lr_size: goes with --downscale; without it the input is LR, whatever its size. "
             f"Received: {settings.lr_size}"
         )
+    if settings.eyes or settings.mouth:
+        settings.align = "points"
+    if settings.align == "points" and not (settings.eyes and settings.downscale):
+        raise ConfigError(
+            "align: points goes with --downscale and --eyes x1,y1,x2,y2. "
+            f"Received: --eyes {settings.eyes or 'nothing'}"
+        )
     if settings.interpolate and settings.num_samples < 2:
         raise ConfigError(
             "num_samples: at least 2, for --interpolate to walk between them. "
@@ -190,6 +207,8 @@ def _check(settings):
 
 def _hallucinate(settings, files, names):
     start_tensorflow(settings.verbose)
+    from tf_gradsr.faces.aligned_input import AlignedInput
+    from tf_gradsr.faces.points_by_hand import points_by_hand
     from tf_gradsr.inference import Hallucinator
     from tf_gradsr.progress import ProgressBar
     from tf_gradsr.result_folder import FAILURES, ResultFolders
@@ -198,9 +217,17 @@ def _hallucinate(settings, files, names):
     hallucinator = Hallucinator.load(settings.run)
     if not hallucinator.stochastic and settings.num_samples:
         print("This model gives one answer per picture: no samples, no walk.", file=sys.stderr)
+    points = points_by_hand(settings.eyes, settings.mouth, len(files))
+    config, scale = hallucinator.config, hallucinator.scale
     failed, reported = [], ReportedFolders(hallucinator, settings)
     with ProgressBar(len(files), "file") as bar:
-        results = ResultFolders(hallucinator, settings, progress=bar.set_postfix_str)
+        results = ResultFolders(
+            hallucinator,
+            settings,
+            progress=bar.set_postfix_str,
+            advise=lambda words: bar.write(f"{file}: {words}", file=sys.stderr),
+            cut=AlignedInput((settings.lr_size or min(config.lr_shape)) * scale, settings.align, points),
+        )
         for file, name in zip(files, names):
             bar.begin(file.name)
             try:

@@ -80,6 +80,25 @@ def add_report(add, where: str) -> None:
     )
 
 
+def add_points(add) -> None:
+    """`--eyes` and `--mouth`: where a face is."""
+    add(
+        "--eyes",
+        type=Optional[str],
+        default=None,
+        metavar="X1,Y1,X2,Y2",
+        help="Where the eyes are, in pixels of the upright photograph, instead of finding faces; one "
+        "photograph.",
+    )
+    add(
+        "--mouth",
+        type=Optional[str],
+        default=None,
+        metavar="X,Y",
+        help="With --eyes: the middle of the mouth, for a closer cut.",
+    )
+
+
 def add_consistency(add, where: str = "") -> None:
     """`--consistency` with a single value; `where` begins its help."""
     add(

@@ -11,7 +11,7 @@ For each photograph, writes a folder named after it:
                             samples, uncertainty, sheet ...
   photo.json                where each face is (as gradsr align has it), what was done with it, settings
 
-A face whose frame (hair and chin included) is up to 40 pixels wide is hallucinated and put back; what the
+A face whose frame (hair and chin included) is up to 48 pixels wide is hallucinated and put back; what the
 photograph shows of it beyond the model's input is kept. A larger face is sharp already: the photograph shows
 more of it than the model would, so it is enlarged as everything else is. --downscale makes such faces small
 first and then hallucinates them, as an experiment. A photograph without faces is enlarged, with a note.

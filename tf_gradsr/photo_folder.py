@@ -24,7 +24,7 @@ SOFTWARE = "tf_gradsr.photo"
 RECORD = "photo.json"
 # Side of a face's frame, in pixels, up to which the hallucinated face is nearer to the truth
 # than the enlarged one: see benchmarks/face_sizes.py.
-SHARP = 40
+SHARP = 48
 # Memory for a pixel of an enlarged photograph: itself, the one that is being made, its file.
 BYTES_A_PIXEL = 12
 CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))

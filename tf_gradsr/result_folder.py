@@ -91,13 +91,23 @@ class ResultFolders:
         settings: the command line's settings, by its names: `output`, `num_samples`, `seed`, `temperature`,
             `consistency`, `downscale`, `lr_size`, `interpolate`, `interpolate_format`, `tile`.
         progress: called with a few words on what is being made.
+        advise: called with a sentence, before the work, on an input that the model adds little to.
+        cut: with `downscale`, called with the `Picture` that was read, for the part of it to make LR from.
 
     Attributes:
         overview: the `Overview` of what has been made.
     """
 
-    def __init__(self, hallucinator, settings, progress=lambda words: None):
+    def __init__(
+        self,
+        hallucinator,
+        settings,
+        progress=lambda words: None,
+        advise=lambda words: None,
+        cut=lambda picture: picture,
+    ):
         self.hallucinator = hallucinator
+        self.advise, self.cut = advise, cut
         self.overview = Overview()
         self.settings = settings
         self.progress = progress
@@ -115,7 +125,7 @@ class ResultFolders:
         if self.settings.downscale:
             config = self.hallucinator.config
             picture, truth = make_pair(
-                picture, config.model.scale, config.data.downscale, self.settings.lr_size
+                self.cut(picture), config.model.scale, config.data.downscale, self.settings.lr_size
             )
         with folder_when_complete(Path(self.settings.output) / name) as folder:
             return self.fill(folder, name, picture, truth)
@@ -131,6 +141,8 @@ class ResultFolders:
             one of `FAILURES`: see there.
         """
         self._check_size(picture)
+        for note in self.size_notes(picture.rgb):
+            self.advise(note)
         making = _Making(self, folder, picture, truth)
         report = making.make()
         self.overview.add(making.row, making.stddev, "\n".join([name, *map(" ".join, report.figures())]))
@@ -209,7 +221,7 @@ class _Making:
         self.report = Report(
             f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}",
             0.0,
-            notes=(*self.picture.notes, *self.results.size_notes(lr)),
+            notes=self.picture.notes,
         )
         self._save("lr", lr, self.picture.alpha)
         self._show(f"LR {lr.shape[1]}x{lr.shape[0]}", lr, "LR")

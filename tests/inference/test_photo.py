@@ -55,7 +55,7 @@ def test_small_faces_are_hallucinated_and_large_ones_left_alone(command, group, 
         *("photo.png", "photo_sample_00.png", "photo_sample_01.png", "faces.png", "photo.json", "face_2"),
     }
     large, little = record_of(folder)["faces"]
-    assert large["size"] > 40 > little["size"]
+    assert large["size"] > 48 > little["size"]
     assert (large["done"], large["folder"]) == ("sharp already, enlarged only", None)
     assert little["done"].startswith("hallucinated") and little["folder"] == "face_2"
     assert "sharp already" in result.out

@@ -10,7 +10,7 @@ from tf_gradsr.faces.similarity import apply_matrix, compose, invert_matrix
 
 # Width of the border, in units of the frame's side, over which a face fades into its photograph.
 FEATHER = 0.15
-# Back-projections onto the photograph. On faces of 16 to 40 pixels, two gain most of what four do, and lose
+# Back-projections onto the photograph. On faces of 16 to 48 pixels, two gain most of what four do, and lose
 # less where the photograph was saved as JPEG: see benchmarks/face_sizes.py.
 ROUNDS = 2
 # Pixels of the photograph around a face that a back-projection takes into account.
