@@ -2,9 +2,9 @@
 
     python benchmarks/photo_figure.py --output docs/photo.jpg
 
-The photograph (NASA, public domain) is reduced to 96x96 pixels, where the face's frame is 32 pixels wide. From
-left to right: enlarged with Lanczos' kernel; with the most likely face (z = 0); with two samples (the first two
-of seed 0, not hand-picked); the photograph itself at that size.
+The photograph (NASA, public domain) is reduced to 96x96 pixels, where the face's frame is 32 pixels wide.
+From left to right: enlarged with Lanczos' kernel; with the most likely face (z = 0); with two samples, the
+first two of seed 0, not hand-picked; the photograph itself at that size.
 """
 
 import argparse
