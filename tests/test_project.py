@@ -29,6 +29,7 @@ LAYERS = [
     ["commands", "options"],
     ["cli"],
     ["config_files", "files"],
+    ["config_checks"],
     ["config", "decoding", "extensions"],
     ["errors", "progress", "tensorflow_start"],
 ]

@@ -12,7 +12,8 @@ from typing import List, Literal, Optional, Union, get_args, get_origin
 import yaml
 from jsonargparse import ArgumentParser, set_parsing_settings
 
-from tf_gradsr.config import Config, Extension, ModelConfig, check_config
+from tf_gradsr.config import Config, Extension, ModelConfig
+from tf_gradsr.config_checks import check_config
 from tf_gradsr.errors import ConfigError, nearest
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)

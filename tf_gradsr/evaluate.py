@@ -20,7 +20,8 @@ from typing import Literal, Optional, Union
 from jsonargparse.typing import PositiveInt, restricted_number_type
 
 from tf_gradsr.cli import CommandFailed, Parser, run
-from tf_gradsr.config import DataConfig, Extension, Seed, Temperature, check_consistency
+from tf_gradsr.config import DataConfig, Extension, Seed, Temperature
+from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import plain
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation.settings import (

@@ -37,7 +37,7 @@ from typing import Literal
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from tf_gradsr.cli import Parser, run
-from tf_gradsr.config import check_consistency
+from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, prepare_folder, replaced_when_complete

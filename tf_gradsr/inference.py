@@ -9,7 +9,8 @@ import tensorflow as tf
 
 import tf_gradsr
 from tf_gradsr import ops
-from tf_gradsr.config import Config, check_consistency
+from tf_gradsr.config import Config
+from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, nearest, reason_of
 from tf_gradsr.files import sha256_of

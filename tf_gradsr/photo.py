@@ -33,7 +33,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 from PIL import Image
 
 from tf_gradsr.cli import Parser, run
-from tf_gradsr.config import check_consistency
+from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, claim_output, folder_of, prepare_folder

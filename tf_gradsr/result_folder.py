@@ -13,6 +13,7 @@ from tf_gradsr.config import SSIM_WINDOW
 from tf_gradsr.files import folder_when_complete
 from tf_gradsr.gallery.grid import cell_size, gradient_picture, resize_to_cell, titled_cells
 from tf_gradsr.gallery.heat_map import colour, colour_bar, heat_map, rounded_top
+from tf_gradsr.gallery.input_figures import InputFigures
 from tf_gradsr.gallery.overview import BAR_WIDTH, SAMPLES_IN_ROW, Overview, fitted
 from tf_gradsr.gallery.reading import (
     Picture,
@@ -44,43 +45,6 @@ class TooLarge(ValueError):
 
 # What can go wrong with one file while others work.
 FAILURES = (UnreadablePicture, TooLarge, OSError, MemoryError, tf.errors.ResourceExhaustedError)
-
-
-@dataclass
-class Report:
-    """What is said about one input when its folder is complete."""
-
-    sizes: str
-    """LR size -> HR size, width x height."""
-    lr_psnr: float
-    """Of the reconstruction, dB."""
-    worst_lr_psnr: Optional[float] = None
-    """The lowest of the samples, dB."""
-    spread: Optional[float] = None
-    """Standard deviation over samples, mean over pixels and colours, grey levels."""
-    psnr: Optional[float] = None
-    """Of the reconstruction against the truth, dB."""
-    ssim: Optional[float] = None
-    """Of the reconstruction against the truth."""
-    notes: tuple = ()
-    uncertainty: Optional[np.ndarray] = field(default=None, repr=False)
-    """Standard deviation over samples, mean over colours, grey levels, float `[H, W]`."""
-
-    def __str__(self):
-        said = ", ".join([self.sizes, *(" ".join(figure) for figure in self.figures())])
-        return "; ".join([said, *self.notes])
-
-    def figures(self) -> list:
-        """Every known figure, in words: (name, value with its unit) pairs."""
-        worst = "" if self.worst_lr_psnr is None else f" (worst sample {self.worst_lr_psnr:.1f})"
-        figures = [("LR-PSNR", f"{self.lr_psnr:.1f} dB{worst}")]
-        if self.spread is not None:
-            figures.append(("spread", f"{self.spread:.2f} grey levels"))
-        if self.psnr is not None:
-            figures.append(("PSNR", f"{self.psnr:.2f} dB"))
-        if self.ssim is not None:
-            figures.append(("SSIM", f"{self.ssim:.3f}"))
-        return figures
 
 
 class ResultFolders:
@@ -115,7 +79,7 @@ class ResultFolders:
         if hallucinator.stochastic and settings.num_samples:
             self.z = settings.temperature * hallucinator.noise(settings.num_samples, settings.seed)
 
-    def make(self, file, name: str) -> Report:
+    def make(self, file, name: str) -> InputFigures:
         """Makes `output/name/` from a picture file; all of it or, when something fails, nothing.
 
         Raises:
@@ -130,7 +94,7 @@ class ResultFolders:
         with folder_when_complete(Path(self.settings.output) / name) as folder:
             return self.fill(folder, name, picture, truth)
 
-    def fill(self, folder, name: str, picture: Picture, truth: Optional[Picture] = None) -> Report:
+    def fill(self, folder, name: str, picture: Picture, truth: Optional[Picture] = None) -> InputFigures:
         """Makes the results of one LR picture in a folder that exists.
 
         Args:
@@ -213,12 +177,12 @@ class _Making:
     stddev: Optional[np.ndarray] = None
 
     def make(self):
-        """Writes every file; returns the `Report`."""
+        """Writes every file; returns the `InputFigures`."""
         lr, scale = self.picture.rgb, self.results.hallucinator.scale
         height, width = lr.shape[0] * scale, lr.shape[1] * scale
         self.cell = cell_size(height, width, tile=self.results.settings.tile)
         self.alpha = None if self.picture.alpha is None else upscale_alpha(self.picture.alpha, scale)
-        self.report = Report(
+        self.report = InputFigures(
             f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}",
             0.0,
             notes=self.picture.notes,

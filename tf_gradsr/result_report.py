@@ -7,6 +7,7 @@ import numpy as np
 
 from tf_gradsr import metrics, ops
 from tf_gradsr.gallery.data_urls import embedded
+from tf_gradsr.gallery.input_figures import InputFigures
 from tf_gradsr.gallery.reading import read_picture
 from tf_gradsr.gallery.report import (
     FACES_SHOWN,
@@ -17,7 +18,7 @@ from tf_gradsr.gallery.report import (
     uncertainty_map,
     write_report,
 )
-from tf_gradsr.result_folder import SAMPLES_SHOWN, Report
+from tf_gradsr.result_folder import SAMPLES_SHOWN
 
 
 class ReportedFolders:
@@ -31,7 +32,7 @@ class ReportedFolders:
         self.hallucinator, self.settings = hallucinator, settings
         self.faces, self.count = [], 0
 
-    def add(self, name: str, report: Report, legend: str) -> None:
+    def add(self, name: str, report: InputFigures, legend: str) -> None:
         """Adds a folder that is complete; of more than `FACES_SHOWN`, only their number.
 
         Args:
@@ -84,7 +85,7 @@ class ReportedFolders:
         )
 
 
-def face_of_folder(folder: Path, report: Report, scale: int, legend: str) -> Face:
+def face_of_folder(folder: Path, report: InputFigures, scale: int, legend: str) -> Face:
     """What a page shows of a folder of results.
 
     Args:

@@ -5,7 +5,8 @@ import math
 from pathlib import Path
 from typing import Optional
 
-from tf_gradsr.config import Config, is_there
+from tf_gradsr.config import Config
+from tf_gradsr.config_checks import is_there
 from tf_gradsr.config_files import load_config, save_config
 from tf_gradsr.errors import ConfigError, nearest, reason_of
 from tf_gradsr.files import replaced_when_complete, sha256_of

@@ -10,7 +10,8 @@ from argparse import SUPPRESS
 from dataclasses import fields
 
 from tf_gradsr.cli import SHARED_OPTIONS, CommandFailed, Parser, run
-from tf_gradsr.config import Config, check_config, check_paths, is_there
+from tf_gradsr.config import Config
+from tf_gradsr.config_checks import check_config, check_paths, is_there
 from tf_gradsr.config_files import add_config_arguments, config_from
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.run_folder import RunFolder

@@ -11,7 +11,8 @@ from scipy import ndimage
 from test_batches import collect, levels_of, make_config, random_pictures
 
 from tf_gradsr import ops
-from tf_gradsr.config import Config, DataConfig, check_config
+from tf_gradsr.config import Config, DataConfig
+from tf_gradsr.config_checks import check_config
 from tf_gradsr.config_files import load_config
 from tf_gradsr.data import PictureSet, evaluation_batches, lr_pictures, stream_batches, training_batches
 from tf_gradsr.data.draws import DEGRADATION, EVALUATION_SEED, uniform

@@ -9,7 +9,8 @@ from skimage.transform import resize
 from training_steps import fit
 
 from tf_gradsr import losses, metrics, ops
-from tf_gradsr.config import Config, LossConfig, check_config, widths_for_scale
+from tf_gradsr.config import Config, LossConfig, widths_for_scale
+from tf_gradsr.config_checks import check_config
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.models import Discriminator, Generator, build_critics, build_gradsr_generator
 from tf_gradsr.models.blocks import DownBlock, Modulation, ResidualBlock, UpBlock, convolution

@@ -9,7 +9,7 @@ from training_steps import fit
 
 from tf_gradsr import losses
 from tf_gradsr.augmentation import DRAWS, augment
-from tf_gradsr.config import check_config
+from tf_gradsr.config_checks import check_config
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.models import GradSR
 from tf_gradsr.models.critics import ProjectedCritic, Seen

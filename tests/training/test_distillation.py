@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tf_gradsr.config import check_config
+from tf_gradsr.config_checks import check_config
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.models import GradSR
 from tf_gradsr.training.first_state import load_teacher

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from tf_gradsr import train
-from tf_gradsr.config import Config, check_config
+from tf_gradsr.config import Config
+from tf_gradsr.config_checks import check_config
 from tf_gradsr.config_files import load_config, save_config
 from tf_gradsr.errors import ConfigError
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-from tf_gradsr.config import Config, check_config, is_there
+from tf_gradsr.config import Config
+from tf_gradsr.config_checks import check_config, is_there
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import check_output, files_of

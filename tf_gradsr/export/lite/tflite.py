@@ -16,7 +16,7 @@ from typing import List, Literal, Optional, Union
 from jsonargparse.typing import PositiveInt
 
 from tf_gradsr.cli import CommandFailed, Parser, missing_extra, run
-from tf_gradsr.config import check_consistency
+from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.export.lite.paths import ENDING, description_path, lite_path

@@ -14,7 +14,7 @@ import sys
 from jsonargparse.typing import PositiveInt
 
 from tf_gradsr.cli import CommandFailed, Parser, missing_extra, run
-from tf_gradsr.config import check_consistency
+from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import reason_of
 from tf_gradsr.export.serving.version_folder import check_version_folder
