@@ -15,6 +15,7 @@ LAYERS = [
         *("train", "evaluate", "hallucinate", "photo", "align", "client", "benchmark", "preset_models"),
         *("package_weights", "web"),
     ],
+    ["photo_report"],
     ["photo_folder"],
     ["export", "faces"],
     ["result_report"],

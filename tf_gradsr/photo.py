@@ -16,6 +16,8 @@ photograph shows of it beyond the model's input is kept. A larger face is sharp 
 more of it than the model would, so it is enlarged as everything else is. --downscale makes such faces small
 first and then hallucinates them, as an experiment. A photograph without faces is enlarged, with a note.
 
+With --report, report.html shows each photograph before and after, and each face.
+
 Prints a line for each photograph: its size, what was done with each face, by how many grey levels it differs
 from the enlarged one, reduced again. EXIF, XMP and the colour profile are kept, GPS positions only with
 --keep_gps. Finding faces needs pip install 'tf-gradsr[photos]'.
@@ -39,7 +41,7 @@ from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, claim_output, folder_of, prepare_folder
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import INTENDED_USE
-from tf_gradsr.options import add_consistency, add_noise, add_pictures, add_run
+from tf_gradsr.options import add_consistency, add_noise, add_pictures, add_report, add_run
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow
 
@@ -93,7 +95,8 @@ def build_parser() -> Parser:
         default=256,
         help="Longer side of small pictures on sheets, in pixels.",
     )
-    add("--overwrite", action="store_true", help="Replace folders of results that already exist.")
+    add_report(add, "the folder of the results")
+    add("--overwrite", action="store_true", help="Replace results that already exist.")
     return parser
 
 
@@ -109,11 +112,16 @@ def _execute(settings):
     names = folder_names(files)
     for name in names:
         check_output(output / name, settings.overwrite, PHOTO_FOLDER, files, settings.output)
+    if settings.report:
+        from tf_gradsr.gallery.report import REPORT, REPORT_FILE
+
+        check_output(output / REPORT_FILE, settings.overwrite, REPORT, received=settings.output)
     prepare_folder(output)
     start_tensorflow(settings.verbose)
     from tf_gradsr.faces.detection import the_detector
     from tf_gradsr.inference import Hallucinator
     from tf_gradsr.photo_folder import PhotoFolders, PhotoRequest
+    from tf_gradsr.photo_report import ReportedPhotos
     from tf_gradsr.progress import ProgressBar
     from tf_gradsr.result_folder import FAILURES
 
@@ -124,20 +132,26 @@ def _execute(settings):
     # Large photographs are what people have.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     with ProgressBar(len(files), "photograph") as bar:
-        photos = PhotoFolders(Hallucinator.load(settings.run), request, bar.set_postfix_str)
+        hallucinator = Hallucinator.load(settings.run)
+        photos = PhotoFolders(hallucinator, request, bar.set_postfix_str)
+        reported = ReportedPhotos(hallucinator, settings)
         for file, name in zip(files, names):
             bar.begin(file.name)
             try:
                 with claim_output(output / name, settings.overwrite, PHOTO_FOLDER) as folder:
                     report = photos.make(file, folder)
+                if settings.report:
+                    reported.add(file, output / name, report)
                 bar.write(f"{file}: {report}; {output / name / 'photo.png'}", file=sys.stdout)
             except (*FAILURES, ValueError) as error:
                 bar.write(f"{file}: {reason_of(error)}", file=sys.stderr)
-                failed.append(file)
+                failed.append((file, reason_of(error)))
             bar.update()
     if failed:
-        listed = ", ".join(map(str, failed))
+        listed = ", ".join(str(file) for file, _ in failed)
         print(f"{len(failed)} of {len(files)} photographs failed: {listed}", file=sys.stderr)
+    if settings.report and len(failed) < len(files):
+        print(f"Report: {reported.write(failed)}")
     if len(failed) < len(files):
         print(INTENDED_USE)
     return 1 if failed else 0

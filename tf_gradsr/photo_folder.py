@@ -15,6 +15,7 @@ from tf_gradsr.faces import Face, align, find_faces
 from tf_gradsr.faces.pasting import difference, enlarged, paste
 from tf_gradsr.faces.similarity import apply_matrix
 from tf_gradsr.gallery.face_preview import face_preview
+from tf_gradsr.gallery.input_figures import InputFigures
 from tf_gradsr.gallery.photo_metadata import PhotoMetadata, read_metadata
 from tf_gradsr.gallery.reading import Picture, over_white, read_picture
 from tf_gradsr.gallery.writing import INTENDED_USE, save_png
@@ -65,6 +66,10 @@ class Treated:
     """Where its results are, if it was hallucinated."""
     made_small: bool = False
     """Whether it was made small first, as an experiment."""
+    figures: Optional[InputFigures] = None
+    """Of its results, if it was hallucinated."""
+    legend: str = ""
+    """What the numbers of its uncertainty map count."""
 
 
 @dataclass
@@ -171,7 +176,9 @@ class PhotoFolders:
         figures = ", ".join(" ".join(figure) for figure in report.figures())
         kind = "made small, then hallucinated" if made_small else "hallucinated"
         profile = ", a profile: less to be trusted" if face.profile else ""
-        return Treated(number, face, f"{kind}{profile} ({figures})", name, made_small)
+        return Treated(
+            number, face, f"{kind}{profile} ({figures})", name, made_small, report, results.legend()
+        )
 
     def _settings(self, number):
         """What `ResultFolders` takes of a command line's settings."""

@@ -189,3 +189,17 @@ def test_what_would_fill_the_memory_is_refused(command, tmp_path):
     Image.new("RGB", (3000, 3000)).save(tmp_path / "large.png")
     result = command(tmp_path / "large.png", "-o", tmp_path / "out", "--outscale", 1000, *RUN)
     assert result.status == 1 and "outscale: a photograph of 3000000x3000000 needs" in result.err
+
+
+def test_a_report_of_photographs_and_their_faces(command, group, tmp_path):
+    group.save(tmp_path / "group.png")
+    Image.fromarray(data.coffee()[:40, :60]).save(tmp_path / "coffee.png")
+    arguments = tmp_path / "group.png", tmp_path / "coffee.png", "-o", tmp_path / "out", "--report", *RUN
+    result = command(*arguments)
+    assert result.status == 0 and f"Report: {tmp_path / 'out' / 'report.html'}" in result.out
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for text in ("2 photographs", "group.png, face 2", "sharp already, enlarged only", "no face was found"):
+        assert text in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    (tmp_path / "out" / "report.html").write_text("mine")
+    assert refuses(command(*arguments, "--overwrite"), "report.html")
