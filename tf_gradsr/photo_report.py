@@ -7,7 +7,7 @@ from pathlib import Path
 from tf_gradsr.faces.pasting import enlarged
 from tf_gradsr.gallery.data_urls import embedded
 from tf_gradsr.gallery.reading import over_white, read_picture
-from tf_gradsr.gallery.report import FACES_SHOWN, REPORT_FILE, Contents, Face, Shown, write_report
+from tf_gradsr.gallery.report import FACES_SHOWN, REPORT_FILE, Contents, Shown, ShownFace, write_report
 from tf_gradsr.photo_folder import PhotoReport
 from tf_gradsr.result_report import face_of_folder
 
@@ -73,7 +73,7 @@ class ReportedPhotos:
         plain = enlarged(over_white(read_picture(file)).rgb, report.outscale)
         width, height = report.size
         mean, largest = report.difference
-        return Face(
+        return ShownFace(
             name=file.name,
             pictures=(
                 Shown("enlarged", embedded(plain), before=True),

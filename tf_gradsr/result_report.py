@@ -13,8 +13,8 @@ from tf_gradsr.gallery.report import (
     FACES_SHOWN,
     REPORT_FILE,
     Contents,
-    Face,
     Shown,
+    ShownFace,
     uncertainty_map,
     write_report,
 )
@@ -85,7 +85,7 @@ class ReportedFolders:
         )
 
 
-def face_of_folder(folder: Path, report: InputFigures, scale: int, legend: str) -> Face:
+def face_of_folder(folder: Path, report: InputFigures, scale: int, legend: str) -> ShownFace:
     """What a page shows of a folder of results.
 
     Args:
@@ -100,7 +100,7 @@ def face_of_folder(folder: Path, report: InputFigures, scale: int, legend: str) 
     notes = report.notes
     if len(samples) > SAMPLES_SHOWN:
         notes = (*notes, f"the first {SAMPLES_SHOWN} of {len(samples)} samples are shown")
-    return Face(
+    return ShownFace(
         name=folder.name,
         pictures=(
             Shown(f"LR {width}×{height}", embedded(folder / "lr.png"), before=True, in_pixels=True),

@@ -160,6 +160,18 @@ def test_the_share_counts_pictures_of_45_db_and_more():
     np.testing.assert_allclose(values["lr_psnr"], [100, 48.1308, 42.1102], atol=1e-3)
 
 
+def test_the_share_above_bicubic(rng):
+    truth = rng.integers(0, 256, (3, 16, 16, 3)).astype(np.uint8)
+    lr = truth.reshape(3, 8, 2, 8, 2, 3).mean((2, 4)).astype(np.uint8)
+    bicubic = np.stack([np.asarray(tf.image.resize(x, (16, 16), "bicubic")) for x in lr]).round().clip(0, 255)
+    images = bicubic.astype(np.uint8)
+    # Better, worse, and no better than itself.
+    images[0] = truth[0] // 2 + images[0] // 2
+    images[1] = 255 - truth[1]
+    values = Measures(2, "area", {}).compare(images, truth, lr)
+    np.testing.assert_array_equal(values["better_than_bicubic"], [100, 0, 0])
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_own_gradient_error_is_that_of_the_rounded_picture(rng, channels):
     images = rng.integers(0, 256, (2, 12, 16, 3)).astype(np.uint8)

@@ -18,9 +18,9 @@ from tf_gradsr.gallery.report import (
     FACES_SHOWN,
     Cell,
     Contents,
-    Face,
     Measure,
     Shown,
+    ShownFace,
     ShownSheet,
     Table,
     as_html,
@@ -41,7 +41,7 @@ def noise(rng, *shape):
 def contents(rng):
     """A page of everything, each text of which is `EVIL`."""
     lr, made = embedded(noise(rng, 4, 6, 3)), embedded(noise(rng, 16, 24, 3))
-    face = Face(
+    face = ShownFace(
         EVIL,
         (Shown(EVIL, lr, before=True, in_pixels=True), Shown(EVIL, made, caption=EVIL)),
         ((EVIL, EVIL),),

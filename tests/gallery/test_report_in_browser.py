@@ -10,9 +10,9 @@ from tf_gradsr.gallery.data_urls import embedded
 from tf_gradsr.gallery.report import (
     Cell,
     Contents,
-    Face,
     Measure,
     Shown,
+    ShownFace,
     ShownSheet,
     Table,
     uncertainty_map,
@@ -65,10 +65,10 @@ def report(tmp_path_factory, pictures):
         settings=(("seed", "0"),),
         weights=(("gradsr 8x", "sha256:0123456789abcdef"),),
         faces=(
-            Face(
+            ShownFace(
                 "first", (shown[0], bicubic, *shown[1:]), (("LR-PSNR", "76.5 dB"),), uncertainty, ("a note",)
             ),
-            Face(EVIL, wide),
+            ShownFace(EVIL, wide),
         ),
         tables=(
             Table("Quality", models, measures),

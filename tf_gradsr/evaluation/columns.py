@@ -55,6 +55,14 @@ QUALITY = (
         f"share of pictures with an LR-PSNR of {CONSISTENT_DB:.0f} dB or more (NTIRE 2021)",
     ),
     Column(
+        "better_than_bicubic",
+        "above bicubic",
+        "% of pictures",
+        1,
+        "higher",
+        "share of pictures with a higher PSNR than bicubic upscaling of the same input",
+    ),
+    Column(
         "gradient_error",
         "gradient error",
         "grey levels",

@@ -75,12 +75,15 @@ class Measures:
         """
         gradient, true_gradient = (gradient_in_grey_levels(x) for x in (images, truth))
         lr_psnr = metrics.lr_psnr(images, lr, self.scale, self.downscale)
+        psnr = metrics.psnr(images, truth)
+        bicubic = metrics.psnr(metrics.bicubic(ops.to_float(lr), self.scale), truth)
         return {
-            "psnr": tf.minimum(metrics.psnr(images, truth), LARGEST_PSNR),
+            "psnr": tf.minimum(psnr, LARGEST_PSNR),
             "ssim": metrics.ssim(images, truth),
             **{f"lpips_{network}": layer((images, truth)) for network, layer in self.lpips.items()},
             "lr_psnr": lr_psnr,
             "consistent_share": 100.0 * tf.cast(lr_psnr >= CONSISTENT_DB, tf.float32),
+            "better_than_bicubic": 100.0 * tf.cast(psnr > bicubic, tf.float32),
             "gradient_error": mean_of_each(tf.abs(gradient - true_gradient)),
             "gradient": mean_of_each(gradient),
             "true_gradient": mean_of_each(true_gradient),

@@ -7,7 +7,7 @@ from tf_gradsr.evaluation.columns import COST, DIVERSITY, QUALITY, Z_RANDOM
 from tf_gradsr.evaluation.settings import Evaluation
 from tf_gradsr.evaluation.tables import cell, footnotes, heading, shown
 from tf_gradsr.gallery.data_urls import embedded
-from tf_gradsr.gallery.report import FACES_SHOWN, Cell, Contents, Face, Measure, Shown, ShownSheet, Table
+from tf_gradsr.gallery.report import FACES_SHOWN, Cell, Contents, Measure, Shown, ShownFace, ShownSheet, Table
 
 
 def report_contents(results, evaluation: Evaluation, command: str, pictures: dict) -> Contents:
@@ -82,7 +82,7 @@ def _face(results, number):
             row.title, embedded(image), before=row.consistency is None, caption=f"PSNR {psnr:.2f} dB"
         )
 
-    return Face(
+    return ShownFace(
         name=f"Picture {number + 1}",
         pictures=(
             Shown(f"LR {lr.shape[1]}×{lr.shape[0]}", embedded(lr), before=True, in_pixels=True),

@@ -56,7 +56,7 @@ class UncertaintyMap(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Face:
+class ShownFace:
     """What was made of one face, or of a whole photograph."""
 
     name: str
@@ -157,7 +157,7 @@ class Contents:
     weights: tuple
     """(name of the model, digest of its weights) pairs."""
     faces: tuple = ()
-    """`Face`; of more than `FACES_SHOWN` the first are shown."""
+    """`ShownFace`; of more than `FACES_SHOWN` the first are shown."""
     further: int = 0
     """How many more faces there are elsewhere."""
     tables: tuple = ()
