@@ -564,7 +564,7 @@ def test_a_config_of_an_earlier_version_is_read_without_the_settings_that_are_go
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml")))
-def test_smoke_runs_every_config_through_every_part(path, tmp_path, capsys):
+def test_smoke_runs_every_config_through_every_part(path, tmp_path, capsys, small_features):
     # As a run's config.yaml may have it, on a machine without that run.
     settings = yaml.safe_load(path.read_text())
     settings["train"] = {"initial_weights": None, **settings.get("train", {})}
