@@ -455,8 +455,13 @@ def raw_server(answer):
                 connection, _ = listener.accept()
                 asked.append(connection)
                 with connection, suppress(OSError):
+                    connection.settimeout(5)
                     connection.recv(2**16)
                     answer(connection)
+                    # Closed with parts of the request unread, it would be reset.
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(2**16):
+                        pass
 
     thread = threading.Thread(target=serve)
     thread.start()
