@@ -11,13 +11,11 @@ from tf_gradsr.faces.resampling import cut
 from tf_gradsr.faces.similarity import apply_matrix
 from tf_gradsr.picture_input import as_pictures
 
-MIN_SIZE, MIN_CONFIDENCE = 16, 0.9
+# Of the confidence, MTCNN's own limit.
+MIN_SIZE, MIN_CONFIDENCE = 16, 0.8
 # Photographs are searched at this side of the smallest frame wanted, of which hardly a face is missed; but
 # not enlarged to more than the first nor searched at more than the second number of pixels, which takes long.
 EASY, ENLARGED_PIXELS, MOST_PIXELS = 40, 1_000_000, 4_000_000
-# Where nothing is found, the search is repeated in a picture so much smaller: MTCNN, which searches at sizes
-# of certain steps, now and then misses a face that fills the picture.
-SECOND_TRY = 0.7
 # Side of the aligned picture in which a face's points are looked for again: that of the faces on which the
 # frame was measured.
 SECOND_LOOK = 128
@@ -51,8 +49,8 @@ def find_faces(
     """
     picture, detector = _one(picture), detector or the_detector()
     zoom = _search_zoom(picture, min_size)
-    first = _search(picture, zoom, detector) or _search(picture, SECOND_TRY * zoom, detector)
-    faces = [_look_again(picture, face, detector) for face in _each_once(first)]
+    first = _each_once(_search(picture, zoom, detector))
+    faces = [_look_again(picture, face, detector) for face in first]
     faces = [face for face in faces if face.size >= min_size and face.confidence >= min_confidence]
     return sorted(_each_once(faces), key=lambda face: -face.size)
 
