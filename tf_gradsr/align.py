@@ -30,9 +30,9 @@ from PIL import Image
 
 from tf_gradsr.cli import CommandFailed, Parser, run
 from tf_gradsr.errors import ConfigError, reason_of
-from tf_gradsr.faces import align, face_from_points, find_faces
+from tf_gradsr.faces import align, find_faces
 from tf_gradsr.faces.finding import MIN_CONFIDENCE, MIN_SIZE
-from tf_gradsr.faces.points_by_hand import points_by_hand
+from tf_gradsr.faces.points_by_hand import face_by_hand, points_by_hand
 from tf_gradsr.files import check_output, claim_output, folder_of
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.reading import over_white, read_picture
@@ -124,13 +124,10 @@ def _faces_of(file, points, settings):
         # Large photographs are what people have.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         photograph = over_white(read_picture(file))
-    height, width = photograph.rgb.shape[:2]
     if points is None:
         faces = find_faces(photograph.rgb, settings.min_size, settings.min_confidence)
-    elif all(0 <= x <= width and 0 <= y <= height for x, y in points):
-        faces = [face_from_points(points)]
     else:
-        raise ValueError(f"eyes, mouth: within the photograph of {width}x{height}. Received: {points}")
+        faces = [face_by_hand(points, photograph.rgb)]
     if not faces:
         raise ValueError("no face was found; say where one is with --eyes x1,y1,x2,y2")
     return photograph, faces[:1] if settings.largest else faces

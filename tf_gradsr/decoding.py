@@ -1,5 +1,8 @@
 """Decodes picture files to RGB, upright, 8 bits a channel, transparent parts white; cuts and resizes them."""
 
+import warnings
+from contextlib import contextmanager
+
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -7,6 +10,14 @@ from PIL import Image, ImageOps
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 # Grey pictures of 16 bits a pixel, and the 32-bit integers that some Pillow versions read them into.
 SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+
+
+@contextmanager
+def without_warnings():
+    """Keeps Pillow from a warning on each damaged tag of a file, which it then leaves out."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def upright(picture: Image.Image) -> Image.Image:

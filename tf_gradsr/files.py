@@ -110,18 +110,26 @@ FILE = Kind(
 )
 
 
-def folder_of(name: str, entries: str, mark: Optional[str] = None) -> Kind:
+def folder_of(name: str, entries: str, mark: Optional[str] = None, folders: Optional[dict] = None) -> Kind:
     """The kind of a folder that is replaced as a whole.
 
     Args:
         name: in words. entries: regular expression of all names that may be in it.
         mark: an entry that each such folder has; None: any may be empty.
+        folders: of those entries that are folders themselves, {regular expression of the name: `Kind`}.
     """
+    folders = folders or {}
 
     def stranger(path):
         if not path.is_dir() or path.is_symlink() or (mark and not (path / mark).is_file()):
             return path
-        return next((p for p in sorted(path.iterdir()) if not re.fullmatch(entries, p.name)), None)
+        return next(filter(None, map(strange_entry, sorted(path.iterdir()))), None)
+
+    def strange_entry(entry):
+        within = next((kind for name, kind in folders.items() if re.fullmatch(name, entry.name)), None)
+        if within:
+            return within.stranger(entry)
+        return None if re.fullmatch(entries, entry.name) else entry
 
     return Kind(name, stranger)
 

@@ -18,8 +18,8 @@ first and then hallucinates them, as an experiment. A photograph without faces i
 
 With --report, report.html shows each photograph before and after, and each face.
 
-Prints a line for each photograph: its size, what was done with each face, by how many grey levels it differs
-from the enlarged one, reduced again. EXIF, XMP and the colour profile are kept, GPS positions only with
+Prints of each photograph its size, by how many grey levels the enlarged one, reduced again, differs from it,
+and what was done with each face. EXIF, XMP and the colour profile are kept, GPS positions only with
 --keep_gps. Finding faces needs pip install 'tf-gradsr[photos]'.
 
 Exit status: 0 all done, 1 some photographs failed, 2 bad setting, 130 interrupted.
@@ -40,13 +40,16 @@ from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, claim_output, folder_of, prepare_folder
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
-from tf_gradsr.gallery.writing import INTENDED_USE
+from tf_gradsr.gallery.writing import INTENDED_USE, RESULT_FOLDER
 from tf_gradsr.options import add_consistency, add_noise, add_pictures, add_report, add_run
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow
 
 PHOTO_FOLDER = folder_of(
-    "what this command wrote", r"photo(_sample_\d+)?\.png|faces\.png|face_\d+|photo\.json", mark="photo.json"
+    "what this command wrote",
+    r"photo(_sample_\d+)?\.png|faces\.png|photo\.json",
+    mark="photo.json",
+    folders={r"face_\d+": RESULT_FOLDER},
 )
 
 
@@ -63,7 +66,13 @@ def build_parser() -> Parser:
         metavar="all|largest|1,3",
         help="Which faces to hallucinate, by their numbers on faces.png; the largest one is 1.",
     )
-    add("--outscale", type=PositiveInt, default=4, help="How many times larger the photograph becomes.")
+    add(
+        "--outscale",
+        type=PositiveInt,
+        default=4,
+        help="How many times larger the photograph becomes. With 1 next to nothing changes, since what the "
+        "photograph shows is kept.",
+    )
     add(
         "--num_samples",
         type=NonNegativeInt,
@@ -88,7 +97,7 @@ def build_parser() -> Parser:
         default=16,
         help="Leave faces as they are whose frame is smaller in the photograph, in pixels.",
     )
-    add("--keep_gps", action="store_true", help="Keep the place where a photograph was taken.")
+    add("--keep_gps", action="store_true", help="Keep the GPS position where a photograph was taken.")
     add(
         "--tile",
         type=PositiveInt,
@@ -142,7 +151,8 @@ def _execute(settings):
                     report = photos.make(file, folder)
                 if settings.report:
                     reported.add(file, output / name, report)
-                bar.write(f"{file}: {report}; {output / name / 'photo.png'}", file=sys.stdout)
+                lines = [f"{file}: {report}; {output / name / 'photo.png'}", *report.faces_said()]
+                bar.write("\n  ".join(lines), file=sys.stdout)
             except (*FAILURES, ValueError) as error:
                 bar.write(f"{file}: {reason_of(error)}", file=sys.stderr)
                 failed.append((file, reason_of(error)))

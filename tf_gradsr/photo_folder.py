@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Optional
@@ -12,7 +13,7 @@ from PIL import Image
 
 from tf_gradsr import ops
 from tf_gradsr.faces import Face, align, find_faces
-from tf_gradsr.faces.pasting import difference, enlarged, paste
+from tf_gradsr.faces.pasting import difference, enlarged, memory_needed, paste
 from tf_gradsr.faces.similarity import apply_matrix
 from tf_gradsr.gallery.face_preview import face_preview
 from tf_gradsr.gallery.input_figures import InputFigures
@@ -26,8 +27,6 @@ RECORD = "photo.json"
 # Side of a face's frame, in pixels, up to which the hallucinated face is nearer to the truth
 # than the enlarged one: see benchmarks/face_sizes.py.
 SHARP = 48
-# Memory for a pixel of an enlarged photograph: itself, the one that is being made, its file.
-BYTES_A_PIXEL = 12
 CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))
 
 
@@ -87,11 +86,23 @@ class PhotoReport:
     def __str__(self):
         width, height = self.size
         said = [f"{width}x{height} -> {width * self.outscale}x{height * self.outscale}"]
-        said += [f"face {t.number}, {t.face.size:.0f} pixels: {t.done}" for t in self.treated]
         said.append(
             f"reduced again, it differs by {self.difference[0]:.2f} grey levels, at most {self.difference[1]}"
         )
         return "; ".join([*said, *self.notes])
+
+    def faces_said(self) -> list:
+        """What was done with the faces, a line for each, or for several in a row with which the same was."""
+        lines = []
+        for done, group in groupby(self.treated, key=lambda treated: treated.done):
+            first, *others = group
+            if others:
+                last = others[-1]
+                sizes = f"{first.face.size:.0f} to {last.face.size:.0f} pixels"
+                lines.append(f"faces {first.number} to {last.number}, {sizes}: {done}")
+            else:
+                lines.append(f"face {first.number}, {first.face.size:.0f} pixels: {done}")
+        return lines
 
 
 def chosen_faces(faces: str, count: int) -> set:
@@ -105,6 +116,8 @@ def chosen_faces(faces: str, count: int) -> set:
     if faces == "largest":
         return {1} if count else set()
     numbers = {int(number) for number in faces.split(",")}
+    if numbers and not count:
+        raise ValueError(f"faces: no face was found, so none has a number. Received: {faces}")
     if numbers and max(numbers) > count:
         raise ValueError(
             f"faces: of this photograph's {count}, numbered from the largest one. Received: {faces}"
@@ -145,7 +158,11 @@ class PhotoFolders:
         if not faces:
             report.notes += ("no face was found, so it is enlarged and nothing else",)
         for number, face in enumerate(faces, start=1):
-            report.treated.append(self._treat(folder, photograph, number, face, number in chosen))
+            report.treated.append(
+                self._treat(folder, picture, number, face)
+                if number in chosen
+                else Treated(number, face, "not chosen, enlarged only")
+            )
         if faces:
             outlines = [apply_matrix(face.matrix, CORNERS) for face in faces]
             save_png(folder / "faces.png", face_preview(photograph, outlines, chosen))
@@ -153,26 +170,24 @@ class PhotoFolders:
         self._save_record(folder, file, report)
         return report
 
-    def _treat(self, folder, photograph, number, face, is_chosen):
-        """Hallucinates a face, or says why not."""
-        if not is_chosen:
-            return Treated(number, face, "not chosen, enlarged only")
+    def _treat(self, folder, picture, number, face):
+        """Hallucinates a face, unless it is sharp already."""
         if face.size > SHARP and not self.request.downscale:
             return Treated(number, face, "sharp already, enlarged only")
         self.progress(f"face {number}")
         scale, side = self.hallucinator.scale, self.hallucinator.config.lr_shape[0]
         truth, made_small = None, face.size > SHARP
         if made_small:
-            truth = align(photograph, face, side * scale)
+            truth = align(picture.rgb, face, side * scale)
             method = self.hallucinator.config.data.downscale
             lr = ops.to_uint8(ops.downscale(ops.to_float(truth[np.newaxis]), scale, method))[0].numpy()
-            truth = Picture(truth)
+            truth = Picture(truth, icc_profile=picture.icc_profile)
         else:
-            lr = align(photograph, face, side)
+            lr = align(picture.rgb, face, side)
         name = f"face_{number}"
         (folder / name).mkdir()
         results = ResultFolders(self.hallucinator, self._settings(number), self.progress)
-        report = results.fill(folder / name, name, Picture(lr), truth)
+        report = results.fill(folder / name, name, Picture(lr, icc_profile=picture.icc_profile), truth)
         figures = ", ".join(" ".join(figure) for figure in report.figures())
         kind = "made small, then hallucinated" if made_small else "hallucinated"
         profile = ", a profile: less to be trusted" if face.profile else ""
@@ -195,7 +210,7 @@ class PhotoFolders:
         )
 
     def _seed(self, number):
-        return self.request.seed + (number - 1 if self.request.z_per_face else 0)
+        return (self.request.seed + (number - 1 if self.request.z_per_face else 0)) % 2**31
 
     def _save_photographs(self, folder, photograph, metadata: PhotoMetadata, treated):
         """Writes the photograph for z = 0 and for each sample; returns the first one's `difference`."""
@@ -204,7 +219,7 @@ class PhotoFolders:
         about["Disclaimer"] = INTENDED_USE
         wanted = [("photo", "reconstruction", {})]
         if self.stochastic and any(t.folder for t in treated):
-            noise = {"seed": str(request.seed), "temperature": f"{request.temperature:g}"}
+            noise = {"seed": str(request.seed), "temperature": repr(float(request.temperature))}
             noise["z_per_face"] = str(request.z_per_face).lower()
             wanted += [
                 (f"photo_sample_{i:02d}", f"sample_{i:02d}", {**noise, "z_index": str(i)})
@@ -238,13 +253,15 @@ class PhotoFolders:
             "intended_use": INTENDED_USE,
         }
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-        (folder / RECORD).write_text(text + "\n", encoding="utf-8")
+        # Bytes of the file's name that are no UTF-8 become JSON's own escapes.
+        (folder / RECORD).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
     def _check_size(self, photograph):
         """Refuses what would fill the memory, before the system kills the process half-way."""
         outscale = self.request.outscale
         height, width = (side * outscale for side in photograph.shape[:2])
-        needed, available = height * width * BYTES_A_PIXEL, psutil.virtual_memory().available
+        needed = memory_needed(photograph.shape, outscale, SHARP)
+        available = psutil.virtual_memory().available
         if needed > available:
             raise TooLarge(
                 f"outscale: a photograph of {width}x{height} needs {needed / 1e9:.1f} GB of memory, but "

@@ -88,7 +88,7 @@ class ReportedPhotos:
                 ("reduced again", f"differs by {mean:.2f} grey levels, at most {largest}"),
             ),
             notes=(
-                *(f"face {t.number}, {t.face.size:.0f} pixels: {t.done}" for t in report.treated),
+                *report.faces_said(),
                 *report.notes,
             ),
         )

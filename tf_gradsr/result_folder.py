@@ -24,7 +24,7 @@ from tf_gradsr.gallery.reading import (
 )
 from tf_gradsr.gallery.spread import legend
 from tf_gradsr.gallery.walk import closed_walk
-from tf_gradsr.gallery.writing import SOFTWARE, save_png, save_walk
+from tf_gradsr.gallery.writing import INTENDED_USE, SOFTWARE, save_png, save_walk
 from tf_gradsr.sampling import RunningSpread
 
 # On the sheet; further ones are written, but not shown.
@@ -285,6 +285,7 @@ class _Making:
             "Software": SOFTWARE,
             **self.results.hallucinator.identity,
             "consistency": self.results.settings.consistency,
+            "Disclaimer": INTENDED_USE,
             **more,
         }
 

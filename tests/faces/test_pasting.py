@@ -1,13 +1,15 @@
 """Faces put back where they were cut out: places, brightness, borders, back-projection."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import data
+from skimage import data, transform
 
-from tf_gradsr.faces.pasting import FEATHER, difference, enlarged, paste
+from tf_gradsr.faces import pasting
+from tf_gradsr.faces.pasting import FEATHER, difference, enlarged, memory_needed, paste
 from tf_gradsr.faces.resampling import cut
 from tf_gradsr.faces.similarity import apply_matrix
 
@@ -93,3 +95,59 @@ def test_enlarging_is_lanczos():
     expected = Image.fromarray(photograph).resize((180, 120), Image.Resampling.LANCZOS)
     np.testing.assert_array_equal(enlarged(photograph, 3), expected)
     assert difference(photograph, photograph) == (0.0, 0)
+
+
+@pytest.mark.parametrize("outscale", [1, 4])
+def test_a_face_lies_where_scikit_image_puts_it(outscale):
+    face = data.astronaut()[0:256, 96:352]
+    matrix = matrix_of(60, (40, 35), 25)
+    canvas = np.zeros((80 * outscale, 90 * outscale, 3), np.uint8)
+    paste(canvas, face, matrix, outscale)
+    # scikit-image's own interpolation, at 8 x 8 places a pixel, whose mean is taken. It counts from centres.
+    fine = outscale * 8
+    to_frame = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
+    centre = transform.AffineTransform(translation=(0.5, 0.5)).params
+    way = np.linalg.inv(centre) @ np.diag([256, 256, 1]) @ to_frame @ np.diag([1, 1, fine]) @ centre
+    warped = transform.warp(
+        face.astype(float), transform.ProjectiveTransform(way), output_shape=(80 * fine, 90 * fine), order=1
+    )
+    expected = transform.downscale_local_mean(warped, (8, 8, 1))
+    rows, columns = ((np.arange(side) + 0.5) / outscale for side in canvas.shape[:2])
+    places = apply_matrix(to_frame[:2], np.stack(np.meshgrid(columns, rows), -1))
+    inside = np.minimum(places, 1 - places).min(-1) > FEATHER
+    error = (canvas - expected)[inside]
+    assert inside.sum() > 1000 * outscale**2
+    assert np.abs(error).mean() < 1.5 and np.abs(error.mean(axis=0)).max() < 0.2
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_squares_do_not_show(monkeypatch, rng, back):
+    photograph, face = data.coffee()[:60, :80], rng.integers(0, 256, (32, 32, 3), np.uint8)
+    canvases = [enlarged(photograph, 3) for _ in range(2)]
+    for canvas, side in zip(canvases, (1000, 17)):
+        monkeypatch.setattr(pasting, "SQUARE", side)
+        paste(canvas, face, matrix_of(45, (35, 33), 20), 3, photograph if back else None)
+    whole, squares = (canvas.astype(int) for canvas in canvases)
+    assert np.abs(whole - squares).max() <= 1 and (whole != squares).mean() < 0.01
+
+
+def test_memory_does_not_grow_with_a_face(monkeypatch):
+    monkeypatch.setattr(pasting, "SQUARE", 100)
+    canvas = np.zeros((1000, 1000, 3), np.uint8)
+    tracemalloc.start()
+    paste(canvas, np.full((16, 16, 3), 200, np.uint8), matrix_of(900, (500, 500), 0), 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert canvas[500, 500, 0] == 200 and peak < canvas.nbytes
+
+
+def test_memory_needed_covers_what_is_in_use():
+    photograph = data.coffee()[:200, :200]
+    canvas = enlarged(photograph, 4)
+    base = canvas.copy()
+    tracemalloc.start()
+    paste(canvas, np.zeros((128, 128, 3), np.uint8), matrix_of(128, (100, 100), 45), 4, photograph)
+    peak = tracemalloc.get_traced_memory()[1] + canvas.nbytes + base.nbytes + photograph.nbytes
+    tracemalloc.stop()
+    assert peak < memory_needed(photograph.shape, 4, 128)
+    assert memory_needed((10_000, 10_000), 4, 48) == pytest.approx(1.6e9 * 12 + 1e8 * 40, rel=0.01)

@@ -140,6 +140,13 @@ def test_large_pictures_become_small_files_that_look_the_same(tmp_path):
         assert np.abs(shown.astype(int) - np.asarray(expected)).mean() < 2
 
 
+def test_own_pictures_may_be_larger_than_what_pillow_opens(monkeypatch, rng, tmp_path):
+    Image.fromarray(noise(rng, 300, 400, 3)).save(tmp_path / "photo.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert embedded(tmp_path / "photo.png")[1:] == (400, 300, False)
+    assert Image.MAX_IMAGE_PIXELS == 1000
+
+
 def test_the_uncertainty_map_has_its_colours_and_its_scale(rng):
     stddev = rng.uniform(0, 3.9, (8, 9))
     found = uncertainty_map(stddev, "grey levels")

@@ -5,7 +5,7 @@ from typing import Optional
 
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.faces.finding import align, find_faces
-from tf_gradsr.faces.found_face import face_from_points
+from tf_gradsr.faces.points_by_hand import face_by_hand
 from tf_gradsr.gallery.reading import Picture, over_white
 
 
@@ -19,7 +19,7 @@ class AlignedInput:
     Args:
         side: int, of HR.
         how: "auto", "none" (never) or "points".
-        points: eyes and perhaps the mouth, see `face_from_points`, for "points".
+        points: eyes and perhaps the mouth, see `face_by_hand`, for "points".
         detector: see `find_faces`.
     """
 
@@ -31,7 +31,7 @@ class AlignedInput:
             return picture
         height, width = picture.rgb.shape[:2]
         if self.how == "points":
-            return self._cut(picture, face_from_points(self.points), "the face at the given points")
+            return self._cut(picture, face_by_hand(self.points, picture.rgb), "the face at the given points")
         if (height, width) == (self.side, self.side) or max(height, width) < self.side:
             return picture
         try:

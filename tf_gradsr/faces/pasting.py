@@ -15,6 +15,25 @@ FEATHER = 0.15
 ROUNDS = 2
 # Pixels of the photograph around a face that a back-projection takes into account.
 MARGIN = 4
+# Memory for a pixel of the canvas (a copy without faces, the one that is being made, its file or its being
+# reduced), of the photograph, and of the part of the canvas that is back-projected, all at their peaks.
+BYTES_OF_CANVAS, BYTES_OF_PHOTOGRAPH, BYTES_OF_REGION = 12, 40, 80
+# Side of the squares in which a face is resampled; bounds the memory, whatever its size.
+SQUARE = 512
+
+
+def memory_needed(shape: tuple, outscale: int, face_size: float) -> int:
+    """Bytes of memory that it takes to enlarge a photograph and put faces back into it.
+
+    Args:
+        shape: (height, width, ...) of the photograph. outscale: int >= 1.
+        face_size: of the largest face that is back-projected, the side of its frame in pixels.
+    """
+    pixels = shape[0] * shape[1]
+    # Turned by 45 degrees it takes most.
+    region = min(pixels, (math.sqrt(2) * face_size + 2 * MARGIN) ** 2)
+    canvas = (BYTES_OF_CANVAS * pixels + BYTES_OF_REGION * region) * outscale**2
+    return int(canvas + BYTES_OF_PHOTOGRAPH * pixels)
 
 
 def enlarged(photograph: np.ndarray, outscale: int) -> np.ndarray:
@@ -56,14 +75,23 @@ def paste(canvas: np.ndarray, picture: np.ndarray, matrix, outscale: int, photog
     if left >= right or top >= bottom:
         return
     box = slice(top * outscale, bottom * outscale), slice(left * outscale, right * outscale)
-    region = canvas[box].astype(np.float32)
-    face, mask = _warped(picture, matrix, (left, top), region.shape[:2], outscale)
-    region += mask * (face - region)
+    region, shares = canvas[box], None
+    if photograph is not None:
+        region, shares = region.astype(np.float32), np.empty((*region.shape[:2], 1), np.float32)
+    for rows, columns in _squares(region.shape):
+        corner = left + columns.start / outscale, top + rows.start / outscale
+        part = region[rows, columns]
+        face, share = _warped(picture, matrix, corner, part.shape[:2], outscale)
+        blended = part + share * (face - part)
+        if photograph is None:
+            part[...] = _levels(blended)
+        else:
+            part[...], shares[rows, columns] = blended, share
     if photograph is not None:
         seen = photograph[top:bottom, left:right].astype(np.float32)
         for _ in range(ROUNDS):
-            region += mask * _resized(seen - _resized(region, seen.shape), region.shape)
-    canvas[box] = np.uint8(np.clip(region + 0.5, 0, 255))
+            region += shares * _resized(seen - _resized(region, seen.shape), region.shape)
+        canvas[box] = _levels(region)
 
 
 def difference(canvas: np.ndarray, photograph: np.ndarray) -> tuple:
@@ -78,17 +106,31 @@ def difference(canvas: np.ndarray, photograph: np.ndarray) -> tuple:
     return float(distance.mean()), int(distance.max())
 
 
+def _squares(shape):
+    """(rows, columns) slices that tile an area."""
+    for top in range(0, shape[0], SQUARE):
+        for left in range(0, shape[1], SQUARE):
+            yield slice(top, min(top + SQUARE, shape[0])), slice(left, min(left + SQUARE, shape[1]))
+
+
+def _levels(region):
+    return np.uint8(np.clip(region + 0.5, 0, 255))
+
+
 def _warped(picture, matrix, corner, shape, outscale):
-    """(the face as the region shows it, how much of it counts) float32 `[H, W, 3]` and `[H, W, 1]`."""
+    """(the face as an area of the canvas shows it, its share of it): float32 `[H, W, 3]` and `[H, W, 1]`.
+
+    `corner` is the area's, (x, y), in pixels of the photograph.
+    """
     side = max(shape)
-    # From the region's square, in units of its side, to the photograph, to the frame, to the face's pixels.
+    # From the area's square, in units of its side, to the photograph, to the frame, to the face's pixels.
     square = np.array([[side / outscale, 0.0, corner[0]], [0.0, side / outscale, corner[1]]])
     to_frame = compose(invert_matrix(matrix), square)
-    face = cut(picture, to_frame * picture.shape[0], side)[: shape[0], : shape[1]]
     rows, columns = ((np.arange(length) + 0.5) / side for length in shape)
     places = apply_matrix(to_frame, np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2))
     inwards = np.minimum(places, 1 - places).min(axis=1).reshape(*shape, 1)
     share = np.clip(inwards / FEATHER, 0, 1)
+    face = cut(picture, to_frame * picture.shape[0], side)[: shape[0], : shape[1]]
     return face.astype(np.float32), np.float32(share * share * (3 - 2 * share))
 
 

@@ -4,6 +4,7 @@ import math
 from typing import Optional
 
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.faces.found_face import Face, face_from_points
 
 
 def points_by_hand(eyes: Optional[str], mouth: Optional[str], photographs: int) -> Optional[list]:
@@ -16,7 +17,7 @@ def points_by_hand(eyes: Optional[str], mouth: Optional[str], photographs: int) 
         `[[x1, y1], [x2, y2]]` and perhaps `[x, y]`, in pixels of the upright photograph; None without.
 
     Raises:
-        ConfigError: no numbers, the mouth without eyes, or several photographs.
+        ConfigError: no numbers, the same place for both eyes, the mouth without eyes, or several photographs.
     """
     if eyes is None:
         if mouth is not None:
@@ -25,9 +26,26 @@ def points_by_hand(eyes: Optional[str], mouth: Optional[str], photographs: int) 
     if photographs > 1:
         raise ConfigError(f"eyes: goes with one photograph. Received: {photographs}")
     numbers = _numbers("eyes", eyes, "x1,y1,x2,y2")
+    if numbers[:2] == numbers[2:]:
+        raise ConfigError(f"eyes: two different places. Received: {eyes}")
     if mouth is not None:
         numbers += _numbers("mouth", mouth, "x,y")
     return [numbers[first : first + 2] for first in range(0, len(numbers), 2)]
+
+
+def face_by_hand(points: list, photograph) -> Face:
+    """The face that has points given on the command line.
+
+    Args:
+        points: see `points_by_hand`. photograph: uint8 `[h, w, 3]`.
+
+    Raises:
+        ConfigError: a point lies outside the photograph.
+    """
+    height, width = photograph.shape[:2]
+    if not all(0 <= x <= width and 0 <= y <= height for x, y in points):
+        raise ConfigError(f"eyes, mouth: within the photograph of {width}x{height}. Received: {points}")
+    return face_from_points(points)
 
 
 def _numbers(option, text, form):

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,10 +39,20 @@ def embedded(picture) -> Embedded:
     """
     if isinstance(picture, np.ndarray):
         return _of(Image.fromarray(picture))
-    with Image.open(picture) as opened:
+    with _of_any_size(), Image.open(picture) as opened:
         if opened.format == "PNG" and opened.width * opened.height <= EXACT_PIXELS:
             return Embedded(_url("png", Path(picture).read_bytes()), *opened.size, exact=True)
         return _of(opened)
+
+
+@contextmanager
+def _of_any_size():
+    """Lets Pillow open what it takes for an attack: an enlarged photograph may be as large."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _of(picture):

@@ -35,7 +35,9 @@ def face_preview(photograph: np.ndarray, outlines, chosen) -> np.ndarray:
         corners = [(x * zoom, y * zoom) for x, y in corners]
         draw.polygon(corners, outline=colour, width=3)
         font = font_of(round(min(48, max(14, math.dist(*corners[:2]) / 5))))
-        x, y = (min(max(0, place), side - font.size) for place, side in zip(corners[0], size))
+        # Above the frame, since on a small face it would hide the forehead; within the picture.
+        x, y = corners[0][0], min(corners, key=lambda corner: corner[1])[1] - 1.4 * font.size
+        x, y = (min(max(0, place), side - font.size) for place, side in zip((x, y), size))
         left, top, right, bottom = draw.textbbox((x, y), str(number), font)
         draw.rectangle((left - 4, top - 4, right + 4, bottom + 4), fill=colour)
         draw.text((x, y), str(number), (0, 0, 0), font)

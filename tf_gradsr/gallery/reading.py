@@ -6,7 +6,7 @@ from typing import Optional
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tf_gradsr.decoding import fit_picture, upright
+from tf_gradsr.decoding import fit_picture, upright, without_warnings
 from tf_gradsr.errors import reason_of
 
 
@@ -35,7 +35,7 @@ def read_picture(path) -> Picture:
         UnreadablePicture: it is broken, or not a picture.
     """
     try:
-        with Image.open(path) as opened:
+        with without_warnings(), Image.open(path) as opened:
             frames = getattr(opened, "n_frames", 1)
             profile = opened.info.get("icc_profile")
             picture = upright(opened)
