@@ -168,7 +168,8 @@ def test_the_share_above_bicubic(rng):
     # Better, worse, and no better than itself.
     images[0] = truth[0] // 2 + images[0] // 2
     images[1] = 255 - truth[1]
-    values = Measures(2, "area", {}).compare(images, truth, lr)
+    measures = Measures(2, "area", {})
+    values = measures.compare(images, truth, lr)
     np.testing.assert_array_equal(values["better_than_bicubic"], [100, 0, 0])
 
 

@@ -19,6 +19,8 @@ from tf_gradsr.gallery.report import (
     write_report,
 )
 
+pytestmark = pytest.mark.slow
+
 EVIL = """<img src="http://192.0.2.1/x.png" onerror="document.title='hacked'">"""
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1200, "height": 900}
