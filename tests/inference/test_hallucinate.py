@@ -412,6 +412,7 @@ def test_several_inputs_share_an_overview(command, rng, tmp_path):
     assert command("--num_samples", 0, "--overwrite", inputs=sizes).status == 0
 
 
+@pytest.mark.slow
 def test_an_overview_beside_the_inputs_is_not_an_input(command, face, tmp_path):
     folder = tmp_path / "faces"
     folder.mkdir()
