@@ -76,9 +76,9 @@ class DataConfig:
     """Mirror half of the training pictures (not stated in the paper)."""
     augment: bool = False
     """Shift, turn and scale training pictures at random before LR is made, as an aligner of faces errs (not in the paper)."""
-    augment_shift: NonNegativeFloat = 0.25
+    augment_shift: NonNegativeFloat = 0.06
     """data.augment: standard deviation of the shift along each axis, in LR pixels; errors beyond three standard deviations are cut off."""
-    augment_turn: TurnDeviation = 1.5
+    augment_turn: TurnDeviation = 0.83
     """data.augment: standard deviation of the turn, in degrees."""
     augment_scale: ScaleDeviation = 2.5
     """data.augment: standard deviation of the scale, in per cent. Without turn and scale, pictures move by whole HR pixels and stay as sharp as they are."""
