@@ -144,6 +144,7 @@ def test_without_the_extra_the_remedy_is_named(command, photos, tmp_path, no_det
     ("arguments", "said"),
     [
         (["--eyes", "1,2,3"], "eyes: pixels, as x1,y1,x2,y2. Received: 1,2,3"),
+        (["--eyes", "1,2,1,2"], "eyes: two different places. Received: 1,2,1,2"),
         (["--eyes", "1,2,3,nan"], "eyes: pixels, as x1,y1,x2,y2. Received: 1,2,3,nan"),
         (["--eyes", "1,2,3,4", "--mouth", "5"], "mouth: pixels, as x,y. Received: 5"),
         (["--mouth", "5,6"], "mouth: goes with --eyes. Received: 5,6"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.faces import align, detection, face_from_points, find_faces
 from tf_gradsr.faces.aligned_input import AlignedInput
 from tf_gradsr.gallery.reading import Picture
@@ -63,3 +64,8 @@ def test_transparent_parts_are_white(photograph):
     alpha[:40] = 0
     found = AlignedInput(64, "points", [[196, 107], [243, 107]])(Picture(photograph.rgb, alpha))
     assert found.alpha is None and (found.rgb[:2] == 255).all()
+
+
+def test_points_beside_the_photograph_are_refused(photograph):
+    with pytest.raises(ConfigError, match="eyes, mouth: within the photograph of 512x512. Received"):
+        AlignedInput(64, "points", [[196, 107], [600, 107]])(photograph)
