@@ -67,5 +67,5 @@ def test_transparent_parts_are_white(photograph):
 
 
 def test_points_beside_the_photograph_are_refused(photograph):
-    with pytest.raises(ConfigError, match="eyes, mouth: within the photograph of 512x512. Received"):
+    with pytest.raises(ConfigError, match=r"eyes, mouth: within the photograph of 512x512\. Received"):
         AlignedInput(64, "points", [[196, 107], [600, 107]])(photograph)
