@@ -34,7 +34,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from jsonargparse.typing import NonNegativeInt, PositiveInt
+from jsonargparse.typing import NonNegativeInt
 
 from tf_gradsr.cli import Parser, run
 from tf_gradsr.config_checks import check_consistency
@@ -42,7 +42,14 @@ from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, prepare_folder, replaced_when_complete
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
-from tf_gradsr.gallery.writing import RESULT_FOLDER, RESULT_PICTURE, SOFTWARE, is_own, save_png
+from tf_gradsr.gallery.writing import (
+    INTENDED_USE,
+    RESULT_FOLDER,
+    RESULT_PICTURE,
+    SOFTWARE,
+    is_own,
+    save_png,
+)
 from tf_gradsr.options import (
     add_consistency,
     add_downscale,
@@ -51,15 +58,13 @@ from tf_gradsr.options import (
     add_points,
     add_report,
     add_run,
+    add_tile,
 )
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow
 
-# A 128x128 face at twice its size.
-TILE = 256
 # One picture for all inputs.
 OVERVIEW = "overview.png"
-HONESTY = "Invented by a neural network: not evidence of anybody's identity."
 
 
 def build_parser() -> Parser:
@@ -107,12 +112,7 @@ def build_parser() -> Parser:
         default="webp",
         help="webp is lossless. gif has only 256 colours a frame, so its frames are not exactly consistent.",
     )
-    add(
-        "--tile",
-        type=PositiveInt,
-        default=TILE,
-        help="Longer side, in pixels, to which sheets enlarge small pictures, by a whole factor.",
-    )
+    add_tile(add)
     add_report(add, "the folder of the results")
     add("--overwrite", action="store_true", help="Replace results that already exist.")
     return parser
@@ -252,7 +252,7 @@ def _hallucinate(settings, files, names):
     if settings.report and len(failed) < len(files):
         print(f"Report: {reported.write(failed)}")
     if len(failed) < len(files):
-        print(HONESTY, file=sys.stderr if settings.to_standard_output else sys.stdout)
+        print(INTENDED_USE, file=sys.stderr if settings.to_standard_output else sys.stdout)
     return 1 if failed else 0
 
 

@@ -80,6 +80,16 @@ def add_report(add, where: str) -> None:
     )
 
 
+def add_tile(add) -> None:
+    """`--tile`: how large pictures stand on sheets. The default shows 128x128 faces at twice their size."""
+    add(
+        "--tile",
+        type=PositiveInt,
+        default=256,
+        help="Longer side, in pixels, to which sheets enlarge small pictures, by a whole factor.",
+    )
+
+
 def add_points(add) -> None:
     """`--eyes` and `--mouth`: where a face is."""
     add(

@@ -41,7 +41,7 @@ from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, claim_output, folder_of, prepare_folder
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import INTENDED_USE, RESULT_FOLDER
-from tf_gradsr.options import add_consistency, add_noise, add_pictures, add_report, add_run
+from tf_gradsr.options import add_consistency, add_noise, add_pictures, add_report, add_run, add_tile
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow
 
@@ -98,12 +98,7 @@ def build_parser() -> Parser:
         help="Leave faces as they are whose frame is smaller in the photograph, in pixels.",
     )
     add("--keep_gps", action="store_true", help="Keep the GPS position where a photograph was taken.")
-    add(
-        "--tile",
-        type=PositiveInt,
-        default=256,
-        help="Longer side of small pictures on sheets, in pixels.",
-    )
+    add_tile(add)
     add_report(add, "the folder of the results")
     add("--overwrite", action="store_true", help="Replace results that already exist.")
     return parser

@@ -24,6 +24,7 @@ from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
 from tf_gradsr.config_files import save_config
 from tf_gradsr.gallery.grid import LABEL_WIDTH
 from tf_gradsr.gallery.heat_map import heat_map
+from tf_gradsr.gallery.writing import INTENDED_USE
 from tf_gradsr.registry import build_generator
 
 SCALE = 4
@@ -148,7 +149,7 @@ def test_everything_is_written_and_consistent(command, face, tmp_path):
         str(made / "sheet.png"),
     ):
         assert part in result.out
-    assert result.out.splitlines()[-1] == hallucinate.HONESTY
+    assert result.out.splitlines()[-1] == INTENDED_USE
 
 
 def test_a_sample_can_be_made_again_from_its_metadata(command, face, run_dir, tmp_path):
