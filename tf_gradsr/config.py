@@ -168,6 +168,10 @@ class LossConfig:
     """gradsr: weight of the posterior terms: error of the mean of two samples, minus s times their distance (not in the paper: 0; Bendel et al. 2023, rcGAN)."""
     spread: SpreadWeight = 0.45
     """gradsr: initial value of s in the posterior terms; training moves it until MSE(one sample) / MSE(mean of two) is 4/3."""
+    crps: NonNegativeFloat = 0.0
+    """gradsr: weight of the fair CRPS of two samples, over pixels and scales (not in the paper: 0; Lang et al. 2024, AIFS-CRPS)."""
+    feature_crps: NonNegativeFloat = 0.0
+    """gradsr: weight of the same score of the features that each projected D_I sees, times the weight of its adversarial loss (not in the paper: 0)."""
     projected: NonNegativeFloat = 1.0
     """gradsr: weight of the projected D_I's adversarial loss, if model.discriminator has one."""
     faces: NonNegativeFloat = 0.0

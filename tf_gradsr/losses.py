@@ -186,6 +186,25 @@ def sample_distance(first, second):
     return pyramid_mean_absolute_error(first, second)
 
 
+def two_sample_crps(first, second, real):
+    """Fair continuous ranked probability score of two samples. Not in the paper.
+
+    `1/2 (|first - real| + |second - real|) - 1/2 |first - second|`: a proper score, best in expectation where
+    each value of a sample is distributed as the truth's (Gneiting and Raftery 2007; Ferro 2014; as a training
+    loss Lang et al. 2024, AIFS-CRPS).
+
+    Args:
+        first: float32 `[B, ...]`, or a list of them, one for each scale: samples, or features of samples.
+        second: the same shapes: of other samples of the same LR pictures.
+        real: the same shapes: of the truth.
+
+    Returns:
+        Scalar, the mean over each tensor, averaged over the list. Being unbiased, it may be below 0.
+    """
+    error = pyramid_mean_absolute_error(first, real) + pyramid_mean_absolute_error(second, real)
+    return 0.5 * (error - sample_distance(first, second))
+
+
 def squared_loss(fakes, reals):
     """Mean squared error, SRGAN's content loss on pictures or features (Ledig et al. 2017, eq. 4 and 5).
 

@@ -227,7 +227,7 @@ POSTERIOR = {"mean": 5.0, "spread": 0.3}
         (
             "both",
             "exact",
-            {"projected": 0.3, **POSTERIOR, "perceptual": "efficientnet"},
+            {"projected": 0.3, **POSTERIOR, "crps": 2.0, "feature_crps": 4.0, "perceptual": "efficientnet"},
             {"projected", "image", "gradient"},
         ),
     ],
@@ -254,6 +254,8 @@ def test_the_step_adds_up_its_terms_and_moves_every_network(
     if "mean" in loss:
         assert logs["posterior/spread_weight"] == pytest.approx(0.3)
         total += 5.0 * (logs["loss/g/sample_mean"] - 0.3 * logs["loss/g/sample_distance"])
+    if "crps" in loss:
+        total += 2.0 * logs["loss/g/crps"] + 4.0 * 0.3 * logs["loss/g/crps_projected"]
     assert logs["loss/g/total"] == pytest.approx(total, rel=1e-4)
     for name, part in parts.items():
         moved = [np.abs(v.numpy() - b).max() for v, b in zip(part.trainable_variables, before[name])]
@@ -329,6 +331,23 @@ def test_posterior_losses_are_the_definitions(rng):
     assert float(losses.sample_distance(first, second)) == pytest.approx(distance, rel=1e-5)
     single = losses.sample_mean_loss(first[0], second[0], real[0])
     assert float(single) == pytest.approx(np.abs((first[0] + second[0]) / 2 - real[0]).mean(), rel=1e-5)
+
+
+def test_the_score_of_two_samples_is_the_definition_and_best_for_the_truths_distribution(rng):
+    first, second, real = (
+        [rng.normal(size=(2, side, side, 3)).astype(np.float32) for side in (4, 8)] for _ in range(3)
+    )
+    expected = np.mean(
+        [(np.abs(a - c) + np.abs(b - c) - np.abs(a - b)).mean() / 2 for a, b, c in zip(first, second, real)]
+    )
+    assert float(losses.two_sample_crps(first, second, real)) == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(ValueError, match="same length"):
+        losses.two_sample_crps(first, second, real[:1])
+    # For a normal truth of standard deviation 1: 0.56419 = 1 / sqrt(pi); other widths score worse.
+    draws = rng.normal(size=(3, 200_000)).astype(np.float32)
+    scores = [float(losses.two_sample_crps(s * draws[0], s * draws[1], draws[2])) for s in (0.5, 1.0, 1.5)]
+    assert scores[1] == pytest.approx(0.56419, abs=0.01)
+    assert scores[1] < min(scores[0], scores[2]) - 0.02
 
 
 def test_hinge_losses_by_hand():

@@ -233,6 +233,16 @@ class ProjectedCritic(Critic):
     def generator_loss(self, fake, real):
         return losses.hinge_generator_loss(self.discriminator.judge(*fake))
 
+    def crps(self, fake, real):
+        """`losses.two_sample_crps` of the projected features of two pictures of each LR picture.
+
+        Args:
+            fake: the view of a `Seen` of two pyramids. real: the view of the truth, augmented alike.
+        """
+        pairs = [tf.split(tf.cast(x, tf.float32), 2) for x in fake[0]]
+        truth = [tf.cast(x, tf.float32) for x in real[0]]
+        return losses.two_sample_crps(*(list(samples) for samples in zip(*pairs)), truth)
+
     def _condition(self, pyramid, seen):
         """F of one pyramid, 0 for the truth."""
         if seen.is_real:

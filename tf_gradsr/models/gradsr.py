@@ -11,6 +11,7 @@ from tf_gradsr.models.efficientnet import EfficientNetLite
 from tf_gradsr.models.face_recognition import FaceFeatures
 from tf_gradsr.models.generator import build_gradsr_generator
 from tf_gradsr.models.perceptual import VGGFeatures
+from tf_gradsr.models.sample_scores import sample_scores
 from tf_gradsr.models.spread_steering import SpreadSteering
 from tf_gradsr.models.super_resolver import SuperResolver
 
@@ -128,6 +129,10 @@ class GradSR(SuperResolver):
             # G: the samples' mean and spread (ours, 0 in the paper)
             posterior_loss, posterior_logs = self._posterior_terms(hallucination[0], other[0], real[0])
             loss += posterior_loss
+            score_loss, score_logs = sample_scores(
+                weights, self.critics, (hallucination[0], other[0], real[0]), views
+            )
+            loss += score_loss
         g_norm = self._apply(g_tape, loss, self.g_optimizer, self.generator.trainable_variables)
         self._update_average()
 
@@ -142,6 +147,7 @@ class GradSR(SuperResolver):
             "loss/g/diversity": diversity,
             "loss/g/coupling": coupling,
             **posterior_logs,
+            **score_logs,
             **d_logs,
             **self._picture_logs("reconstruction", reconstruction[0][-1], lr, self.scale),
             **self._picture_logs("hallucination", hallucination[0][-1], lr, self.scale),
