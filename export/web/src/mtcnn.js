@@ -59,9 +59,10 @@ export class Mtcnn {
             const at = y * places + x;
             if (!(scores[at] > LEAST_SCORE.propose)) continue;
             const corner = [(left + x) * STRIDE, (top + y) * STRIDE];
-            const sides = [...corner, corner[0] + WINDOW, corner[1] + WINDOW];
+            // MTCNN counts pixels from 1, and boxes include their last one.
+            const sides = [corner[0] + 1, corner[1] + 1, corner[0] + WINDOW, corner[1] + WINDOW];
             boxes.push({
-              sides: sides.map((place, n) => (place + WINDOW * moves[at * 4 + n]) / scale),
+              sides: sides.map((place, n) => (place + (WINDOW - 1) * moves[at * 4 + n]) / scale),
               score: scores[at],
             });
           }
@@ -82,7 +83,7 @@ export class Mtcnn {
       const { scores, moves, points } = await this.run(name, pictures);
       some.forEach(({ sides: [left, top, right, bottom] }, n) => {
         if (!(scores[n] > LEAST_SCORE[name])) return;
-        // MTCNN's boxes include their last pixel.
+        // As above.
         const [width, height] = [right - left + 1, bottom - top + 1];
         const sides = [left, top, right, bottom].map(
           (place, side4) => place + moves[n * 4 + side4] * (side4 % 2 ? height : width),
