@@ -1,7 +1,7 @@
 """Which faces the page finds, and how they are cut: python benchmarks/page_faces.py --page export/web/dist
 
-Embedded test faces are pasted into photographs of scikit-image at known places, turned by up to 25 degrees, as
-in face_alignment.py. The built page's worker looks for them in headless Chromium, `gradsr align`'s
+Embedded test faces are pasted into photographs of scikit-image at known places, turned by up to 25 degrees,
+as in face_alignment.py. The built page's worker looks for them in headless Chromium, `gradsr align`'s
 `find_faces` in Python. "corners": RMS distance of the frame's corners from where they should be, in LR
 pixels (16 a side), RMS over the faces found. "apart": the largest distance of a corner between the page's
 frame and Python's, in LR pixels.
@@ -99,7 +99,8 @@ def measure(page_finder, faces, side) -> str:
             between.append(apart(*(np.asarray(face.matrix) for face in pair)))
     corners = [math.sqrt(np.mean(np.square(each))) if each else math.nan for each in errors]
     return (
-        f"| {side} | {missed[0]} | {missed[1]} | {others[0]} | {others[1]} | {corners[0]:.2f} | {corners[1]:.2f} "
+        f"| {side} | {missed[0]} | {missed[1]} | {others[0]} | {others[1]} "
+        f"| {corners[0]:.2f} | {corners[1]:.2f} "
         f"| {np.median(between):.3f} | {max(between):.3f} | {np.mean(page_finder.seconds):.2f} |"
     )
 

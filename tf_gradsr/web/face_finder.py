@@ -1,7 +1,7 @@
 """Writes what the page finds faces with: MTCNN's networks as a LiteRT file, and the training faces' frame.
 
-They are the networks of `tf_gradsr.faces`, so the page finds what `gradsr align` finds and cuts it by the same
-numbers. `export/web/src/mtcnn.js` and `faces.js` hold what the package and `tf_gradsr.faces` do around them.
+They are the networks of `tf_gradsr.faces`, so that the page finds what `gradsr align` finds and cuts it by
+the same numbers. What `mtcnn` and `tf_gradsr.faces` do around them is in `export/web/src` again.
 """
 
 import json
@@ -13,13 +13,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_gradsr.cli import missing_extra
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.export.lite.conversion import converted
 from tf_gradsr.faces import detection, finding, frame
+from tf_gradsr.tensorflow_start import standard_error_held_back
 
 NETWORKS, FACTS, LICENCE = "finder.tflite", "finder.json", "finder.LICENSE.txt"
-# Side of the tiles that the first network sees, and pictures that the other two see at once. Small ones, so that
-# a few candidates do not wait for many empty places.
+# Side of the tiles that the first network sees, and pictures that the other two see at once: small, so that a
+# few candidates do not wait for many empty places.
 TILE, CANDIDATES, FACES = 138, 16, 4
 # Largest difference that rounding may make between a network's answers here and in the file.
 CLOSE = 1e-4
@@ -35,7 +37,8 @@ def write_face_finder(folder) -> dict:
         What `finder.json` holds.
 
     Raises:
-        ConfigError: the extra [photos] is not installed, or the file's answers differ from the networks'.
+        ConfigError: the extra [photos] or [mobile] is not installed, or the file's answers differ from the
+            networks'.
     """
     networks = Networks(detection.the_detector().networks)
     data = converted(networks, networks.signatures(), "none")
@@ -79,7 +82,7 @@ class Networks(keras.Model):
         self.built = True
 
     def signatures(self) -> dict:
-        """{name: (function of a tensor, list of one `tf.TensorSpec`)}; pictures are float32, (level - 127.5) / 128."""
+        """{name: (function of pictures, list of their `tf.TensorSpec`)}; float32, (level - 127.5) / 128."""
         shapes = {"propose": (1, TILE), "refine": (CANDIDATES, 24), "output": (FACES, 48)}
         return {
             name: (getattr(self, name), [tf.TensorSpec([count, side, side, 3], tf.float32, "pictures")])
@@ -87,7 +90,7 @@ class Networks(keras.Model):
         }
 
     def propose(self, pictures):
-        """P-Net: for each window of 12 pixels, 2 apart, `scores` `[1, s, s]` and `moves` `[1, s, s, 4]` of its box."""
+        """P-Net: `scores` `[1, s, s]` and `moves` `[1, s, s, 4]` of windows of 12 pixels, 2 apart."""
         moves, scores = self.propose_net(pictures)
         return {"moves": moves, "scores": scores[..., 1]}
 
@@ -103,16 +106,24 @@ class Networks(keras.Model):
 
 
 def _compare(data, networks):
-    """Refuses a file that does not compute what the networks do: a converter may leave weights out silently."""
-    from ai_edge_litert.interpreter import Interpreter
+    """Refuses a file with other answers than the networks': a converter may leave weights out silently."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise missing_extra("mobile", "ai-edge-litert", "which checks the file that finds faces") from error
 
-    interpreter, rng = Interpreter(model_content=data), np.random.default_rng(0)
+    rng = np.random.default_rng(0)
+    with standard_error_held_back():
+        interpreter = Interpreter(model_content=data)
     for name, (function, (spec,)) in networks.signatures().items():
         pictures = rng.uniform(-1, 1, spec.shape).astype(np.float32)
-        right, found = function(tf.constant(pictures)), interpreter.get_signature_runner(name)(pictures=pictures)
+        right = function(tf.constant(pictures))
+        found = interpreter.get_signature_runner(name)(pictures=pictures)
         off = max(float(np.abs(right[key] - found[key]).max()) for key in right)
         if not off <= CLOSE:
-            raise ConfigError(f"{NETWORKS}: answers within {CLOSE:g} of MTCNN's. Received: {off:.3g} off in {name}")
+            raise ConfigError(
+                f"{NETWORKS}: answers within {CLOSE:g} of MTCNN's. Received: {off:.3g} off in {name}"
+            )
 
 
 def _licence():

@@ -193,7 +193,8 @@ export class Cropper {
   // ---------------------------------------------------------------- pointers
 
   #pointerDown(event) {
-    if (!this.ready) return;
+    // What lies over the photo to be clicked must get its click.
+    if (!this.ready || event.target.closest('button')) return;
     this.stage.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, this.#inPhoto(event));
     this.#begin();

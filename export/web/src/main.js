@@ -28,6 +28,8 @@ const page = {
   lr: null,
   seed: FIRST_SEED,
   rest: 0,
+  /** Whether the page cannot work at all, so that the message stays. */
+  broken: false,
 };
 
 const panel = new PicturePanel(
@@ -82,7 +84,7 @@ function complain(error) {
 }
 
 function clearComplaint() {
-  $('error').hidden = true;
+  $('error').hidden = !page.broken;
 }
 
 // ---------------------------------------------------------------- the photo
@@ -309,5 +311,7 @@ async function start() {
 
 start().catch((error) => {
   say('');
+  page.broken = true;
+  panel.setFinder(null);
   complain(error);
 });

@@ -144,10 +144,12 @@ export class PicturePanel {
   /** For the mouse and for fingers; the keyboard has the button with the picture. */
   #box({ matrix, size, centre: [x, y] }, number) {
     const box = document.createElement('button');
+    const label = document.createElement('span');
     const percent = (part, whole) => `${(100 * part) / whole}%`;
     box.type = 'button';
     box.tabIndex = -1;
-    box.textContent = number + 1;
+    label.textContent = number + 1;
+    box.append(label);
     box.setAttribute('aria-hidden', 'true');
     Object.assign(box.style, {
       left: percent(x - size / 2, this.photo.width),
