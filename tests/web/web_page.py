@@ -4,6 +4,9 @@ import io
 
 import numpy as np
 from PIL import Image
+from skimage.transform import SimilarityTransform, rescale, warp
+
+from tf_gradsr.data.faces import encoded_faces
 
 COUNT = 12
 # Grey levels of 255.
@@ -57,6 +60,27 @@ def noise_picture(height, width, seed=0):
     """Coarse noise, so that pieces of it differ in their means."""
     coarse = np.random.default_rng(seed).integers(0, 256, (height // 4 + 1, width // 4 + 1, 3), np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def group_photo(ground, places):
+    """A photo with embedded test faces in it, put there by scikit-image.
+
+    Args:
+        ground: `[h, w, 3]`. places: of each face the side of its frame, its centre (x, y), degrees.
+    """
+    photo = np.asarray(ground, np.float64)
+    for face, (side, centre, degrees) in zip(encoded_faces("test", range(len(places))).values(), places):
+        picture = np.asarray(Image.open(io.BytesIO(face)).convert("RGB"), np.float64)
+        # Smaller ones are made small first, so that they do not alias.
+        small = rescale(picture, min(1, side / 128), channel_axis=2, anti_aliasing=True)
+        place = SimilarityTransform(scale=side / len(small), rotation=np.radians(degrees))
+        # scikit-image counts from the centre of the first pixel.
+        shift = np.array(centre) - place(np.full((1, 2), len(small) / 2 - 0.5))[0] - 0.5
+        place += SimilarityTransform(translation=shift)
+        opaque = np.dstack([small, np.ones(small.shape[:2])])
+        there = warp(opaque, place.inverse, output_shape=photo.shape[:2], order=3)
+        photo = np.where(there[..., 3:] > 0.99, there[..., :3], photo)
+    return photo.clip(0, 255).round().astype(np.uint8)
 
 
 def set_slider(page, selector, value):
