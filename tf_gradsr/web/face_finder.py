@@ -82,17 +82,35 @@ class Networks(keras.Model):
         self.built = True
 
     def signatures(self) -> dict:
-        """{name: (function of pictures, list of their `tf.TensorSpec`)}; float32, (level - 127.5) / 128."""
-        shapes = {"propose": (1, TILE), "refine": (CANDIDATES, 24), "output": (FACES, 48)}
+        """{name: (function, list of its inputs' `tf.TensorSpec`)}; pictures are (level - 127.5) / 128."""
+        inputs = {
+            "propose": {
+                "pictures": (1, TILE, TILE, 3),
+                "rows": (1, TILE - 2, 1, 1),
+                "columns": (1, 1, TILE - 2, 1),
+            },
+            "refine": {"pictures": (CANDIDATES, 24, 24, 3)},
+            "output": {"pictures": (FACES, 48, 48, 3)},
+        }
         return {
-            name: (getattr(self, name), [tf.TensorSpec([count, side, side, 3], tf.float32, "pictures")])
-            for name, (count, side) in shapes.items()
+            name: (
+                getattr(self, name),
+                [tf.TensorSpec(shape, tf.float32, key) for key, shape in shapes.items()],
+            )
+            for name, shapes in inputs.items()
         }
 
-    def propose(self, pictures):
-        """P-Net: `scores` `[1, s, s]` and `moves` `[1, s, s, 4]` of windows of 12 pixels, 2 apart."""
-        moves, scores = self.propose_net(pictures)
-        return {"moves": moves, "scores": scores[..., 1]}
+    def propose(self, pictures, rows, columns):
+        """P-Net: `scores` `[1, s, s]` and `moves` `[1, s, s, 4]` of windows of 12 pixels, 2 apart.
+
+        Its pooling takes what there is at the border of a level of odd sides. So that it does the same where
+        such a level ends within a tile, `rows` and `columns` are 0 for its first features and -1e9 beyond.
+        """
+        net = self.propose_net
+        x = net.prelu1(net.conv1(pictures)) + rows + columns
+        x = net.prelu2(net.conv2(net.maxpool1(x)))
+        x = net.prelu3(net.conv3(x))
+        return {"moves": net.conv4_1(x), "scores": net.conv4_2(x)[..., 1]}
 
     def refine(self, pictures):
         """R-Net: `scores` `[n]` and `moves` `[n, 4]`, in units of the box's sides."""
@@ -115,10 +133,10 @@ def _compare(data, networks):
     rng = np.random.default_rng(0)
     with standard_error_held_back():
         interpreter = Interpreter(model_content=data)
-    for name, (function, (spec,)) in networks.signatures().items():
-        pictures = rng.uniform(-1, 1, spec.shape).astype(np.float32)
-        right = function(tf.constant(pictures))
-        found = interpreter.get_signature_runner(name)(pictures=pictures)
+    for name, (function, specs) in networks.signatures().items():
+        inputs = {s.name: rng.uniform(-1, 1, s.shape).astype(np.float32) for s in specs}
+        right = function(**{key: tf.constant(value) for key, value in inputs.items()})
+        found = interpreter.get_signature_runner(name)(**inputs)
         off = max(float(np.abs(right[key] - found[key]).max()) for key in right)
         if not off <= CLOSE:
             raise ConfigError(

@@ -9,6 +9,7 @@ const WINDOW = 12;
 const SMALLEST_FACE = 20;
 const FACTOR = 0.709;
 const STRIDE = 2;
+const NEVER = -1e9;
 const LEAST_SCORE = { propose: 0.6, refine: 0.7, output: 0.8 };
 // Boxes that share more than this of their union, or for the last one of the smaller box, are one.
 const OVERLAP = { level: 0.5, propose: 0.7, refine: 0.7, output: 0.7 };
@@ -22,8 +23,9 @@ const OVERLAP = { level: 0.5, propose: 0.7, refine: 0.7, output: 0.7 };
 
 export class Mtcnn {
   /**
-   * @param {Record<string, {side: number, count: number}>} shapes of the networks' inputs
-   * @param {(name: string, pictures: Float32Array) => Promise<Record<string, Float32Array>>} run one of the networks
+   * @param {Record<string, Record<string, number[]>>} shapes of the networks' inputs
+   * @param {(name: string, inputs: Record<string, Float32Array>) => Promise<Record<string, Float32Array>>} run one of
+   *     the networks
    */
   constructor(shapes, run) {
     this.shapes = shapes;
@@ -47,13 +49,17 @@ export class Mtcnn {
   /** The boxes that P-Net proposes at one level of the pyramid, in the picture's pixels. */
   async #proposeAt(picture, scale) {
     const level = resizeArea(picture, Math.floor(picture.width * scale), Math.floor(picture.height * scale));
-    const { side } = this.shapes.propose;
+    const side = this.shapes.propose.pictures[1];
     const places = (side - WINDOW) / STRIDE + 1;
-    const [columns, rows] = [level.width, level.height].map((length) => Math.floor((length - WINDOW) / STRIDE) + 1);
+    const [columns, rows] = [level.width, level.height].map((length) => Math.ceil((length - WINDOW) / STRIDE) + 1);
     const boxes = [];
     for (let top = 0; top < rows; top += places) {
       for (let left = 0; left < columns; left += places) {
-        const { scores, moves } = await this.run('propose', tileOf(level, left * STRIDE, top * STRIDE, side));
+        const { scores, moves } = await this.run('propose', {
+          pictures: tileOf(level, left * STRIDE, top * STRIDE, side),
+          columns: endOf(level.width - left * STRIDE, side),
+          rows: endOf(level.height - top * STRIDE, side),
+        });
         for (let y = 0; y < Math.min(places, rows - top); y++) {
           for (let x = 0; x < Math.min(places, columns - left); x++) {
             const at = y * places + x;
@@ -74,13 +80,13 @@ export class Mtcnn {
 
   /** The boxes that R-Net or O-Net takes for faces, moved as it says. */
   async #judge(name, picture, boxes) {
-    const { side, count } = this.shapes[name];
+    const [count, side] = this.shapes[name].pictures;
     const judged = [];
     for (let first = 0; first < boxes.length; first += count) {
       const some = boxes.slice(first, first + count);
       const pictures = new Float32Array(count * side * side * 3);
       some.forEach((box, n) => pictures.set(patchOf(picture, box.sides, side), n * side * side * 3));
-      const { scores, moves, points } = await this.run(name, pictures);
+      const { scores, moves, points } = await this.run(name, { pictures });
       some.forEach(({ sides: [left, top, right, bottom] }, n) => {
         if (!(scores[n] > LEAST_SCORE[name])) return;
         // As above.
@@ -118,6 +124,11 @@ function tileOf({ width, height, rgb }, left, top, side) {
     tile.set(rgb.subarray((y * width + left) * 3, (y * width + end) * 3), (y - top) * side * 3);
   }
   return tile;
+}
+
+/** For each row or column of P-Net's first features 0, or, where the level has ended, what keeps it out of a maximum. */
+function endOf(length, side) {
+  return Float32Array.from({ length: side - 2 }, (_, n) => (n < length - 2 ? 0 : NEVER));
 }
 
 /** A box of a picture at another size, bilinear, 0 beyond the border: `tf.image.crop_and_resize`. */
@@ -160,10 +171,10 @@ function squared({ sides: [left, top, right, bottom], ...rest }) {
 
 /**
  * The boxes that no surer one overlaps by more than a share, the surest first. As in the package, that one need not be
- * kept itself.
+ * kept itself, and of boxes that are equally sure, as P-Net's often are (a score of exactly 1), the last comes first.
  */
 export function withoutRepeats(boxes, share, ofSmaller = false) {
-  const sorted = [...boxes].sort((one, other) => other.score - one.score);
+  const sorted = [...boxes].reverse().sort((one, other) => other.score - one.score);
   return sorted.filter((box, number) => {
     for (let surer = 0; surer < number; surer++) {
       if (overlap(sorted[surer].sides, box.sides, ofSmaller) > share) return false;

@@ -137,26 +137,25 @@ async function run({ lr, shape, z }) {
 async function loadFinder({ model: url, facts }) {
   try {
     const networks = await compiled(await fetchModel(url));
-    const details = Object.entries(networks.signatures).map(([name, signature]) => {
-      const [count, side] = signature.getInputDetails()[0].shape;
-      return [name, { count, side }];
-    });
-    const shapes = Object.fromEntries(details);
-    const detector = new Mtcnn(shapes, (name, pictures) => runNetwork(networks, name, pictures, shapes[name]));
+    const shapes = Object.fromEntries(
+      Object.entries(networks.signatures).map((one) => [one[0], describe(one)[1].inputs]),
+    );
+    const detector = new Mtcnn(shapes, (name, inputs) => runNetwork(networks, name, inputs, shapes[name]));
     finder = new FaceFinder(detector, new Frame(facts), facts.search);
   } catch (error) {
     throw about('loadFinder', error.message ?? String(error));
   }
 }
 
-async function runNetwork(networks, name, pictures, { count, side }) {
-  const inputs = { pictures: new Tensor(pictures, [count, side, side, 3]) };
+async function runNetwork(networks, name, values, shapes) {
+  const tensors = Object.entries(values).map(([key, numbers]) => [key, new Tensor(numbers, shapes[key])]);
+  const inputs = Object.fromEntries(tensors);
   let outputs = {};
   try {
     outputs = await networks.run(name, inputs);
     return Object.fromEntries(Object.entries(outputs).map(([key, tensor]) => [key, tensor.toTypedArray()]));
   } finally {
-    for (const tensor of [inputs.pictures, ...Object.values(outputs)]) tensor.delete();
+    for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) tensor.delete();
   }
 }
 
