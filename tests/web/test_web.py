@@ -328,7 +328,7 @@ def test_photos_that_cannot_be_used(open_page):
     assert "notes.png is not a picture" in message(page)
     cut_off = {**picture_file(noise_picture(300, 300), "cut.png"), "mimeType": "image/png"}
     page.set_input_files("#file", {**cut_off, "buffer": cut_off["buffer"][:60]})
-    page.get_by_text("cut.png is damaged").wait_for()
+    page.get_by_text("cut.png could not be decoded: it is damaged").wait_for()
     page.set_input_files("#file", {**cut_off, "name": "huge.png", "buffer": blank_png(20_000)})
     page.get_by_text("huge.png is too large: 20000×20000, 400 megapixels.").wait_for()
     page.set_input_files("#file", picture_file(noise_picture(8, 11), "tiny.png"))

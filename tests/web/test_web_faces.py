@@ -25,7 +25,7 @@ from web_page import (
 
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.export.lite import tflite
-from tf_gradsr.faces import align, detection, face_from_points, find_faces
+from tf_gradsr.faces import detection, face_from_points, find_faces
 from tf_gradsr.faces.frame import the_frame
 from tf_gradsr.faces.resampling import cut
 from tf_gradsr.faces.similarity import apply_matrix, degrees_of
@@ -35,8 +35,9 @@ from tf_gradsr.web.serve import PlainHandler, serving
 LR, SCALE = 16, 4
 # Of each face: side of its frame, centre, degrees; the last one is cut off by the photo's border.
 GROUP = [(110, (90, 90), 14), (64, (215, 70), -20), (40, (290, 170), 5), (84, (130, 205), 0)]
-# In input pixels.
-CLOSE = 0.1
+# In input pixels. Of boxes of which MTCNN is equally sure, its package takes what NumPy's sorting happens to
+# put first; the rest of it agrees to a hundredth.
+CLOSE = 0.25
 CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)])
 
 
@@ -94,10 +95,10 @@ def apart(matrix, face):
 
 def is_cut_as(page, photo, face):
     """Whether the page's frame and input are those of `gradsr align`."""
-    off = apart(frame_of(page), face)
-    assert off <= CLOSE + 0.1 * LR / face.size, off  # the state's rounding
-    # A tenth of an input pixel, where it is dark on one side and bright on the other.
-    return np.abs(pixels(page, "#lr").astype(int) - align(photo, face, LR)).mean() <= 2
+    frame = frame_of(page)
+    assert apart(frame, face) <= CLOSE
+    # The frame is told to a tenth of the photo's pixels.
+    return difference(pixels(page, "#lr"), cut(photo, frame, LR)) <= 5
 
 
 def test_faces_are_found_and_cut_as_align_does(open_page, group, faces):
@@ -121,7 +122,7 @@ def test_faces_are_found_and_cut_as_align_does(open_page, group, faces):
     # It can be moved, and chosen again.
     page.focus("#stage")
     anew(page, lambda: page.keyboard.press("ArrowRight"))
-    assert apart(frame_of(page), faces[3]) == pytest.approx(0.5, abs=CLOSE + 0.1 * LR / 40)
+    assert apart(frame_of(page), faces[3]) == pytest.approx(0.5, abs=CLOSE)
     anew(page, lambda: thumbnails.nth(3).click())
     assert is_cut_as(page, group, faces[3])
 
@@ -137,14 +138,14 @@ def test_one_real_face_and_exif(open_page):
     assert is_cut_as(page, photo, face)
 
 
-def test_before_and_after(open_page, group, faces):
+def test_before_and_after(open_page, group):
     page = open_page()
     upload(page, picture_file(group))
     assert difference(pixels(page, "#before"), pixels(page, "#lr")) == 0
     assert difference(pixels(page, "#after"), pixels(page, "#reconstruction")) == 0
     page.select_option("#of-before", "photo")
-    original = align(group, faces[0], LR * SCALE)
-    assert np.abs(pixels(page, "#before").astype(int) - original).mean() <= 2
+    original = cut(group, frame_of(page), LR * SCALE)
+    assert np.abs(pixels(page, "#before").astype(int) - original).mean() <= 1
     page.select_option("#of-after", "between")
     assert difference(pixels(page, "#after"), pixels(page, "#between")) == 0
     page.focus("#uncover")

@@ -21,7 +21,9 @@ export async function readPhoto(file, name, least) {
   }
   if (size.width * size.height > MOST_DECODED) throw tooLarge(name, size);
   const photo = await createImageBitmap(file).catch(() => {
-    throw new Error(`${name} is damaged, or too large for this browser: it could not be decoded. Save it anew, smaller.`);
+    throw new Error(
+      `${name} could not be decoded: it is damaged, too large for this browser, or an SVG. Save it anew, as a PNG or JPEG.`,
+    );
   });
   const { width, height } = photo;
   if (width < least.width || height < least.height) {

@@ -13,7 +13,7 @@ export function shownOf(width, lr, scale) {
   const pixels = Math.round(width);
   const share = width / lr;
   const start = `The photo shows this face in ${pixels} ${pixels === 1 ? 'pixel' : 'pixels'} across the frame`;
-  if (share < ABOUT[0]) return `${start}, fewer than the ${lr} that the model takes: it has to be enlarged even for that.`;
+  if (share < ABOUT[0]) return `${start}, fewer than the ${lr} that the model takes: it has to be enlarged even for that. Take a larger photo, if there is one.`;
   if (share <= ABOUT[1]) return `${start}, about the ${lr} that the model takes: this is what it was made for.`;
   if (share < scale) {
     return `${start}, ${share.toFixed(1)} times the ${lr} that the model takes: it is made small first, and what the photo shows beyond that is not used.`;
