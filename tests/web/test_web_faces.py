@@ -35,10 +35,25 @@ from tf_gradsr.web.serve import PlainHandler, serving
 LR, SCALE = 16, 4
 # Of each face: side of its frame, centre, degrees; the last one is cut off by the photo's border.
 GROUP = [(110, (90, 90), 14), (64, (215, 70), -20), (40, (290, 170), 5), (84, (130, 205), 0)]
-# In input pixels. Of boxes of which MTCNN is equally sure, its package takes what NumPy's sorting happens to
-# put first; the rest of it agrees to a hundredth.
-CLOSE = 0.25
+# In input pixels; the frame is told to a tenth of the photo's.
+CLOSE = 0.05
 CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def order_of_equals():
+    """Of boxes of which MTCNN is equally sure, its package takes what NumPy's sorting happens to put first.
+
+    Here, and on the page, it takes the last.
+    """
+
+    def sort_by_scores(boxes, scores, ascending=True):
+        order = np.argsort(scores, kind="stable")
+        return boxes[order if ascending else order[::-1]]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mtcnn.utils.bboxes.sort_by_scores", sort_by_scores)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +111,7 @@ def apart(matrix, face):
 def is_cut_as(page, photo, face):
     """Whether the page's frame and input are those of `gradsr align`."""
     frame = frame_of(page)
-    assert apart(frame, face) <= CLOSE
-    # The frame is told to a tenth of the photo's pixels.
+    assert apart(frame, face) <= CLOSE + 0.1 * LR / face.size
     return difference(pixels(page, "#lr"), cut(photo, frame, LR)) <= 5
 
 
@@ -122,7 +136,7 @@ def test_faces_are_found_and_cut_as_align_does(open_page, group, faces):
     # It can be moved, and chosen again.
     page.focus("#stage")
     anew(page, lambda: page.keyboard.press("ArrowRight"))
-    assert apart(frame_of(page), faces[3]) == pytest.approx(0.5, abs=CLOSE)
+    assert apart(frame_of(page), faces[3]) == pytest.approx(0.5, abs=CLOSE + 0.1 * LR / 40)
     anew(page, lambda: thumbnails.nth(3).click())
     assert is_cut_as(page, group, faces[3])
 

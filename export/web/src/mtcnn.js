@@ -70,12 +70,17 @@ export class Mtcnn {
             boxes.push({
               sides: sides.map((place, n) => (place + (WINDOW - 1) * moves[at * 4 + n]) / scale),
               score: scores[at],
+              place: (top + y) * columns + left + x,
             });
           }
         }
       }
     }
-    return withoutRepeats(boxes, OVERLAP.level);
+    // In the order of the whole level's windows, which decides between equally sure ones.
+    return withoutRepeats(
+      boxes.sort((one, other) => one.place - other.place),
+      OVERLAP.level,
+    );
   }
 
   /** The boxes that R-Net or O-Net takes for faces, moved as it says. */
