@@ -20,6 +20,7 @@ from tf_gradsr.web.browser import find_chromium
 PLACES = [(64, (470, 95), 10), (110, (110, 120), -8), (90, (300, 75), 6)]
 
 
+@pytest.mark.slow
 def test_the_page_with_the_shipped_model(npm, tmp_path, capsys):
     pytest.importorskip("playwright", reason="Playwright's package is not installed")
     if not find_chromium():
