@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from tf_gradsr import losses, ops
+from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.models.blocks import ResidualBlock, convolution
 
 WIDTH, BLOCKS = 48, 6
@@ -86,3 +87,25 @@ def clean_lr_loss(network: CleanLR, lr, clean, z) -> tuple:
 def _levels(pictures):
     """The pictures and their means over 2x2 and 4x4 pixels, coarse to fine."""
     return [ops.downscale(pictures, factor) for factor in reversed(LEVELS)]
+
+
+def load_clean_lr(path, z_size: int) -> CleanLR:
+    """Loads a trained network.
+
+    Args:
+        path: of `clean_lr.weights.h5`. z_size: that of the generator beside it.
+
+    Raises:
+        ConfigError: the weights cannot be read or do not fit.
+    """
+    network = CleanLR(z_size)
+    network.build()
+    try:
+        network.load_weights(path)
+    # The file's reader may raise anything.
+    except Exception as error:
+        raise ConfigError(
+            f"input_quality: weights of a network with z of {z_size} numbers. Received: {path} "
+            f"({reason_of(error)})"
+        ) from error
+    return network
