@@ -17,7 +17,7 @@ from PIL import Image
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config
 from tf_gradsr.data import stream_pictures
-from tf_gradsr.faces.pasting import enlarged, paste
+from tf_gradsr.faces.pasting import LOSSY, TRUSTED, enlarged, paste
 from tf_gradsr.faces.resampling import cut
 from tf_gradsr.inference import INPUT_QUALITIES, Hallucinator
 
@@ -60,6 +60,7 @@ def main():
     config.data.lr_size, config.data.limit = 16, options.limit
     hr = list(stream_pictures(config, "test"))
     side = hallucinator.config.lr_shape[0]
+    shares = LOSSY if options.input_quality == "photo" else TRUSTED
     print("| frame | file | enlarged | face put back | gain |")
     print("|---|---|---|---|---|")
     for size in SIZES:
@@ -73,7 +74,7 @@ def main():
             lr = np.stack([cut(photo, matrix, side) for photo in photos])
             made, canvases = hallucinator.reconstruct(lr).image, plain.copy()
             for canvas, photo, picture in zip(canvases, photos, made):
-                paste(canvas, picture, matrix, outscale, photo)
+                paste(canvas, picture, matrix, outscale, photo, shares)
             (a, b, c), (x, y, z) = figures(plain, truth), figures(canvases, truth)
             file = "PNG" if quality is None else f"JPEG {quality}"
             cells = f"{a:.2f} / {b:.3f} / {c:.0%} | {x:.2f} / {y:.3f} / {z:.0%} | {x - a:+.2f}"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tf_gradsr import ops
 from tf_gradsr.faces import Face, align, find_faces
-from tf_gradsr.faces.pasting import difference, enlarged, memory_needed, paste
+from tf_gradsr.faces.pasting import LOSSY, TRUSTED, difference, enlarged, memory_needed, paste
 from tf_gradsr.faces.similarity import apply_matrix
 from tf_gradsr.gallery.face_preview import face_preview
 from tf_gradsr.gallery.input_figures import InputFigures
@@ -233,7 +233,8 @@ class PhotoFolders:
                 if t.folder:
                     face = np.asarray(Image.open(folder / t.folder / f"{of_the_face}.png").convert("RGB"))
                     back = None if t.made_small else photograph
-                    paste(canvas, face, t.face.matrix, request.outscale, back)
+                    shares = LOSSY if self.hallucinator.clean_lr else TRUSTED
+                    paste(canvas, face, t.face.matrix, request.outscale, back, shares)
             metadata.save(folder / f"{name}.png", canvas, {**about, **noise})
             found = found or difference(canvas, photograph)
         return found

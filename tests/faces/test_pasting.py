@@ -151,3 +151,17 @@ def test_memory_needed_covers_what_is_in_use():
     tracemalloc.stop()
     assert peak < memory_needed(photograph.shape, 4, 128)
     assert memory_needed((10_000, 10_000), 4, 48) == pytest.approx(1.6e9 * 12 + 1e8 * 40, rel=0.01)
+
+
+def test_of_a_lossy_photograph_a_share_of_the_difference_is_added():
+    photograph = np.full((24, 24, 3), 160, np.uint8)
+    face, matrix = np.full((64, 64, 3), 128, np.uint8), matrix_of(16, (12, 12), 0)
+
+    def centre(*how):
+        canvas = enlarged(photograph, 4)
+        paste(canvas, face, matrix, 4, *how)
+        return int(canvas[48, 48, 0])
+
+    assert centre() == 128
+    assert centre(photograph, pasting.LOSSY) == pytest.approx(128 + 32 * sum(pasting.LOSSY), abs=1.5)
+    assert centre(photograph, pasting.TRUSTED) == pytest.approx(160, abs=1.5)

@@ -10,9 +10,10 @@ from tf_gradsr.faces.similarity import apply_matrix, compose, invert_matrix
 
 # Width of the border, in units of the frame's side, over which a face fades into its photograph.
 FEATHER = 0.15
-# Back-projections onto the photograph. On faces of 16 to 48 pixels, two gain most of what four do, and lose
-# less where the photograph was saved as JPEG: see benchmarks/face_sizes.py.
-ROUNDS = 2
+# Back-projections onto the photograph: the share of the difference that each adds. On faces of 16 to 48
+# pixels, two whole ones gain most of what four do; of a photograph saved as JPEG, whose blocks would come
+# back with the difference, less is more: see benchmarks/face_sizes.py.
+TRUSTED, LOSSY = (1.0, 1.0), (0.6,)
 # Pixels of the photograph around a face that a back-projection takes into account.
 MARGIN = 4
 # Memory for a pixel of the canvas (a copy without faces, the one that is being made, its file or its being
@@ -50,7 +51,9 @@ def enlarged(photograph: np.ndarray, outscale: int) -> np.ndarray:
     return np.array(Image.fromarray(photograph).resize(size, Image.Resampling.LANCZOS))
 
 
-def paste(canvas: np.ndarray, picture: np.ndarray, matrix, outscale: int, photograph=None) -> None:
+def paste(
+    canvas: np.ndarray, picture: np.ndarray, matrix, outscale: int, photograph=None, shares=TRUSTED
+) -> None:
     """Puts an aligned face into the enlarged photograph, in place.
 
     The face is resampled once, antialiased, and fades out towards the frame's border. With `photograph`, it
@@ -64,6 +67,7 @@ def paste(canvas: np.ndarray, picture: np.ndarray, matrix, outscale: int, photog
         matrix: `[2, 3]`, from the frame to the photograph, see `tf_gradsr.faces.found_face.Face`.
         outscale: int, how many times larger the canvas is than the photograph.
         photograph: uint8 `[H / outscale, W / outscale, 3]`, or None for no back-projection.
+        shares: of the difference that is added, one for each back-projection: `TRUSTED`, or `LOSSY`.
     """
     matrix = np.asarray(matrix, np.float64)
     height, width = (side // outscale for side in canvas.shape[:2])
@@ -75,9 +79,9 @@ def paste(canvas: np.ndarray, picture: np.ndarray, matrix, outscale: int, photog
     if left >= right or top >= bottom:
         return
     box = slice(top * outscale, bottom * outscale), slice(left * outscale, right * outscale)
-    region, shares = canvas[box], None
+    region, within = canvas[box], None
     if photograph is not None:
-        region, shares = region.astype(np.float32), np.empty((*region.shape[:2], 1), np.float32)
+        region, within = region.astype(np.float32), np.empty((*region.shape[:2], 1), np.float32)
     for rows, columns in _squares(region.shape):
         corner = left + columns.start / outscale, top + rows.start / outscale
         part = region[rows, columns]
@@ -86,11 +90,11 @@ def paste(canvas: np.ndarray, picture: np.ndarray, matrix, outscale: int, photog
         if photograph is None:
             part[...] = _levels(blended)
         else:
-            part[...], shares[rows, columns] = blended, share
+            part[...], within[rows, columns] = blended, share
     if photograph is not None:
         seen = photograph[top:bottom, left:right].astype(np.float32)
-        for _ in range(ROUNDS):
-            region += shares * _resized(seen - _resized(region, seen.shape), region.shape)
+        for added in shares:
+            region += added * within * _resized(seen - _resized(region, seen.shape), region.shape)
         canvas[box] = _levels(region)
 
 
