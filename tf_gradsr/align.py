@@ -22,11 +22,9 @@ Exit status: 0 all done, 1 some photographs failed or show no face, 2 bad settin
 
 import json
 import sys
-import warnings
 from pathlib import Path
 
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
-from PIL import Image
 
 from tf_gradsr.cli import CommandFailed, Parser, run
 from tf_gradsr.errors import ConfigError, reason_of
@@ -120,10 +118,9 @@ def _faces_of(file, points, settings):
     Raises:
         ValueError: it cannot be read, shows no face, or the points lie beside it.
     """
-    with warnings.catch_warnings():
-        # Large photographs are what people have.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        photograph = over_white(read_picture(file))
+    photograph = over_white(read_picture(file))
+    for doubt in photograph.doubts:
+        print(f"{file}: {doubt}", file=sys.stderr)
     if points is None:
         faces = find_faces(photograph.rgb, settings.min_size, settings.min_confidence)
     else:

@@ -1,11 +1,12 @@
 """Turns paths, PIL pictures and arrays into uint8 LR pictures."""
 
 import os
+import warnings
 
 import numpy as np
 from PIL import Image
 
-from tf_gradsr.decoding import as_rgb, decode_picture
+from tf_gradsr.decoding import as_rgb, decode
 
 RULE = (
     "a picture: a path, a PIL picture, or an array uint8 or float in [0, 1], [h, w], [h, w, 1 or 3] or "
@@ -20,13 +21,18 @@ def as_pictures(picture) -> np.ndarray:
         picture: path of a picture file; `PIL.Image.Image`; uint8 `[0, 255]` or float `[0, 1]`, `[h, w]`,
             `[h, w, 1]`, `[h, w, 3]` or `[B, h, w, 1 or 3]`.
 
+    A file whose pixels had to be interpreted, such as 32-bit integers, is warned about (`UserWarning`).
+
     Raises:
         ValueError: another type or shape, an empty one, floats beyond [0, 1], or NaN.
         OSError: the file cannot be read.
     """
     if isinstance(picture, (str, os.PathLike)):
         with open(os.path.expanduser(picture), "rb") as file:  # noqa: PTH111, PTH123
-            picture = decode_picture(file)
+            found = decode(file)
+        for doubt in found.doubts:
+            warnings.warn(f"{os.fspath(picture)}: {doubt}", stacklevel=3)
+        picture = np.asarray(found.over_white())
     if isinstance(picture, Image.Image):
         picture = np.asarray(as_rgb(picture))
     array = np.asarray(picture)

@@ -55,7 +55,8 @@ class ResultFolders:
         settings: the command line's settings, by its names: `output`, `num_samples`, `seed`, `temperature`,
             `consistency`, `downscale`, `lr_size`, `interpolate`, `interpolate_format`, `tile`.
         progress: called with a few words on what is being made.
-        advise: called with a sentence, before the work, on an input that the model adds little to.
+        advise: called with a sentence, before the work, on an input that the model adds little to or whose
+            pixels had to be interpreted.
         cut: with `downscale`, called with the `Picture` that was read, for the part of it to make LR from.
 
     Attributes:
@@ -85,7 +86,7 @@ class ResultFolders:
         Raises:
             one of `FAILURES`: see there.
         """
-        picture, truth = read_picture(file), None
+        picture, truth = read_picture(file, reduced=self.settings.downscale), None
         if self.settings.downscale:
             config = self.hallucinator.config
             picture, truth = make_pair(
@@ -105,7 +106,7 @@ class ResultFolders:
             one of `FAILURES`: see there.
         """
         self._check_size(picture)
-        for note in self.size_notes(picture.rgb):
+        for note in (*picture.doubts, *self.size_notes(picture.rgb)):
             self.advise(note)
         making = _Making(self, folder, picture, truth)
         report = making.make()

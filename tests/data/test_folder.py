@@ -211,7 +211,7 @@ def test_a_folder_that_may_not_be_read_is_an_error(tmp_path, monkeypatch):
 def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(ConfigError, match=r"^data\.path: .*Received: .*nowhere"):
         load(tmp_path / "nowhere")
-    with pytest.raises(ConfigError, match=r"^data\.path: .*\.png, \.jpg, \.jpeg, \.webp, \.bmp.*Received: "):
+    with pytest.raises(ConfigError, match=r"^data\.path: .*\.png, .*\.bmp.*Received: "):
         load(tmp_path)
     (tmp_path / "file.png").write_bytes(b"")
     with pytest.raises(ConfigError, match=r"^data\.path: an existing folder"):

@@ -23,7 +23,7 @@ SUMMARY = {"model": {"psnr": 24.5}}
 # All that the graphs may consist of: TensorFlow's own kernels, which every server has.
 STOCK = """
 AddV2 All AsString Assert AssignVariableOp AvgPool BiasAdd BitwiseOr Cast ConcatV2 Const Conv2D
-DecodeImage DecodeRaw DisableCopyOnRead EncodePng EnsureShape Equal ExpandDims ExtractJpegShape Fill
+DecodeJpeg DecodePng DecodeRaw DisableCopyOnRead EncodePng EnsureShape Equal ExpandDims ExtractJpegShape Fill
 Greater GreaterEqual Identity IdentityN IsFinite LeakyRelu LeftShift Less LessEqual LogicalAnd
 LogicalNot LogicalOr MatMul Max Maximum Mean MergeV2Checkpoints Min Minimum MirrorPad Mul NoOp OnesLike
 Pack ParseTensor Placeholder Prod Range ReadVariableOp RealDiv ReduceJoin Relu Reshape ResizeBilinear

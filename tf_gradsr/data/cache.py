@@ -21,7 +21,7 @@ from tf_gradsr.config import Config
 from tf_gradsr.errors import ConfigError
 
 # Raise it when the same source would give other pixels: files of older versions are then left alone.
-FORMAT = 1
+FORMAT = 2
 # The last bytes of the file hold the manifest's length in bytes.
 LENGTH_BYTES = 8
 GIGABYTE = 1e9
