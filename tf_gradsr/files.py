@@ -78,6 +78,12 @@ def files_when_complete(folder, names):
         _clear(unfinished)
 
 
+def at_home(path) -> Path:
+    """The path, with `~` as the home folder, where there is such a home; a file may be called `~name` too."""
+    # Not Path.expanduser, which fails where there is none.
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
 # Kinds of output -------------------------------------------------------------------------------------------
 
 

@@ -86,12 +86,7 @@ class ResultFolders:
         Raises:
             one of `FAILURES`: see there.
         """
-        picture, truth = read_picture(file, reduced=self.settings.downscale), None
-        if self.settings.downscale:
-            config = self.hallucinator.config
-            picture, truth = make_pair(
-                self.cut(picture), config.model.scale, config.data.downscale, self.settings.lr_size
-            )
+        picture, truth = self.read(file)
         with folder_when_complete(Path(self.settings.output) / name) as folder:
             return self.fill(folder, name, picture, truth)
 
@@ -112,6 +107,14 @@ class ResultFolders:
         report = making.make()
         self.overview.add(making.row, making.stddev, "\n".join([name, *map(" ".join, report.figures())]))
         return report
+
+    def read(self, file) -> tuple:
+        """(LR, HR or None) of a picture file, both `Picture`."""
+        picture = read_picture(file, reduced=self.settings.downscale)
+        if not self.settings.downscale:
+            return picture, None
+        config = self.hallucinator.config
+        return make_pair(self.cut(picture), config.model.scale, config.data.downscale, self.settings.lr_size)
 
     def generate(self, lr, z) -> tuple:
         """Generates one picture, by itself so that its bytes do not depend on what else is made.

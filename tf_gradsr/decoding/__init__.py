@@ -4,7 +4,7 @@ docs/reference/pictures.md has a row for each kind.
 """
 
 from tf_gradsr.decoding.decoded import Decoded, as_rgb, decode, decode_picture, frames_of
-from tf_gradsr.decoding.endings import PICTURE_ENDINGS, has_picture_ending
+from tf_gradsr.decoding.endings import PICTURE_ENDINGS, has_picture_ending, walk
 from tf_gradsr.decoding.fitting import fit_picture
 from tf_gradsr.decoding.opening import LARGEST, LARGEST_REDUCED, PictureTooLarge, without_warnings
 
@@ -20,5 +20,6 @@ __all__ = [
     "fit_picture",
     "frames_of",
     "has_picture_ending",
+    "walk",
     "without_warnings",
 ]
