@@ -9,7 +9,7 @@ from tf_gradsr.config import Config
 from tf_gradsr.config_checks import is_there
 from tf_gradsr.config_files import load_config, save_config
 from tf_gradsr.errors import ConfigError, nearest, reason_of
-from tf_gradsr.files import replaced_when_complete, sha256_of
+from tf_gradsr.files import json_text, replaced_when_complete, sha256_of
 
 # Settings that a resumed run may change: how long, how often, and where the pictures lie.
 RESUMABLE = {
@@ -182,7 +182,7 @@ class RunFolder:
     def append_metrics(self, values: dict) -> None:
         """Adds one line to metrics.jsonl."""
         with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
+            file.write(json_text(values) + "\n")
 
     def cpu_minutes(self) -> float:
         """Minutes of CPU time, over all cores, of the run's steps, resumed or not, from metrics.jsonl."""
@@ -191,7 +191,7 @@ class RunFolder:
     def _logged_seconds(self, name):
         """Sum of a figure over the lines of metrics.jsonl."""
         lines = self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.exists() else []
-        return sum(json.loads(line).get(name, 0.0) for line in lines)
+        return sum(json.loads(line).get(name) or 0.0 for line in lines)
 
     def training_minutes(self) -> dict:
         """What training cost: `{"cpu": minutes of all cores, "gpu": minutes of all GPUs}`.
@@ -266,7 +266,7 @@ class RunFolder:
     def write_summary(self, summary: dict) -> None:
         """Writes summary.json."""
         with replaced_when_complete(self.summary) as partial:
-            partial.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+            partial.write_text(json_text(summary, indent=2) + "\n", encoding="utf-8")
 
 
 def _flat(settings):
