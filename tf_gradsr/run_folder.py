@@ -174,7 +174,9 @@ class RunFolder:
 
     def write_unreadable(self, skipped: dict) -> None:
         """Writes unreadable.txt, a line of split, file and reason for each picture that was left out."""
-        lines = [f"{split}\t{name}\t{reason}\n" for split, left in skipped.items() for name, reason in left]
+        rows = [(split, name, reason) for split, left in skipped.items() for name, reason in left]
+        # Names may hold tabs and newlines.
+        lines = ["\t".join(_one_line(entry) for entry in row) + "\n" for row in rows]
         self.unreadable.unlink(missing_ok=True)
         if lines:
             self.unreadable.write_text("".join(lines), encoding="utf-8")
@@ -267,6 +269,10 @@ class RunFolder:
         """Writes summary.json."""
         with replaced_when_complete(self.summary) as partial:
             partial.write_text(json_text(summary, indent=2) + "\n", encoding="utf-8")
+
+
+def _one_line(text):
+    return text.translate({ord(c): ascii(c)[1:-1] for c in "\t\n\r\v\f\x85\u2028\u2029"})
 
 
 def _flat(settings):
