@@ -31,7 +31,7 @@ class Kind:
     doubt: str = ""
     """Regular expression of what is said about it; or why it is refused."""
     served: object = None
-    """What the served graph reads, if it is something else; REFUSED."""
+    """REFUSED, if the served graph refuses it; otherwise that reads the same."""
     tolerance: int = 0
     """Levels by which a decoder may differ."""
 
@@ -196,10 +196,13 @@ def all_kinds() -> list:
     turned[0x112] = 6
     # Stored as a camera held on its side does: turned by 90 degrees clockwise it is upright.
     stored = np.ascontiguousarray(np.rot90(COLOUR))
-    side_on = {"served": stored}
-    add("EXIF orientation", saved(stored, "PNG", exif=turned), COLOUR, **side_on)
+    add("EXIF orientation", saved(stored, "PNG", exif=turned), COLOUR)
     content = saved(stored, "JPEG", quality=95, subsampling=0, exif=turned)
-    add("EXIF orientation", content, COLOUR, tolerance=6, **side_on)
+    add("EXIF orientation", content, COLOUR, tolerance=6)
+
+    twelve = np.uint16(np.round(stored / 255 * 4095))
+    add("EXIF orientation", tiff(stored, {274: [6]}), COLOUR, **others)
+    add("EXIF orientation", tiff(twelve, {274: [6], 281: [4095] * 3}), COLOUR, doubt="12 bits", **others)
 
     other = Image.fromarray(255 - COLOUR)
     several = {"save_all": True, "append_images": [other]}

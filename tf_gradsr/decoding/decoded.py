@@ -107,9 +107,9 @@ def decoded(opened: Image.Image, reopen=None, reduced: bool = False) -> Decoded:
     if reduced:
         _draft(opened)
     picture, doubts = (None, ()) if reopen is None else deep_colour(opened, reopen)
-    if picture is None:
-        opened.load()
-        picture = opened
+    # A TIFF is turned as it is loaded, which its own tag then no longer says.
+    opened.load()
+    picture = opened if picture is None else picture
     turn, alpha = orientation(opened), None
     if colour is not None and (reopen is not None or picture.mode != "RGB"):
         alpha = Image.fromarray(alpha_of_colour(picture, colour, reopen))

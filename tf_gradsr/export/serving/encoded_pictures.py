@@ -10,6 +10,7 @@ from tf_gradsr.export.serving.input_checks import (
     shape_text,
     size_checks,
 )
+from tf_gradsr.export.serving.orientation import orientation, turn, turned
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
@@ -24,7 +25,7 @@ NODE = "image_bytes_decoding"
 def decode(image_bytes, limits: Limits, samples=1):
     """Decodes pictures of one size; sizes are checked before anything is unpacked.
 
-    Transparency is dropped, 16 bits become 8, EXIF orientation is not applied.
+    Transparency is dropped, 16 bits become 8, pictures are turned upright (EXIF).
 
     Args:
         image_bytes: string `[B]`, png or jpeg.
@@ -82,7 +83,7 @@ def _is_png(image_bytes):
 
 
 def _size(image_bytes):
-    """Height and width, int32 `[2]`, from the header alone."""
+    """Height and width of the upright picture, int32 `[2]`, from the header alone."""
 
     def of_png():
         width_height = tf.strings.substr(image_bytes, 16, 8)
@@ -91,7 +92,9 @@ def _size(image_bytes):
     def of_jpeg():
         return tf.raw_ops.ExtractJpegShape(contents=image_bytes, name=NODE)[:2]
 
-    return tf.ensure_shape(tf.cond(_is_png(image_bytes), of_png, of_jpeg), [2])
+    is_png = _is_png(image_bytes)
+    size = turned(tf.cond(is_png, of_png, of_jpeg), orientation(image_bytes, is_png))
+    return tf.ensure_shape(size, [2])
 
 
 def _pixels(image_bytes):
@@ -114,5 +117,6 @@ def _pixels(image_bytes):
         # The other method, the default, is faster and differs by up to three levels.
         return tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE", name=NODE)
 
-    pixels = tf.cond(_is_png(image_bytes), of_png, of_jpeg)
+    is_png = _is_png(image_bytes)
+    pixels = turn(tf.cond(is_png, of_png, of_jpeg), orientation(image_bytes, is_png))
     return tf.ensure_shape(pixels, [None, None, 3])
