@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from tf_gradsr.decoding import as_rgb, decode
+from tf_gradsr.errors import reason_of
 
 RULE = (
     "a picture: a path, a PIL picture, or an array uint8 or float in [0, 1], [h, w], [h, w, 1 or 3] or "
@@ -29,7 +30,7 @@ def as_pictures(picture) -> np.ndarray:
     """
     if isinstance(picture, (str, os.PathLike)):
         with open(os.path.expanduser(picture), "rb") as file:  # noqa: PTH111, PTH123
-            found = decode(file)
+            found = _decoded(file, picture)
         for doubt in found.doubts:
             warnings.warn(f"{os.fspath(picture)}: {doubt}", stacklevel=3)
         picture = np.asarray(found.over_white())
@@ -45,6 +46,17 @@ def as_pictures(picture) -> np.ndarray:
     if array.dtype != np.uint8:
         array = _from_floats(array)
     return np.repeat(array, 3, axis=-1) if array.shape[-1] == 1 else array
+
+
+def _decoded(file, path):
+    try:
+        return decode(file)
+    except (OSError, ValueError, MemoryError):
+        raise
+    # The decoder may raise anything for a broken file.
+    except Exception as error:
+        rule = f"a picture that can be read. Received: {os.fspath(path)} ({reason_of(error)})."
+        raise ValueError(rule) from error
 
 
 def _from_floats(array):

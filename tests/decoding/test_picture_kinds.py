@@ -102,7 +102,9 @@ def test_very_large_pictures_are_read_at_reduced_size_when_asked(tmp_path, monke
     monkeypatch.setattr("tf_gradsr.decoding.opening.LARGEST", 178_956)
     monkeypatch.setattr("tf_gradsr.decoding.opening.LARGEST_REDUCED", 2**18)
     monkeypatch.setattr("tf_gradsr.decoding.decoded.REDUCED_PIXELS", 2**14)
-    with pytest.raises(UnreadablePicture, match=r"480x480 are 0 million pixels; .*--downscale reads it"):
+    with pytest.raises(
+        UnreadablePicture, match=r"480x480 are 0 million pixels; .*hallucinate --downscale reads it"
+    ):
         read_picture(tmp_path / "large")
     picture = read_picture(tmp_path / "large", reduced=True)
     times = 480 // picture.rgb.shape[0]

@@ -70,7 +70,11 @@ def _check_size(size, reduced):
     pixels, most = size[0] * size[1], LARGEST_REDUCED if reduced else LARGEST
     millions = f"{size[0]}x{size[1]} are {pixels / 1e6:.0f} million pixels"
     if pixels > most:
-        remedy = "" if reduced or pixels > LARGEST_REDUCED else "; --downscale reads it at reduced size"
+        remedy = (
+            ""
+            if reduced or pixels > LARGEST_REDUCED
+            else "; gradsr hallucinate --downscale reads it at reduced size"
+        )
         raise PictureTooLarge(f"{millions}; at most {most / 1e6:.0f} million are read{remedy}")
     # Small ones are not worth the question.
     if pixels > 2**24 and pixels * BYTES_A_PIXEL > psutil.virtual_memory().available:
