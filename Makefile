@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 # The run that `make web` shows, the kind of its LiteRT file, and the page that it builds.
 RUN ?= faces_8x
-QUANTIZE ?= none
+QUANTIZE ?= float16
 PAGE := export/web/dist
 
 .PHONY: demo train quick test docs install web web-page web-screenshot browser clean
@@ -22,8 +22,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@
 
-$(VENV)/.installed-mobile: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[mobile]'
+$(VENV)/.installed-web: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[mobile,photos]'
 	touch $@
 
 install: $(VENV)/.installed
@@ -41,7 +41,7 @@ train: $(VENV)/.installed
 web: web-page
 	$(BIN)/gradsr web serve --folder $(PAGE)
 
-web-page: $(VENV)/.installed-mobile
+web-page: $(VENV)/.installed-web
 	$(BIN)/gradsr export tflite --run $(RUN) --quantize $(QUANTIZE) --output build/web/model.tflite --overwrite \
 	  $(if $(filter int8,$(QUANTIZE)),--representative_path embedded)
 	$(BIN)/gradsr web build --model build/web/model.tflite --output $(PAGE) --overwrite

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tf_gradsr import metrics, ops
 from tf_gradsr.data import lr_pictures, stream_batches, stream_pictures
-from tf_gradsr.inference import Hallucinator
+from tf_gradsr.inference import INPUT_QUALITIES, Hallucinator
 
 BATCH = 32
 SPLITS = {"val": "validation", "test": "test"}
@@ -57,8 +57,11 @@ def main():
     parser.add_argument("--data", help="folder of faces in train, val and test (default: the embedded ones)")
     parser.add_argument("--split", choices=SPLITS, default="test", help="default: test")
     parser.add_argument("--limit", type=int, help="first so many pictures (default: all)")
+    parser.add_argument(
+        "--input_quality", choices=INPUT_QUALITIES, default="clean", help="as of hallucinate (default: clean)"
+    )
     options = parser.parse_args()
-    hallucinator = Hallucinator.load(options.run)
+    hallucinator = Hallucinator.load(options.run, input_quality=options.input_quality)
     config = hallucinator.config
     source = "folder" if options.data else "faces"
     config.data = replace(config.data, source=source, path=options.data, limit=options.limit)

@@ -19,7 +19,7 @@ from tf_gradsr.config import Config
 from tf_gradsr.data import stream_pictures
 from tf_gradsr.faces.pasting import enlarged, paste
 from tf_gradsr.faces.resampling import cut
-from tf_gradsr.inference import Hallucinator
+from tf_gradsr.inference import INPUT_QUALITIES, Hallucinator
 
 SIZES = (16, 20, 24, 28, 32, 40, 48, 64)
 
@@ -51,8 +51,11 @@ def main():
     parser.add_argument("--run", default="faces_8x", help="run, or model of the package (default: faces_8x)")
     parser.add_argument("--data", help="folder of faces in train, val and test (default: the embedded ones)")
     parser.add_argument("--limit", type=int, default=128, help="first so many test faces (default: 128)")
+    parser.add_argument(
+        "--input_quality", choices=INPUT_QUALITIES, default="clean", help="as of hallucinate (default: clean)"
+    )
     options = parser.parse_args()
-    hallucinator, config = Hallucinator.load(options.run), Config()
+    hallucinator, config = Hallucinator.load(options.run, input_quality=options.input_quality), Config()
     config.data.source, config.data.path = ("folder", options.data) if options.data else ("faces", None)
     config.data.lr_size, config.data.limit = 16, options.limit
     hr = list(stream_pictures(config, "test"))

@@ -13,7 +13,7 @@ LAYERS = [
     ["__main__"],
     [
         *("train", "evaluate", "hallucinate", "photo", "align", "client", "benchmark", "preset_models"),
-        *("package_weights", "web"),
+        *("package_weights", "train_clean_lr", "web"),
     ],
     ["photo_report"],
     ["photo_folder"],

@@ -40,6 +40,10 @@ GRADSR = Command(
         ),
         "align": Command("Cut the faces out of photographs (extra [photos]).", "tf_gradsr.align"),
         "train": Command("Train a model, or continue training it.", "tf_gradsr.train"),
+        "train-clean-lr": Command(
+            "Train a run's network for damaged inputs, such as faces of photographs.",
+            "tf_gradsr.train_clean_lr",
+        ),
         "evaluate": Command("Measure trained models side by side.", "tf_gradsr.evaluate"),
         "models": Command("List the models that come with the package.", "tf_gradsr.preset_models"),
         "package": Command("Make a trained model small enough to ship.", "tf_gradsr.package_weights"),

@@ -31,7 +31,8 @@ from tf_gradsr.evaluation.settings import (
     results_path,
 )
 from tf_gradsr.extensions import load_extension
-from tf_gradsr.options import add_report
+from tf_gradsr.options import add_input_quality, add_report
+from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels, use_full_float32
 
 SampleCount = restricted_number_type("SampleCount", int, [(">=", 2)], docstring="int restricted to be ≥2")
@@ -108,6 +109,7 @@ def build_parser() -> Parser:
         help="exact: pictures are projected so that they downscale to their input. none: as the generator "
         "outputs them. Both: rows for each.",
     )
+    add_input_quality(add)
     add(
         "--temperature",
         nargs="+",
@@ -186,6 +188,13 @@ def _evaluation(arguments) -> Evaluation:
     consistency = tuple(dict.fromkeys(arguments.consistency))
     for kind in consistency:
         check_consistency(kind, config)
+    for each in runs:
+        RunFolder(each.path).check_input_quality(arguments.input_quality)
+    if arguments.record_calibration and arguments.input_quality != "clean":
+        raise ConfigError(
+            "record_calibration: with --input_quality clean, for which it is read. "
+            f"Received: {arguments.input_quality}"
+        )
     if data.split == "all" and config.data.source != "folder":
         raise ConfigError(
             f"data.split: train, validation or test with data.source {config.data.source}. Received: all"
@@ -196,6 +205,7 @@ def _evaluation(arguments) -> Evaluation:
         split=data.split,
         num_samples=int(arguments.num_samples),
         consistency=consistency,
+        input_quality=arguments.input_quality,
         temperature=tuple(dict.fromkeys(float(value) for value in arguments.temperature)),
         batch_size=int(arguments.batch_size),
         seed=int(arguments.seed),

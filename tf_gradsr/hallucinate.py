@@ -47,6 +47,7 @@ from tf_gradsr.gallery.writing import INTENDED_USE, REPORT_FILE, SOFTWARE, save_
 from tf_gradsr.options import (
     add_consistency,
     add_downscale,
+    add_input_quality,
     add_noise,
     add_pictures,
     add_points,
@@ -76,6 +77,7 @@ def build_parser() -> Parser:
     )
     add_noise(add)
     add_consistency(add)
+    add_input_quality(add)
     add_downscale(
         add,
         "The inputs are large: downscale them to LR first, the way the model was trained, and compare the "
@@ -200,7 +202,9 @@ def _check(settings):
             "num_samples: at least 2, for --interpolate to walk between them. "
             f"Received: {settings.num_samples}"
         )
-    check_consistency(settings.consistency, load_config(RunFolder.trained(settings.run).config))
+    folder = RunFolder.trained(settings.run)
+    folder.check_input_quality(settings.input_quality)
+    check_consistency(settings.consistency, load_config(folder.config))
 
 
 def _hallucinate(settings, jobs):
@@ -212,7 +216,7 @@ def _hallucinate(settings, jobs):
     from tf_gradsr.result_folder import FAILURES, ResultFolders
     from tf_gradsr.result_report import ReportedFolders
 
-    hallucinator = Hallucinator.load(settings.run)
+    hallucinator = Hallucinator.load(settings.run, input_quality=settings.input_quality)
     if not hallucinator.stochastic and settings.num_samples:
         print("This model gives one answer per picture: no samples, no walk.", file=sys.stderr)
     points = points_by_hand(settings.eyes, settings.mouth, len(jobs))

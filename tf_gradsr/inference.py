@@ -14,6 +14,7 @@ from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, nearest, reason_of
 from tf_gradsr.files import sha256_of
+from tf_gradsr.models.clean_lr import load_clean_lr
 from tf_gradsr.picture_input import as_pictures
 from tf_gradsr.registry import build_generator
 from tf_gradsr.results import Reconstruction, Samples
@@ -26,6 +27,7 @@ PIXELS_AT_ONCE = 2**21
 # LR pixels. Deep baselines see further than a tile can be large; their overlap is cut to this.
 LARGEST_OVERLAP = 64
 CONSISTENCY = ("exact", "none")
+INPUT_QUALITIES = ("clean", "photo")
 
 
 class Hallucinator:
@@ -41,6 +43,8 @@ class Hallucinator:
         pixels_at_once: int, HR pixels of one forward pass; bounds the memory.
         calibration: dict, how far the spread of samples can be trusted, see `RunFolder.calibration`; None
             if it was not measured.
+        clean_lr: a trained `CleanLR`, which estimates what each input was before it was damaged; the pictures
+            then downscale to that estimate. None: the input is taken as it is.
 
     Attributes:
         scale: int. z_size: int. stochastic: bool, whether z changes the picture.
@@ -56,19 +60,22 @@ class Hallucinator:
         weights: str = "",
         pixels_at_once: int = PIXELS_AT_ONCE,
         calibration: Optional[dict] = None,
+        clean_lr=None,
     ):
-        self.generator = generator
+        self.generator, self.clean_lr = generator, clean_lr
         self.config = config
         self.scale = config.model.scale
         self.z_size = config.model.z_size
         self.stochastic = generator.stochastic
         self.pixels_at_once = pixels_at_once
         self.calibration = calibration
-        self.overlap = min(generator.receptive_radius + ops.CONSISTENCY_ROUNDS, LARGEST_OVERLAP)
+        seen = generator.receptive_radius + (clean_lr.receptive_radius if clean_lr else 0)
+        self.overlap = min(seen + ops.CONSISTENCY_ROUNDS, LARGEST_OVERLAP)
         self.identity = {
             "model": f"{config.model.name} {self.scale}x",
             "weights": weights,
             "version": tf_gradsr.__version__,
+            **({"input_quality": "photo"} if clean_lr else {}),
         }
         picture = tf.TensorSpec([None, None, None, 3], tf.uint8)
         z = tf.TensorSpec([None, self.z_size], tf.float32)
@@ -79,18 +86,26 @@ class Hallucinator:
         }
 
     @classmethod
-    def load(cls, run_dir=None, pixels_at_once: int = PIXELS_AT_ONCE) -> "Hallucinator":
+    def load(
+        cls, run_dir=None, pixels_at_once: int = PIXELS_AT_ONCE, input_quality: str = "clean"
+    ) -> "Hallucinator":
         """Loads the averaged generator of a run.
 
         Args:
             run_dir: path of a run folder with `config.yaml` and `generator.weights.h5`, or the name of a
                 model of the package; None: `DEFAULT_PRESET`.
             pixels_at_once: see the class.
+            input_quality: "clean", inputs were made as the training's were; "photo", their clean LR is
+                estimated first, by the run's `clean_lr.weights.h5`.
 
         Raises:
             ConfigError: there are no such weights, they do not fit the config, or summary.json is damaged.
+            ValueError: another input_quality.
         """
+        if input_quality not in INPUT_QUALITIES:
+            raise ValueError(f"input_quality must be one of {INPUT_QUALITIES}. Received: {input_quality!r}.")
         folder = RunFolder.trained(run_dir)
+        folder.check_input_quality(input_quality)
         config = load_config(folder.config)
         generator = build_generator(config)
         try:
@@ -106,7 +121,11 @@ class Hallucinator:
         # A run may have gone on since it was measured.
         if calibration and calibration.get("weights") != weights:
             calibration = None
-        return cls(generator, config, weights, pixels_at_once, calibration)
+        if input_quality == "clean":
+            return cls(generator, config, weights, pixels_at_once, calibration)
+        # The calibration was measured on clean inputs.
+        clean_lr = load_clean_lr(folder.clean_lr, config.model.z_size)
+        return cls(generator, config, weights, pixels_at_once, clean_lr=clean_lr)
 
     @classmethod
     def from_preset(cls, name: str = DEFAULT_PRESET, pixels_at_once: int = PIXELS_AT_ONCE) -> "Hallucinator":
@@ -119,6 +138,11 @@ class Hallucinator:
             hint = nearest(name, preset_names(), otherwise=f"one of {', '.join(preset_names())}.")
             raise ConfigError(f"name: a model of the package; {hint} Received: {name}")
         return cls.load(PRESETS / name, pixels_at_once)
+
+    @property
+    def networks(self) -> list:
+        """What takes part: the generator, and before it `clean_lr`, if there is one."""
+        return [network for network in (self.clean_lr, self.generator) if network is not None]
 
     def __call__(self, lr) -> Reconstruction:
         """As `reconstruct`."""
@@ -134,8 +158,8 @@ class Hallucinator:
 
         Args:
             lr: a picture or several, see `as_pictures`.
-            consistency: "exact", every picture downscales to its input, within half a grey level after
-                rounding; "none", as the generator outputs it.
+            consistency: "exact", every picture downscales to its input (with a `clean_lr`, to the estimate),
+                within half a grey level after rounding; "none", as the generator outputs it.
 
         Raises:
             ValueError: an argument is not as above. ConfigError: see `generate`.
@@ -247,6 +271,8 @@ class Hallucinator:
             (uint8 `[B, H, W, 3]`, gradient float32 `[B, H, W, 3 or 1]`, bool scalar: all pixels are finite).
         """
         lr = ops.to_float(lr)
+        if self.clean_lr is not None:
+            lr = self.clean_lr((lr, z))
         images, gradients = self.generator((lr, z))
         image = images[-1]
         if consistency == "exact":

@@ -109,6 +109,23 @@ def add_points(add) -> None:
     )
 
 
+def add_input_quality(add, default: str = "clean") -> None:
+    """`--input_quality`; with `default` None, it depends on the file."""
+    add(
+        "--input_quality",
+        type=Optional[Literal["clean", "photo"]] if default is None else Literal["clean", "photo"],
+        default=default,
+        help="clean: LR is taken as it is. photo: LR is from a photograph, damaged by JPEG, noise and "
+        "resampling; a small network estimates what it was before, most likely at z = 0, and the results "
+        "downscale to that."
+        + (
+            ""
+            if default
+            else " If left out: photo for lossy files, such as JPEG, if the run has that network."
+        ),
+    )
+
+
 def add_consistency(add, where: str = "") -> None:
     """`--consistency` with a single value; `where` begins its help."""
     add(

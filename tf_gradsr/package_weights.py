@@ -2,8 +2,9 @@
 
 gradsr package --run runs/faces_8x --output tf_gradsr/pretrained/faces_8x
 
-Writes a run folder with the averaged generator as float16, half the size, its SHA-256, the config and the
-summary. Any command takes it as --run; pictures differ from the run's by a grey level here and there.
+Writes a run folder with the averaged generator (and the network that estimates clean LR, if there is one)
+as float16, half the size, their SHA-256, the config and the summary. Any command takes it as --run; pictures
+differ from the run's by a grey level here and there.
 """
 
 import shutil
@@ -20,7 +21,15 @@ from tf_gradsr.files import claim_output, files_of, sha256_of, unwritable
 from tf_gradsr.run_folder import RunFolder
 
 PACKAGED_RUN = files_of(
-    "a packaged run", ("config.yaml", "summary.json", "generator.weights.h5", "generator.weights.sha256")
+    "a packaged run",
+    (
+        "config.yaml",
+        "summary.json",
+        "generator.weights.h5",
+        "generator.weights.sha256",
+        "clean_lr.weights.h5",
+        "clean_lr.weights.sha256",
+    ),
 )
 
 
@@ -58,7 +67,7 @@ def _execute(options):
 def package_weights(
     run: RunFolder, output, overwrite: bool = False, minutes: Optional[dict] = None
 ) -> RunFolder:
-    """Writes a run's weights as float16, their checksum, its config and, if there is one, its summary.
+    """Writes a run's weights as float16, their checksums, its config and, if there is one, its summary.
 
     Args:
         run: a trained run.
@@ -76,9 +85,9 @@ def package_weights(
     try:
         with claim_output(path, overwrite, PACKAGED_RUN) as folder:
             packaged = RunFolder(folder)
-            _write_half(run.weights, packaged.weights)
-            digest = sha256_of(packaged.weights)
-            packaged.checksum.write_text(f"{digest}  {packaged.weights.name}\n", encoding="utf-8")
+            _write_half(run.weights, packaged.weights, packaged.checksum)
+            if run.clean_lr.is_file():
+                _write_half(run.clean_lr, packaged.clean_lr, packaged.clean_lr_checksum)
             shutil.copyfile(run.config, packaged.config)
             known = {"training_minutes": minutes} if minutes else {}
             packaged.write_summary({**run.read_summary(), **known})
@@ -87,8 +96,8 @@ def package_weights(
     return RunFolder(path)
 
 
-def _write_half(source, target):
-    """Copies a file of weights, float32 as float16."""
+def _write_half(source, target, checksum):
+    """Copies a file of weights, float32 as float16, and writes the copy's checksum."""
     with h5py.File(source) as old, h5py.File(target, "w") as new:
 
         def copy(name, item):
@@ -107,6 +116,7 @@ def _write_half(source, target):
 
         new.attrs.update(old.attrs)
         old.visititems(copy)
+    checksum.write_text(f"{sha256_of(target)}  {target.name}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

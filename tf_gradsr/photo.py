@@ -25,6 +25,7 @@ and what was done with each face. EXIF, XMP and the colour profile are kept, GPS
 Exit status: 0 all done, 1 some photographs failed, 2 bad setting, 130 interrupted.
 """
 
+import functools
 import re
 import sys
 import warnings
@@ -41,7 +42,15 @@ from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, claim_output, folder_of, prepare_folder
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import INTENDED_USE, RESULT_FOLDER
-from tf_gradsr.options import add_consistency, add_noise, add_pictures, add_report, add_run, add_tile
+from tf_gradsr.options import (
+    add_consistency,
+    add_input_quality,
+    add_noise,
+    add_pictures,
+    add_report,
+    add_run,
+    add_tile,
+)
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow
 
@@ -86,6 +95,7 @@ def build_parser() -> Parser:
         help="Noise of its own for each face: face n has that of seed + n - 1. Otherwise all share one z.",
     )
     add_consistency(add)
+    add_input_quality(add, default=None)
     add(
         "--downscale",
         action="store_true",
@@ -136,12 +146,12 @@ def _execute(settings):
     # Large photographs are what people have.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     with ProgressBar(len(files), "photograph") as bar:
-        hallucinator = Hallucinator.load(settings.run)
-        photos = PhotoFolders(hallucinator, request, bar.set_postfix_str)
-        reported = ReportedPhotos(hallucinator, settings)
+        load = functools.cache(lambda quality: Hallucinator.load(settings.run, input_quality=quality))
+        reported = ReportedPhotos(load(settings.input_quality or "clean"), settings)
         for file, name in zip(files, names):
             bar.begin(file.name)
             try:
+                photos = PhotoFolders(load(_quality_of(file, settings)), request, bar.set_postfix_str)
                 with claim_output(output / name, settings.overwrite, PHOTO_FOLDER) as folder:
                     report = photos.make(file, folder)
                 if settings.report:
@@ -162,13 +172,23 @@ def _execute(settings):
     return 1 if failed else 0
 
 
+def _quality_of(file, settings):
+    """`--input_quality` for a file."""
+    from tf_gradsr.gallery.photo_metadata import is_lossy
+
+    return settings.input_quality or ("photo" if settings.can_estimate and is_lossy(file) else "clean")
+
+
 def _check(settings):
     """Checks what needs no TensorFlow, which takes seconds to start."""
     if not settings.output:
         raise ConfigError("output: the folder of the results, for example -o photos. Received: ''")
     if not re.fullmatch(r"all|largest|[1-9]\d*(,[1-9]\d*)*", settings.faces):
         raise ConfigError(f"faces: all, largest, or numbers such as 1,3. Received: {settings.faces!r}")
-    config = load_config(RunFolder.trained(settings.run).config)
+    folder = RunFolder.trained(settings.run)
+    folder.check_input_quality(settings.input_quality)
+    settings.can_estimate = folder.clean_lr.is_file()
+    config = load_config(folder.config)
     check_consistency(settings.consistency, config)
     height, width = config.lr_shape
     if height != width:

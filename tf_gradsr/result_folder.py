@@ -37,6 +37,7 @@ BYTES_OF_FEATURES = 500
 MUCH_LARGER = 4
 # The longest side that an animation's format can hold.
 LONGEST_SIDE = {"webp": 16383, "gif": 65535}
+ESTIMATED = "exact to the estimated clean LR, not to the damaged input"
 
 
 class TooLarge(ValueError):
@@ -189,7 +190,7 @@ class _Making:
         self.report = InputFigures(
             f"{lr.shape[1]}x{lr.shape[0]} -> {width}x{height}",
             0.0,
-            notes=self.picture.notes,
+            notes=self.picture.notes + ((ESTIMATED,) if self.results.hallucinator.clean_lr else ()),
         )
         self._save("lr", lr, self.picture.alpha)
         self._show(f"LR {lr.shape[1]}x{lr.shape[0]}", lr, "LR")

@@ -44,7 +44,8 @@ class RunFolder:
 
     Layout: `config.yaml`, `metrics.jsonl`, `events/` (TensorBoard), `samples/step_*.png`, `checkpoints/`,
     `generator.weights.h5` (the averaged generator), `summary.json`; if picture files were left out,
-    `unreadable.txt`. The package's own runs have `generator.weights.sha256` too.
+    `unreadable.txt`; if `gradsr train-clean-lr` was run, `clean_lr.weights.h5`. The package's own runs have a
+    `.sha256` beside each file of weights.
     """
 
     def __init__(self, path):
@@ -57,6 +58,8 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.weights = self.path / "generator.weights.h5"
         self.checksum = self.path / "generator.weights.sha256"
+        self.clean_lr = self.path / "clean_lr.weights.h5"
+        self.clean_lr_checksum = self.path / "clean_lr.weights.sha256"
         self.summary = self.path / "summary.json"
 
     @classmethod
@@ -93,22 +96,36 @@ class RunFolder:
             raise ConfigError(
                 f"run: a run with {self.weights.name}, written with each checkpoint. Received: {self.path}"
             )
-        self._check_sum()
+        self._check_sum(self.weights, self.checksum)
+        if self.clean_lr.is_file():
+            self._check_sum(self.clean_lr, self.clean_lr_checksum)
 
-    def _check_sum(self):
-        if not self.checksum.is_file():
+    def _check_sum(self, weights, checksum):
+        if not checksum.is_file():
             if self.path.resolve().parent == PRESETS.resolve():
                 raise ConfigError(
-                    f"run: {self.checksum.name} beside the package's weights; install the package again. "
+                    f"run: {checksum.name} beside the package's weights; install the package again. "
                     f"Received: {self.path}, without it"
                 )
             return
-        expected = self.checksum.read_text(encoding="utf-8", errors="replace").partition(" ")[0]
-        found = sha256_of(self.weights)
+        expected = checksum.read_text(encoding="utf-8", errors="replace").partition(" ")[0]
+        found = sha256_of(weights)
         if found != expected:
             raise ConfigError(
-                f"run: weights that match {self.checksum.name}, {expected[:16]}...; if they are damaged, "
-                f"install the package again. Received: {self.weights} ({found[:16]}...)"
+                f"run: weights that match {checksum.name}, {expected[:16]}...; if they are damaged, "
+                f"install the package again. Received: {weights} ({found[:16]}...)"
+            )
+
+    def check_input_quality(self, input_quality: str) -> None:
+        """Refuses "photo" for a run without the network that estimates clean LR.
+
+        Raises:
+            ConfigError: there is none; says how it is trained.
+        """
+        if input_quality == "photo" and not self.clean_lr.is_file():
+            raise ConfigError(
+                f"input_quality: clean, or a run with {self.clean_lr.name}: gradsr train-clean-lr --config "
+                f"configs/clean_lr.yaml --run {self.path}. Received: photo, {self.path}"
             )
 
     def prepare(self, config: Config) -> None:

@@ -9,21 +9,29 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
+from web_page import group_photo
 
 from tf_gradsr.export.lite import tflite
 from tf_gradsr.web import build, screenshot
 from tf_gradsr.web.browser import find_chromium
 
+# Of each face in the photograph: side of its frame, centre, degrees.
+PLACES = [(64, (470, 95), 10), (110, (110, 120), -8), (90, (300, 75), 6)]
 
+
+@pytest.mark.slow
 def test_the_page_with_the_shipped_model(npm, tmp_path, capsys):
     pytest.importorskip("playwright", reason="Playwright's package is not installed")
     if not find_chromium():
         pytest.skip("no Chromium: none on the PATH, none in CHROMIUM")
     model, page, picture = tmp_path / "model.tflite", tmp_path / "page", tmp_path / "web.png"
-    assert tflite.main(["--output", str(model)]) == 0
+    assert tflite.main(["--output", str(model), "--quantize", "float16"]) == 0
     assert build.main(["--model", str(model), "--output", str(page)]) == 0
     capsys.readouterr()
-    assert screenshot.main(["--folder", str(page), "--output", str(picture)]) == 0
+    Image.fromarray(group_photo(data.coffee(), PLACES)).save(tmp_path / "group.png")
+    photo = ["--photo", str(tmp_path / "group.png")]
+    assert screenshot.main(["--folder", str(page), "--output", str(picture), *photo]) == 0
     said = capsys.readouterr().out
     # As a plain server sends it, and with threads; what is shown of it downscales to the input.
     assert said.count("12 samples, ") == 2 and said.count("Each downscales to the input exactly.") == 2

@@ -91,7 +91,7 @@ class Model:
         """Work for one of the LR pictures (uint8 `[B, h, w, 3]`), parameters, training, weights file."""
         return {
             "gflop": gflop(self._hallucinator, lr.shape[1:], self.consistency),
-            "parameters": self._hallucinator.generator.count_params(),
+            "parameters": sum(network.count_params() for network in self._hallucinator.networks),
             **{f"training_{kind}_minutes": self._minutes.get(kind) for kind in ("cpu", "gpu")},
             "weights_megabytes": (self._run.path / "generator.weights.h5").stat().st_size / 1e6,
         }
@@ -105,7 +105,7 @@ def load_contestants(evaluation: Evaluation) -> list:
     """
     contestants = [Bicubic(evaluation.config.model.scale)]
     for run in evaluation.runs:
-        hallucinator = Hallucinator.load(run.path)
+        hallucinator = Hallucinator.load(run.path, input_quality=evaluation.input_quality)
         contestants += [Model(run, hallucinator, kind, evaluation) for kind in evaluation.consistency]
     return contestants
 

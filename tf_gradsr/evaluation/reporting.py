@@ -40,6 +40,7 @@ def report_contents(results, evaluation: Evaluation, command: str, pictures: dic
             ("seed", str(evaluation.seed)),
             ("temperature", ", ".join(f"{value:g}" for value in evaluation.temperature)),
             ("consistency", ", ".join(evaluation.consistency)),
+            ("input quality", evaluation.input_quality),
             *((name, environment[name]) for name in ("tf_gradsr", "tensorflow", "device")),
         ),
         weights=tuple((name, identity["weights"]) for name, identity in identities.items()),

@@ -54,6 +54,8 @@ class Evaluation:
     """N >= 2: samples of each picture by a stochastic model."""
     consistency: Tuple[str, ...] = ("exact",)
     """Of "exact" and "none"; see `Hallucinator.generate`. Each gives its own rows."""
+    input_quality: str = "clean"
+    """"clean" or "photo"; see `Hallucinator.load`."""
     temperature: Tuple[float, ...] = (1.0,)
     """Factors of z, >= 0. Each gives its own row of samples."""
     batch_size: int = 8

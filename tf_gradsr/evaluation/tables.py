@@ -169,6 +169,7 @@ def as_json(results, evaluation: Evaluation, command: str) -> str:
             "split": evaluation.split,
             "num_samples": evaluation.num_samples,
             "consistency": list(evaluation.consistency),
+            "input_quality": evaluation.input_quality,
             "temperature": list(evaluation.temperature),
             "batch_size": evaluation.batch_size,
             "seed": evaluation.seed,

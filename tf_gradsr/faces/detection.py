@@ -45,6 +45,11 @@ class Detector:
         self._mtcnn = MTCNN()
 
     @property
+    def networks(self) -> tuple:
+        """Keras models: P-Net, R-Net, O-Net, see `mtcnn.network`."""
+        return tuple(stage.model for stage in self._mtcnn.stages)
+
+    @property
     def frame(self) -> Frame:
         """The training faces' frame, measured with this detector."""
         return the_frame()

@@ -36,6 +36,16 @@ CODINGS = (
 ORIENTATION_IN_XMP = re.compile(r"""(tiff:Orientation(?:\s*=\s*["']|\s*>)\s*)\d+""")
 
 
+# Formats that lose something of the picture each time they are saved.
+LOSSY = {"JPEG", "MPO", "JPEG2000", "WEBP", "AVIF", "HEIF"}
+
+
+def is_lossy(path) -> bool:
+    """Whether a picture file is of a format that loses something, by its first bytes, not its name."""
+    with without_warnings(), Image.open(path) as picture:
+        return picture.format in LOSSY
+
+
 @dataclass(frozen=True)
 class PhotoMetadata:
     """EXIF, XMP and colour profile, as a PNG holds them."""

@@ -1,10 +1,11 @@
 """Build a page that hallucinates in the browser: gradsr web build --model model.tflite --output page
 
 Writes a folder for any static web server, under any path: the page, a LiteRT file from gradsr export tflite
-with the facts from its description, LiteRT.js with its WebAssembly, and a few sample faces. The page makes no
-request to another server. Look at it with gradsr web serve --folder page
+with the facts from its description, LiteRT.js with its WebAssembly, the networks that find faces, and a few
+sample faces. The page makes no request to another server. Look at it with gradsr web serve --folder page
 
-Needs Node.js with npm, which fetches LiteRT.js and the bundler that package-lock.json names.
+Needs Node.js with npm, which fetches LiteRT.js and the bundler that package-lock.json names, and
+pip install 'tf-gradsr[mobile,photos]'.
 """
 
 import re
@@ -28,6 +29,9 @@ PAGE_FILES = (
     "worker.js",
     "gradsr.json",
     "model.tflite",
+    "finder.json",
+    "finder.tflite",
+    "finder.LICENSE.txt",
     "wasm",
     "faces",
 )

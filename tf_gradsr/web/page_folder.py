@@ -6,7 +6,9 @@ from pathlib import Path
 
 from tf_gradsr.data.faces import encoded_faces
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.gallery.writing import INTENDED_USE
 from tf_gradsr.web import bundling
+from tf_gradsr.web.face_finder import write_face_finder
 
 STATIC = ("index.html", "style.css", "icon.svg")
 # Numbers of embedded test faces of different ages and looks, without odd artefacts; the first is opened.
@@ -26,7 +28,7 @@ def write_page(model, folder) -> int:
         The folder's size in bytes.
 
     Raises:
-        ConfigError: the description is not valid.
+        ConfigError: the description is not valid, or the extra [photos], which finds faces, is not installed.
         BundlingError: npm or the bundler failed.
     """
     model, folder = Path(model), Path(folder)
@@ -39,7 +41,9 @@ def write_page(model, folder) -> int:
     (folder / "wasm").mkdir()
     for path in bundling.wasm_files():
         shutil.copyfile(path, folder / "wasm" / path.name)
+    facts["bytes"] = model.stat().st_size
     facts["faces"] = write_example_faces(folder)
+    write_face_finder(folder)
     (folder / "gradsr.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
@@ -64,6 +68,7 @@ def page_facts(description) -> dict:
             "lr_shape": facts["lr_shape"],
             "scale": facts["scale"],
             "z_size": facts["z_size"],
+            "disclaimer": INTENDED_USE,
         }
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(

@@ -42,6 +42,13 @@ def build_parser() -> Parser:
         metavar="FILE.png",
         help="The picture; if left out, none is taken.",
     )
+    add(
+        "--photo",
+        type=Optional[str],
+        default=None,
+        metavar="FILE",
+        help="A photo whose largest face is shown; if left out, the page's first sample face.",
+    )
     add("--width", type=PositiveInt, default=1200, help="Of the window, in CSS pixels.")
     add("--height", type=PositiveInt, default=800, help="Of the window; the picture shows the whole page.")
     add("--colours", type=Literal["light", "dark"], default="light", help="What the system prefers.")
@@ -75,6 +82,8 @@ def _check(settings):
         raise ConfigError(f"folder: a page, as from make web. Received: {settings.folder}")
     if settings.output and not settings.output.endswith(".png"):
         raise ConfigError(f"output: a file that ends with .png. Received: {settings.output}")
+    if settings.photo and not Path(settings.photo).is_file():
+        raise ConfigError(f"photo: a file. Received: {settings.photo}")
     if not find_chromium():
         raise ConfigError("chromium: a browser on the PATH, or CHROMIUM=PATH. Received: none")
     if importlib.util.find_spec("playwright") is None:
@@ -86,6 +95,12 @@ def _opened(browser, url, settings):
     size = {"width": int(settings.width), "height": int(settings.height)}
     page = browser.new_page(viewport=size, color_scheme=settings.colours)
     page.goto(url)
+    if settings.photo:
+        # They are there when the page listens.
+        page.locator("#faces button").first.wait_for(timeout=MILLISECONDS)
+        page.set_input_files("#file", settings.photo)
+        # Its samples come after its faces.
+        page.locator("#looking", has_text="found").wait_for(timeout=MILLISECONDS)
     # The page forbids scripts from strings, and Playwright's own conditions are such scripts.
     done = page.locator("#status", has_text="ms each")
     for seed in reversed(range(RUNS)):

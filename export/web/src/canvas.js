@@ -1,5 +1,6 @@
 /** Paints pictures onto canvases and saves canvases. */
 import { toImageData } from './pixels.js';
+import { withWords } from './png.js';
 import { colour } from './spread.js';
 
 /**
@@ -29,11 +30,13 @@ export function paintRamp(canvas) {
  *
  * @param {HTMLCanvasElement} canvas
  * @param {string} name of the file, without its ending
+ * @param {Record<string, string>} words that the file holds
  */
-export async function save(canvas, name) {
+export async function save(canvas, name, words) {
   const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  const png = withWords(new Uint8Array(await blob.arrayBuffer()), words);
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
+  link.href = URL.createObjectURL(new Blob([png], { type: 'image/png' }));
   link.download = `${name}.png`;
   link.click();
   // The browser reads it after this.

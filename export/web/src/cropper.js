@@ -1,26 +1,34 @@
 /**
- * A photo with a crop over it, moved and resized by mouse, touch, wheel and keyboard.
+ * A photo with a frame over it, moved, sized and turned by mouse, touch, wheel and keyboard.
  *
- * The crop has the shape of the model's input and sides that are whole multiples of it, so that each input pixel is
- * the mean of a whole block of the photo's pixels.
+ * The frame has the shape of the model's input and may lie anywhere, between pixels and at any angle.
  */
+import { degreesOf, scaleOf } from './similarity.js';
 
 // CSS pixels around a corner in which a drag resizes.
 const CORNER = 24;
 const HIGHEST_STAGE = 400;
+// In the photo's pixels, the width of one of the input's.
+const LEAST_STEP = 0.5;
+// How far the frame may be larger than the photo.
+const BEYOND = 1.25;
+// What a key does: pixels of the input, share of the size, radians.
+const KEY = { move: 0.5, size: 1.02, turn: Math.PI / 180 };
+const SHIFT = 4;
+const WHEEL = 1.05;
+const NOTCHES = 1000;
 
 export class Cropper {
   #photo = null;
-  #x = 0;
-  #y = 0;
-  #factor = 1;
+  // Centre, in the photo's pixels; width of one of the input's; radians, clockwise.
+  #at = { x: 0, y: 0, step: 1, turn: 0 };
   #pointers = new Map();
   #gesture = null;
 
   /**
-   * @param {{stage: HTMLElement, canvas: HTMLCanvasElement, frame: HTMLElement, zoom: HTMLInputElement,
-   *     state: HTMLElement}} elements
-   * @param {(rect: {x: number, y: number, width: number, height: number, factor: number}) => void} changed
+   * @param {{stage: HTMLElement, canvas: HTMLCanvasElement, frame: HTMLElement, size: HTMLInputElement,
+   *     turn: HTMLInputElement, state: HTMLElement}} elements
+   * @param {() => void} changed
    */
   constructor(elements, changed) {
     Object.assign(this, elements);
@@ -32,11 +40,13 @@ export class Cropper {
       this.stage.addEventListener(end, (event) => this.#pointerUp(event));
     }
     this.stage.addEventListener('wheel', (event) => this.#wheel(event), { passive: false });
-    this.zoom.addEventListener('input', () => this.#resize(Number(this.zoom.value)));
+    this.size.max = NOTCHES;
+    this.size.addEventListener('input', () => this.#put({ step: this.#stepOf(Number(this.size.value)) }));
+    this.turn.addEventListener('input', () => this.#put({ turn: (Number(this.turn.value) * Math.PI) / 180 }));
   }
 
   /**
-   * Shows a photo with the largest crop in its middle.
+   * Shows a photo, for now without a frame.
    *
    * @param {ImageData} photo no smaller than `unit`
    * @param {{width: number, height: number}} unit the model's input
@@ -44,92 +54,147 @@ export class Cropper {
   show(photo, unit) {
     this.#photo = photo;
     this.unit = unit;
-    this.most = Math.floor(Math.min(photo.width / unit.width, photo.height / unit.height));
+    this.most = BEYOND * Math.max(photo.width / unit.width, photo.height / unit.height, LEAST_STEP);
     this.canvas.width = photo.width;
     this.canvas.height = photo.height;
     this.canvas.getContext('2d').putImageData(photo, 0, 0);
     this.stage.style.aspectRatio = `${photo.width} / ${photo.height}`;
     this.stage.style.maxWidth = `${(HIGHEST_STAGE * photo.width) / photo.height}px`;
-    this.zoom.max = this.most;
-    this.zoom.disabled = this.most === 1;
-    this.#largest();
+    this.#enable(false);
   }
 
-  get rect() {
-    const [width, height] = this.#sides();
-    return { x: this.#x, y: this.#y, width, height, factor: this.#factor };
+  /** Lays the largest frame in the photo's middle whose pixels are whole blocks of the photo's. */
+  whole() {
+    const { width, height } = this.#photo;
+    const step = Math.floor(Math.min(width / this.unit.width, height / this.unit.height));
+    const middle = (length, unit) => Math.round((length - unit * step) / 2) + (unit * step) / 2;
+    this.#begun({ x: middle(width, this.unit.width), y: middle(height, this.unit.height), step, turn: 0 });
   }
 
-  #sides(factor = this.#factor) {
-    return [this.unit.width * factor, this.unit.height * factor];
+  /**
+   * Lays the frame over a face; where the input is not square, the face's frame is the square in its middle.
+   *
+   * @param {import('./frame.js').Face} face
+   */
+  lay({ matrix, centre: [x, y] }) {
+    const step = scaleOf(matrix) / Math.min(this.unit.width, this.unit.height);
+    this.#begun({ x, y, step, turn: (degreesOf(matrix) * Math.PI) / 180 });
   }
 
-  #largest() {
-    const [width, height] = this.#sides(this.most);
-    this.#place((this.#photo.width - width) / 2, (this.#photo.height - height) / 2, this.most);
+  /** @returns {import('./similarity.js').Matrix} from the square as wide as the frame to the photo, see `cut` */
+  get matrix() {
+    const { x, y } = this.#at;
+    const [a, b] = this.#axis().map((part) => part * this.unit.width);
+    return [
+      [a, -b, x - (a - b) / 2],
+      [b, a, y - (a + b) / 2],
+    ];
   }
 
-  /** Puts the crop at a place, or as near to it as the photo allows. */
-  #place(x, y, factor) {
-    this.#factor = Math.min(Math.max(Math.round(factor), 1), this.most);
-    const [width, height] = this.#sides();
-    this.#x = Math.min(Math.max(Math.round(x), 0), this.#photo.width - width);
-    this.#y = Math.min(Math.max(Math.round(y), 0), this.#photo.height - height);
+  /** Width of the frame in the photo's pixels. */
+  get width() {
+    return this.#at.step * this.unit.width;
+  }
+
+  /**
+   * @returns {{x: number, y: number, width: number, height: number, factor: number} | null} the frame, where its pixels
+   *     are whole blocks of the photo's
+   */
+  get blocks() {
+    const { step: factor, turn } = this.#at;
+    const [width, height] = [this.unit.width * factor, this.unit.height * factor];
+    const [x, y] = [this.#at.x - width / 2, this.#at.y - height / 2];
+    const inside = x >= 0 && y >= 0 && x + width <= this.#photo.width && y + height <= this.#photo.height;
+    return turn === 0 && inside && [x, y, factor].every(Number.isInteger) ? { x, y, width, height, factor } : null;
+  }
+
+  #axis() {
+    const { step, turn } = this.#at;
+    return [step * Math.cos(turn), step * Math.sin(turn)];
+  }
+
+  #begun(at) {
+    this.#enable(true);
+    this.#put(at);
+  }
+
+  #enable(there) {
+    this.ready = there;
+    this.#gesture = null;
+    this.frame.hidden = !there;
+    this.size.disabled = this.turn.disabled = !there;
+  }
+
+  /** Changes some of the frame's numbers, as far as the photo allows. */
+  #put(change) {
+    const next = { ...this.#at, ...change };
+    const within = (value, low, high) => Math.min(Math.max(value, low), high);
+    this.#at = {
+      x: within(next.x, 0, this.#photo.width),
+      y: within(next.y, 0, this.#photo.height),
+      step: within(next.step, LEAST_STEP, this.most),
+      turn: Math.atan2(Math.sin(next.turn), Math.cos(next.turn)),
+    };
     this.#draw();
-    this.changed(this.rect);
+    this.changed();
   }
 
   #draw() {
-    const { x, y, width, height } = this.rect;
+    const { x, y, step, turn } = this.#at;
+    const [width, height] = [this.unit.width * step, this.unit.height * step];
     const percent = (part, whole) => `${(100 * part) / whole}%`;
     Object.assign(this.frame.style, {
-      left: percent(x, this.#photo.width),
-      top: percent(y, this.#photo.height),
+      left: percent(x - width / 2, this.#photo.width),
+      top: percent(y - height / 2, this.#photo.height),
       width: percent(width, this.#photo.width),
       height: percent(height, this.#photo.height),
+      transform: `rotate(${turn}rad)`,
     });
-    this.zoom.value = this.#factor;
-    this.zoom.setAttribute('aria-valuetext', `${width} by ${height} pixels`);
-    this.state.textContent = `${width}×${height} pixels at ${x}, ${y}`;
+    const degrees = ((turn * 180) / Math.PI).toFixed(1);
+    this.size.value = (NOTCHES * Math.log(step / LEAST_STEP)) / Math.log(this.most / LEAST_STEP);
+    this.size.setAttribute('aria-valuetext', `${width.toFixed(1)} pixels wide`);
+    this.turn.value = degrees;
+    this.turn.setAttribute('aria-valuetext', `${degrees} degrees`);
+    this.state.textContent = `${width.toFixed(1)} pixels wide around ${x.toFixed(1)}, ${y.toFixed(1)}, turned by ${degrees}°`;
   }
 
-  /** Changes the size around the same middle. */
-  #resize(factor) {
-    const [width, height] = this.#sides();
-    const [newWidth, newHeight] = this.#sides(Math.min(Math.max(Math.round(factor), 1), this.most));
-    this.#place(this.#x + (width - newWidth) / 2, this.#y + (height - newHeight) / 2, factor);
+  #stepOf(notch) {
+    return LEAST_STEP * (this.most / LEAST_STEP) ** (notch / NOTCHES);
   }
 
   #keyDown(event) {
-    if (!this.#photo || event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = Math.max(Math.round((this.#factor * this.unit.width) / 32), 1) * (event.shiftKey ? 4 : 1);
-    const zoom = Math.max(Math.round(this.#factor / 12), 1);
-    const acts = {
-      ArrowLeft: () => this.#place(this.#x - step, this.#y, this.#factor),
-      ArrowRight: () => this.#place(this.#x + step, this.#y, this.#factor),
-      ArrowUp: () => this.#place(this.#x, this.#y - step, this.#factor),
-      ArrowDown: () => this.#place(this.#x, this.#y + step, this.#factor),
-      '+': () => this.#resize(this.#factor + zoom),
-      '=': () => this.#resize(this.#factor + zoom),
-      '-': () => this.#resize(this.#factor - zoom),
-      Home: () => this.#largest(),
+    if (!this.ready || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { x, y, step, turn } = this.#at;
+    const far = KEY.move * step * (event.shiftKey ? SHIFT : 1);
+    const changes = {
+      ArrowLeft: { x: x - far },
+      ArrowRight: { x: x + far },
+      ArrowUp: { y: y - far },
+      ArrowDown: { y: y + far },
+      '+': { step: step * KEY.size },
+      '=': { step: step * KEY.size },
+      '-': { step: step / KEY.size },
+      ',': { turn: turn - KEY.turn },
+      '.': { turn: turn + KEY.turn },
     };
-    if (!Object.hasOwn(acts, event.key)) return;
+    if (event.key !== 'Home' && !Object.hasOwn(changes, event.key)) return;
     event.preventDefault();
-    acts[event.key]();
+    if (event.key === 'Home') this.whole();
+    else this.#put(changes[event.key]);
   }
 
   #wheel(event) {
     // A page that scrolls past must not get stuck here: only if the stage has the focus, or for a trackpad pinch.
-    if (!this.#photo || (document.activeElement !== this.stage && !event.ctrlKey)) return;
+    if (!this.ready || (document.activeElement !== this.stage && !event.ctrlKey)) return;
     event.preventDefault();
-    this.#resize(this.#factor - Math.sign(event.deltaY) * Math.max(Math.round(this.#factor / 16), 1));
+    this.#put({ step: this.#at.step * WHEEL ** -Math.sign(event.deltaY) });
   }
 
   // ---------------------------------------------------------------- pointers
 
   #pointerDown(event) {
-    if (!this.#photo) return;
+    // What lies over the photo to be clicked must get its click.
+    if (!this.ready || event.target.closest('button')) return;
     this.stage.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, this.#inPhoto(event));
     this.#begin();
@@ -137,10 +202,10 @@ export class Cropper {
 
   #pointerUp(event) {
     this.#pointers.delete(event.pointerId);
-    this.#begin();
+    if (this.ready) this.#begin();
   }
 
-  /** Begins the gesture of the fingers that are down: one moves the crop or drags a corner of it, two pinch. */
+  /** Begins the gesture of the fingers that are down: one moves the frame or drags a corner of it, two pinch. */
   #begin() {
     const points = [...this.#pointers.values()];
     this.#gesture = null;
@@ -163,49 +228,58 @@ export class Cropper {
   }
 
   #moveFrom(start) {
-    const { x, y } = this.rect;
-    return ([point]) => this.#place(x + point.x - start.x, y + point.y - start.y, this.#factor);
+    const { x, y } = this.#at;
+    return ([point]) => this.#put({ x: x + point.x - start.x, y: y + point.y - start.y });
   }
 
   /** A drag of the corner near a point that keeps the opposite corner in place; undefined if none is near. */
   #cornerAt(point) {
-    const { x, y, width, height } = this.rect;
+    const { x, y, step } = this.#at;
+    const { width, height } = this.unit;
     const near = (CORNER * this.#photo.width) / this.canvas.getBoundingClientRect().width;
-    // A small crop must still have a middle to move it by.
-    const reach = Math.min(near, width / 3, height / 3);
-    for (const right of [0, 1]) {
-      for (const low of [0, 1]) {
-        const corner = { x: x + right * width, y: y + low * height };
-        if (Math.hypot(point.x - corner.x, point.y - corner.y) > reach) continue;
-        const still = { x: x + (1 - right) * width, y: y + (1 - low) * height };
-        return ([to]) => this.#dragCorner(still, right, low, to);
-      }
+    // A small frame must still have a middle to move it by.
+    const reach = Math.min(near, (step * width) / 3, (step * height) / 3);
+    const [a, b] = this.#axis();
+    for (const [right, low] of [
+      [-1, -1],
+      [1, -1],
+      [-1, 1],
+      [1, 1],
+    ]) {
+      const half = [(right * width * a - low * height * b) / 2, (right * width * b + low * height * a) / 2];
+      if (Math.hypot(point.x - x - half[0], point.y - y - half[1]) > reach) continue;
+      return this.#cornerFrom([x - half[0], y - half[1]], half.map((part) => (2 * part) / step));
     }
     return undefined;
   }
 
-  #dragCorner(still, right, low, to) {
-    const across = (right ? to.x - still.x : still.x - to.x) / this.unit.width;
-    const down = (low ? to.y - still.y : still.y - to.y) / this.unit.height;
-    const room = Math.min(
-      (right ? this.#photo.width - still.x : still.x) / this.unit.width,
-      (low ? this.#photo.height - still.y : still.y) / this.unit.height,
-    );
-    const factor = Math.min(Math.max(Math.round((across + down) / 2), 1), Math.floor(room));
-    const [width, height] = this.#sides(factor);
-    this.#place(still.x - (1 - right) * width, still.y - (1 - low) * height, factor);
+  /** A drag of a corner; `diagonal` leads from the still one to it, for a step of 1. */
+  #cornerFrom(still, diagonal) {
+    const square = diagonal[0] ** 2 + diagonal[1] ** 2;
+    return ([to]) => {
+      const along = ((to.x - still[0]) * diagonal[0] + (to.y - still[1]) * diagonal[1]) / square;
+      const step = Math.min(Math.max(along, LEAST_STEP), this.most);
+      this.#put({ x: still[0] + (diagonal[0] * step) / 2, y: still[1] + (diagonal[1] * step) / 2, step });
+    };
   }
 
+  /** Fingers hold the frame as they would a sheet of paper: it follows their distance, direction and middle. */
   #pinchFrom([first, second]) {
-    const { x, y, width, height, factor } = this.rect;
-    const apart = Math.max(Math.hypot(first.x - second.x, first.y - second.y), 1);
+    const { x, y, step, turn } = this.#at;
+    const apart = Math.max(Math.hypot(second.x - first.x, second.y - first.y), 1);
+    const direction = Math.atan2(second.y - first.y, second.x - first.x);
     const middle = { x: (first.x + second.x) / 2, y: (first.y + second.y) / 2 };
     return ([one, other]) => {
-      // Fingers that spread enlarge the face, so the crop shrinks.
-      const next = factor * (apart / Math.max(Math.hypot(one.x - other.x, one.y - other.y), 1));
-      const [newWidth, newHeight] = this.#sides(Math.min(Math.max(Math.round(next), 1), this.most));
-      const moved = { x: (one.x + other.x) / 2 - middle.x, y: (one.y + other.y) / 2 - middle.y };
-      this.#place(x + moved.x + (width - newWidth) / 2, y + moved.y + (height - newHeight) / 2, next);
+      const wider = Math.hypot(other.x - one.x, other.y - one.y) / apart;
+      const by = Math.atan2(other.y - one.y, other.x - one.x) - direction;
+      const [cosine, sine] = [wider * Math.cos(by), wider * Math.sin(by)];
+      const [dx, dy] = [x - middle.x, y - middle.y];
+      this.#put({
+        x: (one.x + other.x) / 2 + cosine * dx - sine * dy,
+        y: (one.y + other.y) / 2 + sine * dx + cosine * dy,
+        step: step * wider,
+        turn: turn + by,
+      });
     };
   }
 }

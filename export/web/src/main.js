@@ -1,14 +1,15 @@
 /** The page: its elements and what happens when they are used. */
 import { Camera } from './camera.js';
-import { paint, paintRamp, save } from './canvas.js';
-import { Cropper } from './cropper.js';
+import { paint, paintRamp } from './canvas.js';
+import { Comparison } from './comparison.js';
 import { Engine } from './engine.js';
+import { checkSignatures, identityOf, readModel } from './model.js';
 import { randomSeed } from './noise.js';
-import { readPhoto } from './photo.js';
-import { bicubic, downscale } from './pixels.js';
+import { PicturePanel } from './picture_panel.js';
+import { bicubic } from './pixels.js';
 import { SampleGrid } from './sample_grid.js';
+import { savePicture, saveSheet } from './saving.js';
 import { Session } from './session.js';
-import { drawSheet } from './sheet.js';
 import { heatMap, roundedTop, standardDeviation } from './spread.js';
 
 const COUNT = 12;
@@ -24,23 +25,38 @@ const page = {
   model: null,
   /** @type {Session | null} null until the model has been loaded */
   session: null,
-  /** @type {ImageData | null} */
-  photo: null,
-  /** @type {Blob | null} the file chosen last, which may still be read */
-  chosen: null,
   lr: null,
   seed: FIRST_SEED,
   rest: 0,
-  frame: 0,
+  /** Whether the page cannot work at all, so that the message stays. */
+  broken: false,
 };
 
-const cropper = new Cropper(
-  { stage: $('stage'), canvas: $('photo'), frame: $('crop'), zoom: $('zoom'), state: $('crop-state') },
-  () => {
-    cancelAnimationFrame(page.frame);
-    page.frame = requestAnimationFrame(cropMoved);
+const panel = new PicturePanel(
+  {
+    stage: $('stage'),
+    canvas: $('photo'),
+    empty: $('empty'),
+    frame: $('crop'),
+    size: $('size'),
+    turn: $('turn'),
+    state: $('crop-state'),
+    looking: $('looking'),
+    found: $('found'),
+    boxes: $('boxes'),
+    shown: $('shown'),
+    byHand: $('by-hand'),
   },
+  { changed: frameMoved, waiting, failed: complain },
 );
+const comparison = new Comparison({
+  before: $('before'),
+  after: $('after'),
+  edge: $('edge'),
+  slider: $('uncover'),
+  ofBefore: $('of-before'),
+  ofAfter: $('of-after'),
+});
 const grid = new SampleGrid(
   { list: $('samples'), slots: [...document.querySelectorAll('[name=slot]')] },
   (pair, slot) => {
@@ -52,7 +68,7 @@ const grid = new SampleGrid(
 );
 const camera = new Camera(
   { dialog: $('camera'), video: $('video'), shutter: $('shutter') },
-  (photo) => usePhoto(photo, "The camera's picture"),
+  (photo) => panel.use(photo, "The camera's picture"),
 );
 
 // ---------------------------------------------------------------- messages
@@ -68,32 +84,28 @@ function complain(error) {
 }
 
 function clearComplaint() {
-  $('error').hidden = true;
+  $('error').hidden = !page.broken;
 }
 
 // ---------------------------------------------------------------- the photo
 
-async function usePhoto(file, name) {
-  page.chosen = file;
-  try {
-    const photo = await readPhoto(file, name, page.model.lr);
-    // Another one has been chosen in the meantime.
-    if (page.chosen !== file) return;
-    clearComplaint();
-    page.photo = photo;
-    $('empty').hidden = true;
-    $('crop').hidden = false;
-    cropper.show(photo, page.model.lr);
-  } catch (error) {
-    complain(error);
-  }
+/** A photo can be used, and its faces are looked for; the pictures below are still those of the last one. */
+function waiting() {
+  clearComplaint();
+  clearTimeout(page.rest);
+  outdate();
+  $('answers').classList.add('stale');
 }
 
-function cropMoved() {
-  const { rect } = cropper;
-  page.lr = downscale(page.photo, rect.factor, rect);
+function frameMoved() {
+  page.lr = panel.input();
+  $('answers').classList.remove('stale');
   paint($('lr'), page.lr);
-  paint($('bicubic'), bicubic(page.lr, page.model.scale));
+  const large = bicubic(page.lr, page.model.scale);
+  paint($('bicubic'), large);
+  comparison.set('input', page.lr);
+  comparison.set('bicubic', large);
+  comparison.set('photo', panel.original());
   if (!page.session) return;
   page.session.setInput(page.lr);
   if (!page.session.samples.length) return;
@@ -153,38 +165,10 @@ function complete({ milliseconds, inconsistency }) {
   say(`${COUNT} samples, ${milliseconds.toFixed(0)} ms each on ${threads}. Each downscales to the input ${levels}.`);
 }
 
-// ---------------------------------------------------------------- saving
-
-function savePicture() {
-  const [a, b] = page.session.pair.map((number) => number + 1);
-  const [strength, morph] = [$('strength'), $('morph')].map(({ value }) => Number(value).toFixed(2));
-  const temperature = Number($('temperature').value).toFixed(2);
-  const samples = `samples${a}to${b}_at${morph}_strength${strength}`;
-  save($('between'), `gradsr_seed${page.seed}_${samples}_temperature${temperature}`);
-}
-
-function saveSheet() {
-  const cells = [
-    { title: `input, ${page.lr.width}×${page.lr.height}`, canvas: $('lr'), pixels: true },
-    { title: 'bicubic', canvas: $('bicubic') },
-    { title: 'most likely, z = 0', canvas: $('reconstruction') },
-    { title: `standard deviation, 0 to ${$('top').textContent} grey levels`, canvas: $('uncertainty') },
-    ...Array.from({ length: COUNT }, (_, n) => ({ title: `sample ${n + 1}`, canvas: grid.canvas(n) })),
-  ];
-  const temperature = Number($('temperature').value).toFixed(2);
-  const note = `Invented faces, not evidence of anybody's identity. Seed ${page.seed}, temperature ${temperature}, ${identity()}`;
-  save(drawSheet(cells, note), `gradsr_seed${page.seed}`);
-}
-
-function identity() {
-  const { name, weights, version } = page.model;
-  return `${name}, weights ${weights}, version ${version}`;
-}
-
 // ---------------------------------------------------------------- start
 
 function listen() {
-  const files = (list) => list?.length && usePhoto(list[0], list[0].name);
+  const files = (list) => list?.length && panel.use(list[0], list[0].name);
   $('file').addEventListener('change', ({ target }) => {
     files(target.files);
     // So that choosing the same file again counts as a change.
@@ -199,6 +183,13 @@ function listen() {
     event.preventDefault();
     $('stage').classList.remove('dropping');
     files(event.dataTransfer.files);
+    if (!event.dataTransfer.files.length && event.dataTransfer.types.includes('text/uri-list')) {
+      complain(
+        new Error(
+          'That was a link to a picture, and this page asks no other server for anything. Save the picture first, then drop the file.',
+        ),
+      );
+    }
   });
   document.addEventListener('paste', (event) => files(event.clipboardData.files));
   $('use-camera').addEventListener('click', async ({ target }) => {
@@ -222,8 +213,14 @@ function listenToSamples() {
     afterRest(sample);
   });
   for (const slider of ['strength', 'morph']) $(slider).addEventListener('input', slidersMoved);
-  $('save').addEventListener('click', savePicture);
-  $('save-sheet').addEventListener('click', saveSheet);
+  $('save').addEventListener('click', () => savePicture(page.model, page.seed, page.session.pair));
+  $('save-sheet').addEventListener('click', () =>
+    saveSheet(
+      page.model,
+      page.seed,
+      Array.from({ length: COUNT }, (_, n) => grid.canvas(n)),
+    ),
+  );
 }
 
 function showFaces(folder) {
@@ -241,20 +238,10 @@ function showFaces(folder) {
 
 async function useFace(url, name) {
   try {
-    await usePhoto(await (await fetch(url)).blob(), name);
+    await panel.use(await (await fetch(url)).blob(), name);
   } catch (error) {
     complain(new Error(`${name} could not be loaded: ${error.message}`));
   }
-}
-
-async function readModel(folder) {
-  if (location.protocol === 'file:') {
-    throw new Error('Open this page from a web server, for example with: gradsr web serve');
-  }
-  const response = await fetch(`${folder}gradsr.json`).catch(() => null);
-  if (!response?.ok) throw new Error('gradsr.json is missing beside this page: build it again.');
-  const model = await response.json();
-  return { ...model, lr: { height: model.lr_shape[0], width: model.lr_shape[1] } };
 }
 
 function showSizes({ lr, scale }) {
@@ -264,32 +251,39 @@ function showSizes({ lr, scale }) {
   }
 }
 
-/** Checks that the model's shapes are those that the page was built for. */
-function checkSignatures({ signatures }) {
-  const { lr, scale, z_size } = page.model;
-  const shapes = (signature) => JSON.stringify([signature?.inputs, signature?.outputs.image]);
-  const image = [1, lr.height * scale, lr.width * scale, 3];
-  const inputs = { lr: [1, lr.height, lr.width, 3] };
-  const fits =
-    shapes(signatures.reconstruct) === JSON.stringify([inputs, image]) &&
-    (!signatures.hallucinate ||
-      shapes(signatures.hallucinate) === JSON.stringify([{ ...inputs, z: [1, z_size] }, image]));
-  if (!fits) throw new Error(`gradsr.json does not describe ${page.model.file}: build the page again.`);
-}
-
 async function loadModel(folder) {
-  const engine = new Engine(folder);
-  const loaded = await engine.load(page.model.file);
-  checkSignatures(loaded);
+  const engine = new Engine(folder, (share) => say(`Loading the model … ${Math.round(100 * share)} %`));
+  const loaded = await engine.load(page.model.file, page.model.bytes);
+  checkSignatures(page.model, loaded.signatures);
   page.model.threads = loaded.threads;
   page.session = new Session(engine, page.model, {
-    reconstruction: (picture) => paint($('reconstruction'), picture),
-    between: (picture) => paint($('between'), picture),
+    reconstruction: (picture) => {
+      paint($('reconstruction'), picture);
+      comparison.set('reconstruction', picture);
+    },
+    between: (picture) => {
+      paint($('between'), picture);
+      comparison.set('between', picture);
+    },
     sample: (number) => grid.paint(number, page.session.samples[number].picture),
     complete,
     failed: complain,
   });
+  loadFinder(engine, folder);
   return 'hallucinate' in loaded.signatures;
+}
+
+/** Without it the page still works, with the frame laid by hand. */
+async function loadFinder(engine, folder) {
+  try {
+    const response = await fetch(`${folder}finder.json`);
+    if (!response.ok) throw new Error('What finds faces is missing: finder.json beside this page.');
+    await engine.loadFinder(await response.json());
+    panel.setFinder((photo) => engine.find(photo));
+  } catch (error) {
+    panel.setFinder(null);
+    complain(new Error(`${error.message} Lay the frame over faces by hand.`));
+  }
 }
 
 async function start() {
@@ -297,12 +291,14 @@ async function start() {
   paintRamp($('ramp'));
   showSettings();
   page.model = await readModel(folder);
+  panel.model = page.model;
   showSizes(page.model);
   showFaces(folder);
   listen();
   grid.resize(COUNT);
-  $('about').textContent = `Model: ${identity()}. It runs with LiteRT.js (Apache-2.0).`;
-  if (page.model.faces.length) await useFace(folder + page.model.faces[0], 'Sample face 1');
+  $('about').textContent = `Model: ${identityOf(page.model)}. It runs with LiteRT.js (Apache-2.0). MTCNN (MIT) finds the faces.`;
+  // It waits for what finds faces, which comes after the model.
+  if (page.model.faces.length) useFace(folder + page.model.faces[0], 'Sample face 1');
   const stochastic = await loadModel(folder);
   say('Choose a photo.');
   for (const element of document.querySelectorAll('[data-samples]')) element.hidden = !stochastic;
@@ -310,10 +306,12 @@ async function start() {
     listenToSamples();
     page.session.sample({ seed: page.seed, temperature: 1, count: COUNT });
   }
-  if (page.photo) cropMoved();
+  if (panel.ready) frameMoved();
 }
 
 start().catch((error) => {
   say('');
+  page.broken = true;
+  panel.setFinder(null);
   complain(error);
 });

@@ -2,6 +2,8 @@
 
 // More than this does not help, and phones have no canvases for it.
 const MOST_PIXELS = 12e6;
+// More than this fills a phone's memory while it is decoded.
+const MOST_DECODED = 150e6;
 
 /**
  * Decodes a picture: upright (EXIF), in sRGB, over white where it is transparent. Very large ones are made smaller.
@@ -13,8 +15,15 @@ const MOST_PIXELS = 12e6;
  * @throws {Error} whose message is for people
  */
 export async function readPhoto(file, name, least) {
-  const photo = await createImageBitmap(file).catch(() => {
+  const size = await sizeOf(file);
+  if (!size) {
     throw new Error(`${name} is not a picture that this browser can read. Try a PNG, JPEG or WebP file.`);
+  }
+  if (size.width * size.height > MOST_DECODED) throw tooLarge(name, size);
+  const photo = await createImageBitmap(file).catch(() => {
+    throw new Error(
+      `${name} could not be decoded: it is damaged, too large for this browser, or an SVG. Save it anew, as a PNG or JPEG.`,
+    );
   });
   const { width, height } = photo;
   if (width < least.width || height < least.height) {
@@ -30,6 +39,30 @@ export async function readPhoto(file, name, least) {
   );
   photo.close();
   return pixels;
+}
+
+/** Width and height as the file's header has them; null if it is no picture. */
+async function sizeOf(file) {
+  const image = new Image();
+  image.src = URL.createObjectURL(file);
+  try {
+    await new Promise((resolve, reject) => {
+      image.onload = resolve;
+      image.onerror = reject;
+    });
+    return { width: image.naturalWidth, height: image.naturalHeight };
+  } catch {
+    return null;
+  } finally {
+    URL.revokeObjectURL(image.src);
+  }
+}
+
+function tooLarge(name, { width, height }) {
+  const megapixels = Math.round((width * height) / 1e6);
+  return new Error(
+    `${name} is too large: ${width}×${height}, ${megapixels} megapixels. Make it smaller first; ${MOST_PIXELS / 1e6} megapixels are enough.`,
+  );
 }
 
 function pixelsOf(photo, width, height) {
