@@ -1,12 +1,15 @@
 """Nothing is overwritten unasked, and what is written is there completely or not at all."""
 
 import hashlib
+import json
+import math
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tf_gradsr.errors import ConfigError
@@ -16,10 +19,12 @@ from tf_gradsr.files import (
     claim_output,
     files_of,
     folder_of,
+    json_text,
     prepare_folder,
     replaced_when_complete,
     sha256_of,
 )
+from tf_gradsr.run_folder import RunFolder
 
 ROOT = Path(__file__).parent.parent
 MODEL = folder_of("a model", r"weights|card\.json", mark="weights")
@@ -201,3 +206,21 @@ def test_digests_are_sha256(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     assert sha256_of(tmp_path / "file") == sha256_of(b"abc") == hashlib.sha256(b"abc").hexdigest()
     assert sha256_of(b"abc").startswith("ba7816bf")
+
+
+def test_json_has_no_numbers_that_json_has_no_words_for(tmp_path):
+    def refuse(word):
+        raise AssertionError(word)
+
+    document = {"a": [1.5, math.nan, {"b": -math.inf}], "c": (np.float64("inf"), None, True, 3, "é")}
+    expected = {"a": [1.5, None, {"b": None}], "c": [None, None, True, 3, "é"]}
+    assert json.loads(json_text(document), parse_constant=refuse) == expected
+    run = RunFolder(tmp_path)
+    run.append_metrics({"step": 1, "loss": math.inf})
+    run.append_metrics({"step": 2, "loss": 0.5, "cpu_seconds": math.nan})
+    lines = [json.loads(line, parse_constant=refuse) for line in run.metrics.read_text().splitlines()]
+    assert lines == [{"step": 1, "loss": None}, {"step": 2, "loss": 0.5, "cpu_seconds": None}]
+    assert run.cpu_minutes() == 0
+    run.write_summary({"model": {"lr_psnr": math.inf, "psnr": 22.5}})
+    summary = json.loads(run.summary.read_text(), parse_constant=refuse)
+    assert summary == {"model": {"lr_psnr": None, "psnr": 22.5}}

@@ -20,20 +20,17 @@ holds no enlarged faces. Finding needs pip install 'tf-gradsr[photos]'; --eyes d
 Exit status: 0 all done, 1 some photographs failed or show no face, 2 bad setting, 130 interrupted.
 """
 
-import json
 import sys
-import warnings
 from pathlib import Path
 
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
-from PIL import Image
 
 from tf_gradsr.cli import CommandFailed, Parser, run
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.faces import align, find_faces
 from tf_gradsr.faces.finding import MIN_CONFIDENCE, MIN_SIZE
 from tf_gradsr.faces.points_by_hand import face_by_hand, points_by_hand
-from tf_gradsr.files import check_output, claim_output, folder_of
+from tf_gradsr.files import check_output, claim_output, folder_of, json_text
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.reading import over_white, read_picture
 from tf_gradsr.gallery.writing import save_png
@@ -98,7 +95,7 @@ def _execute(settings):
             lines += _write_faces(folder, file.name, name, photograph, faces, settings.size)
         if not lines:
             raise CommandFailed(f"no face was aligned. Nothing was written to {settings.output}")
-        (folder / RECORD).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        (folder / RECORD).write_text("".join(json_text(line) + "\n" for line in lines), encoding="utf-8")
     if failed:
         names = ", ".join(map(str, failed))
         print(f"{len(failed)} of {len(files)} photographs failed: {names}", file=sys.stderr)
@@ -120,10 +117,9 @@ def _faces_of(file, points, settings):
     Raises:
         ValueError: it cannot be read, shows no face, or the points lie beside it.
     """
-    with warnings.catch_warnings():
-        # Large photographs are what people have.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        photograph = over_white(read_picture(file))
+    photograph = over_white(read_picture(file))
+    for doubt in photograph.doubts:
+        print(f"{file}: {doubt}", file=sys.stderr)
     if points is None:
         faces = find_faces(photograph.rgb, settings.min_size, settings.min_confidence)
     else:

@@ -1,6 +1,8 @@
 """Writes files and folders: nothing is overwritten unasked; a kill leaves the old or the new one, whole."""
 
 import hashlib
+import json
+import math
 import os
 import re
 import shutil
@@ -76,6 +78,29 @@ def files_when_complete(folder, names):
                 (folder / name).unlink(missing_ok=True)
     finally:
         _clear(unfinished)
+
+
+def json_text(document, indent=None) -> str:
+    """JSON of a document; NaN and infinity, for which JSON has no word, become null.
+
+    Args:
+        document: of dicts, lists, tuples, str, numbers, bool and None. indent: see `json.dumps`.
+    """
+    return json.dumps(_finite(document), indent=indent, allow_nan=False)
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def at_home(path) -> Path:
+    """The path, with `~` as the home folder, where there is such a home; a file may be called `~name` too."""
+    # Not Path.expanduser, which fails where there is none.
+    return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 # Kinds of output -------------------------------------------------------------------------------------------

@@ -14,8 +14,9 @@ For each input, writes a folder named after it:
   sheet.png                 all side by side
 and, for several inputs, overview.png with a row for each of the first 16; with --report, report.html, a page
 of the first 16 to look at and to share.
-Inputs: png, jpeg, webp, bmp, tiff, gif (the first frame), of any size; grey, palette, CMYK, 16 bits (read
-as 8), EXIF orientation; alpha is upscaled and kept.
+Inputs: png, jpeg, webp, avif, jpeg 2000, bmp, tiff, gif and others, of any size, of animations the first
+picture; grey, palette, CMYK, EXIF orientation, 16 and 32 bits (read as 8, the range is said); alpha is
+upscaled and kept. docs/reference/pictures.md lists them.
 
 Prints a line for each input: LR size -> HR size (width x height); LR-PSNR, how well the results, downscaled,
 agree with the input; the samples' spread, which is the mean of uncertainty.png; where the sheet is.
@@ -40,16 +41,9 @@ from tf_gradsr.cli import Parser, run
 from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
-from tf_gradsr.files import check_output, prepare_folder, replaced_when_complete
-from tf_gradsr.gallery.inputs import find_inputs, folder_names
-from tf_gradsr.gallery.writing import (
-    INTENDED_USE,
-    RESULT_FOLDER,
-    RESULT_PICTURE,
-    SOFTWARE,
-    is_own,
-    save_png,
-)
+from tf_gradsr.files import at_home, files_when_complete, prepare_folder, replaced_when_complete
+from tf_gradsr.gallery.plan import OVERVIEW, makes, planned
+from tf_gradsr.gallery.writing import INTENDED_USE, REPORT_FILE, SOFTWARE, save_png
 from tf_gradsr.options import (
     add_consistency,
     add_downscale,
@@ -63,9 +57,6 @@ from tf_gradsr.options import (
 )
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow
-
-# One picture for all inputs.
-OVERVIEW = "overview.png"
 
 
 def build_parser() -> Parser:
@@ -116,6 +107,22 @@ def build_parser() -> Parser:
     )
     add_tile(add)
     add_report(add, "the folder of the results")
+    add(
+        "--recursive",
+        action="store_true",
+        help="Also take the pictures in all folders below the ones given; the results mirror the tree.",
+    )
+    add(
+        "--plain",
+        action="store_true",
+        help="Write one file for each input, its reconstruction as DIR/NAME.png, instead of a folder.",
+    )
+    add(
+        "--skip_existing",
+        action="store_true",
+        help="Leave results that already exist as they are, whatever their settings, and make the missing "
+        "ones: for a batch that was stopped.",
+    )
     add("--overwrite", action="store_true", help="Replace results that already exist.")
     return parser
 
@@ -135,20 +142,13 @@ def _execute(settings):
 
 def _hallucinate_files(settings):
     _check(settings)
-    files = _without_overview(find_inputs(settings.input), settings.output)
-    names = folder_names(files)
-    for name in names:
-        check_output(settings.output / name, settings.overwrite, RESULT_FOLDER, files, settings.output)
-    if len(files) > 1:
-        check_output(settings.output / OVERVIEW, settings.overwrite, RESULT_PICTURE, received=settings.output)
-    if settings.report:
-        from tf_gradsr.gallery.report import REPORT, REPORT_FILE
-
-        check_output(settings.output / REPORT_FILE, settings.overwrite, REPORT, received=settings.output)
+    jobs = planned(settings)
+    if not jobs:
+        return 0
     prepare_folder(settings.output)
-    status = _hallucinate(settings, files, names)
+    status = _hallucinate(settings, jobs)
     if settings.to_standard_output and status == 0:
-        sys.stdout.buffer.write((settings.output / names[0] / "reconstruction.png").read_bytes())
+        sys.stdout.buffer.write((settings.output / jobs[0].name).read_bytes())
     return status
 
 
@@ -169,24 +169,22 @@ def _use_standard_streams(settings, folder):
         raise ConfigError("report: goes into a folder of results, --output DIR. Received: --output -")
     if settings.output == "-":
         settings.to_standard_output, settings.output = True, str(folder / "results")
-        # The reconstruction needs no samples.
-        settings.num_samples = settings.interpolate = 0
-
-
-def _without_overview(files, output):
-    """The inputs without an earlier run's overview.png, which may lie among them in the output folder."""
-    overview = (output / OVERVIEW).resolve()
-    kept = [file for file in files if len(files) == 1 or file.resolve() != overview or not is_own(file)]
-    if len(kept) < len(files):
-        print(f"Left out: {overview}, an earlier run's overview", file=sys.stderr)
-    return kept
+        settings.plain, settings.interpolate = True, 0
 
 
 def _check(settings):
     """Checks what needs no TensorFlow, which takes seconds to start."""
     if not settings.output:
         raise ConfigError("output: the folder of the results, for example -o out. Received: ''")
-    settings.output = Path(settings.output).expanduser()
+    settings.output = at_home(settings.output)
+    if settings.skip_existing and settings.overwrite:
+        raise ConfigError("skip_existing: keeps results that --overwrite would replace. Received: both")
+    if settings.plain and (settings.report or settings.interpolate):
+        option = "report" if settings.report else "interpolate"
+        raise ConfigError(f"plain: writes one picture for each input. Received: also --{option}")
+    if settings.plain:
+        # The reconstruction needs none.
+        settings.num_samples = 0
     if settings.lr_size and not settings.downscale:
         raise ConfigError(
             "lr_size: goes with --downscale; without it the input is LR, whatever its size. "
@@ -209,7 +207,7 @@ def _check(settings):
     check_consistency(settings.consistency, load_config(folder.config))
 
 
-def _hallucinate(settings, files, names):
+def _hallucinate(settings, jobs):
     start_tensorflow(settings.verbose)
     from tf_gradsr.faces.aligned_input import AlignedInput
     from tf_gradsr.faces.points_by_hand import points_by_hand
@@ -221,43 +219,60 @@ def _hallucinate(settings, files, names):
     hallucinator = Hallucinator.load(settings.run, input_quality=settings.input_quality)
     if not hallucinator.stochastic and settings.num_samples:
         print("This model gives one answer per picture: no samples, no walk.", file=sys.stderr)
-    points = points_by_hand(settings.eyes, settings.mouth, len(files))
+    points = points_by_hand(settings.eyes, settings.mouth, len(jobs))
     config, scale = hallucinator.config, hallucinator.scale
-    failed, reported = [], ReportedFolders(hallucinator, settings)
-    with ProgressBar(len(files), "file") as bar:
+    reports = makes(settings, REPORT_FILE)
+    failed, reported, homes = [], ReportedFolders(hallucinator, settings), {settings.output}
+    said_to = sys.stderr if settings.to_standard_output else sys.stdout
+    with ProgressBar(len(jobs), "file") as bar:
         results = ResultFolders(
             hallucinator,
             settings,
             progress=bar.set_postfix_str,
-            advise=lambda words: bar.write(f"{file}: {words}", file=sys.stderr),
+            advise=lambda words: bar.write(f"{job.file}: {words}", file=sys.stderr),
             cut=AlignedInput((settings.lr_size or min(config.lr_shape)) * scale, settings.align, points),
         )
-        for file, name in zip(files, names):
-            bar.begin(file.name)
+        for job in jobs:
+            bar.begin(job.file.name)
             try:
-                report = results.make(file, name)
-                reported.add(name, report, results.legend())
-                said_to = sys.stderr if settings.to_standard_output else sys.stdout
-                bar.write(f"{file}: {report}; {settings.output / name / 'sheet.png'}", file=said_to)
+                path = settings.output / job.name
+                if path.parent not in homes:
+                    prepare_folder(path.parent)
+                    homes.add(path.parent)
+                if settings.plain:
+                    report = _make_plain(results, job.file, path)
+                else:
+                    report = results.make(job.file, job.name)
+                    reported.add(job.name, report, results.legend())
+                    path /= "sheet.png"
+                bar.write(f"{job.file}: {report}; {path}", file=said_to)
             except FAILURES as error:
-                bar.write(f"{file}: {reason_of(error)}", file=sys.stderr)
-                failed.append((file, reason_of(error)))
+                bar.write(f"{job.file}: {reason_of(error)}", file=sys.stderr)
+                failed.append((job.file, reason_of(error)))
             bar.update()
     if failed:
         print(
-            f"{len(failed)} of {len(files)} files failed: {', '.join(str(file) for file, _ in failed)}",
+            f"{len(failed)} of {len(jobs)} files failed: {', '.join(str(file) for file, _ in failed)}",
             file=sys.stderr,
         )
-    if len(results.overview.rows) > 1:
+    if len(results.overview.rows) > 1 and not settings.plain and makes(settings, OVERVIEW):
         path = settings.output / OVERVIEW
         with replaced_when_complete(path) as partial:
             save_png(partial, results.overview.draw(), metadata={"Software": SOFTWARE})
         print(f"Overview: {path}")
-    if settings.report and len(failed) < len(files):
+    if settings.report and reports and len(failed) < len(jobs):
         print(f"Report: {reported.write(failed)}")
-    if len(failed) < len(files):
-        print(INTENDED_USE, file=sys.stderr if settings.to_standard_output else sys.stdout)
+    if len(failed) < len(jobs):
+        print(INTENDED_USE, file=said_to)
     return 1 if failed else 0
+
+
+def _make_plain(results, file, path):
+    """Makes the PNG at a path that would be reconstruction.png in a folder of results."""
+    with files_when_complete(path.parent, []) as folder:
+        report = results.fill(folder, path.stem, *results.read(file))
+        (folder / "reconstruction.png").replace(path)
+    return report
 
 
 if __name__ == "__main__":

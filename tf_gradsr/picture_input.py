@@ -1,11 +1,13 @@
 """Turns paths, PIL pictures and arrays into uint8 LR pictures."""
 
 import os
+import warnings
 
 import numpy as np
 from PIL import Image
 
-from tf_gradsr.decoding import as_rgb, decode_picture
+from tf_gradsr.decoding import as_rgb, decode
+from tf_gradsr.errors import reason_of
 
 RULE = (
     "a picture: a path, a PIL picture, or an array uint8 or float in [0, 1], [h, w], [h, w, 1 or 3] or "
@@ -20,13 +22,18 @@ def as_pictures(picture) -> np.ndarray:
         picture: path of a picture file; `PIL.Image.Image`; uint8 `[0, 255]` or float `[0, 1]`, `[h, w]`,
             `[h, w, 1]`, `[h, w, 3]` or `[B, h, w, 1 or 3]`.
 
+    A file whose pixels had to be interpreted, such as 32-bit integers, is warned about (`UserWarning`).
+
     Raises:
         ValueError: another type or shape, an empty one, floats beyond [0, 1], or NaN.
         OSError: the file cannot be read.
     """
     if isinstance(picture, (str, os.PathLike)):
         with open(os.path.expanduser(picture), "rb") as file:  # noqa: PTH111, PTH123
-            picture = decode_picture(file)
+            found = _decoded(file, picture)
+        for doubt in found.doubts:
+            warnings.warn(f"{os.fspath(picture)}: {doubt}", stacklevel=3)
+        picture = np.asarray(found.over_white())
     if isinstance(picture, Image.Image):
         picture = np.asarray(as_rgb(picture))
     array = np.asarray(picture)
@@ -39,6 +46,17 @@ def as_pictures(picture) -> np.ndarray:
     if array.dtype != np.uint8:
         array = _from_floats(array)
     return np.repeat(array, 3, axis=-1) if array.shape[-1] == 1 else array
+
+
+def _decoded(file, path):
+    try:
+        return decode(file)
+    except (OSError, ValueError, MemoryError):
+        raise
+    # The decoder may raise anything for a broken file.
+    except Exception as error:
+        rule = f"a picture that can be read. Received: {os.fspath(path)} ({reason_of(error)})."
+        raise ValueError(rule) from error
 
 
 def _from_floats(array):

@@ -5,7 +5,6 @@ licence.
 PSNR and SSIM are those of summary.json, on the embedded test faces.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from tf_gradsr.cli import Parser, run
 from tf_gradsr.config_files import load_config
+from tf_gradsr.files import json_text
 from tf_gradsr.run_folder import DEFAULT_PRESET, RunFolder, preset_names
 
 # Of code and weights alike.
@@ -36,7 +36,7 @@ def main(argv=None) -> int:
 def _execute(settings):
     rows = [preset(name) for name in preset_names()]
     if settings.json:
-        print(json.dumps(rows, indent=2))
+        print(json_text(rows, indent=2))
         return
     cells = [COLUMNS, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]

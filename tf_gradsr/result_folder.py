@@ -56,7 +56,8 @@ class ResultFolders:
         settings: the command line's settings, by its names: `output`, `num_samples`, `seed`, `temperature`,
             `consistency`, `downscale`, `lr_size`, `interpolate`, `interpolate_format`, `tile`.
         progress: called with a few words on what is being made.
-        advise: called with a sentence, before the work, on an input that the model adds little to.
+        advise: called with a sentence, before the work, on an input that the model adds little to or whose
+            pixels had to be interpreted.
         cut: with `downscale`, called with the `Picture` that was read, for the part of it to make LR from.
 
     Attributes:
@@ -86,12 +87,7 @@ class ResultFolders:
         Raises:
             one of `FAILURES`: see there.
         """
-        picture, truth = read_picture(file), None
-        if self.settings.downscale:
-            config = self.hallucinator.config
-            picture, truth = make_pair(
-                self.cut(picture), config.model.scale, config.data.downscale, self.settings.lr_size
-            )
+        picture, truth = self.read(file)
         with folder_when_complete(Path(self.settings.output) / name) as folder:
             return self.fill(folder, name, picture, truth)
 
@@ -106,12 +102,20 @@ class ResultFolders:
             one of `FAILURES`: see there.
         """
         self._check_size(picture)
-        for note in self.size_notes(picture.rgb):
+        for note in (*picture.doubts, *self.size_notes(picture.rgb)):
             self.advise(note)
         making = _Making(self, folder, picture, truth)
         report = making.make()
         self.overview.add(making.row, making.stddev, "\n".join([name, *map(" ".join, report.figures())]))
         return report
+
+    def read(self, file) -> tuple:
+        """(LR, HR or None) of a picture file, both `Picture`."""
+        picture = read_picture(file, reduced=self.settings.downscale)
+        if not self.settings.downscale:
+            return picture, None
+        config = self.hallucinator.config
+        return make_pair(self.cut(picture), config.model.scale, config.data.downscale, self.settings.lr_size)
 
     def generate(self, lr, z) -> tuple:
         """Generates one picture, by itself so that its bytes do not depend on what else is made.

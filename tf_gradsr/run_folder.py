@@ -9,7 +9,7 @@ from tf_gradsr.config import Config
 from tf_gradsr.config_checks import is_there
 from tf_gradsr.config_files import load_config, save_config
 from tf_gradsr.errors import ConfigError, nearest, reason_of
-from tf_gradsr.files import replaced_when_complete, sha256_of
+from tf_gradsr.files import json_text, replaced_when_complete, sha256_of
 
 # Settings that a resumed run may change: how long, how often, and where the pictures lie.
 RESUMABLE = {
@@ -191,7 +191,9 @@ class RunFolder:
 
     def write_unreadable(self, skipped: dict) -> None:
         """Writes unreadable.txt, a line of split, file and reason for each picture that was left out."""
-        lines = [f"{split}\t{name}\t{reason}\n" for split, left in skipped.items() for name, reason in left]
+        rows = [(split, name, reason) for split, left in skipped.items() for name, reason in left]
+        # Names may hold tabs and newlines.
+        lines = ["\t".join(_one_line(entry) for entry in row) + "\n" for row in rows]
         self.unreadable.unlink(missing_ok=True)
         if lines:
             self.unreadable.write_text("".join(lines), encoding="utf-8")
@@ -199,7 +201,7 @@ class RunFolder:
     def append_metrics(self, values: dict) -> None:
         """Adds one line to metrics.jsonl."""
         with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
+            file.write(json_text(values) + "\n")
 
     def cpu_minutes(self) -> float:
         """Minutes of CPU time, over all cores, of the run's steps, resumed or not, from metrics.jsonl."""
@@ -208,7 +210,7 @@ class RunFolder:
     def _logged_seconds(self, name):
         """Sum of a figure over the lines of metrics.jsonl."""
         lines = self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.exists() else []
-        return sum(json.loads(line).get(name, 0.0) for line in lines)
+        return sum(json.loads(line).get(name) or 0.0 for line in lines)
 
     def training_minutes(self) -> dict:
         """What training cost: `{"cpu": minutes of all cores, "gpu": minutes of all GPUs}`.
@@ -283,7 +285,11 @@ class RunFolder:
     def write_summary(self, summary: dict) -> None:
         """Writes summary.json."""
         with replaced_when_complete(self.summary) as partial:
-            partial.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+            partial.write_text(json_text(summary, indent=2) + "\n", encoding="utf-8")
+
+
+def _one_line(text):
+    return text.translate({ord(c): ascii(c)[1:-1] for c in "\t\n\r\v\f\x85\u2028\u2029"})
 
 
 def _flat(settings):

@@ -61,7 +61,7 @@ def test_the_file_is_reused(config, monkeypatch):
     first = load(config)
     (path,) = cache_files(config)
     written = path.stat().st_mtime_ns
-    monkeypatch.setattr("tf_gradsr.data.pictures.decode_picture", None)
+    monkeypatch.setattr("tf_gradsr.data.pictures.decode", None)
     again = load(config)
     np.testing.assert_array_equal(first.array, again.array)
     assert again.skipped == first.skipped and path.stat().st_mtime_ns == written

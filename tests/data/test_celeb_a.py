@@ -82,6 +82,30 @@ def test_partition_inside_the_folder_of_pictures(unpacked):
     assert_holds(load(unpacked / "img_align_celeba", "test"), SPLITS["test"])
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("row", ["{},{}\r\n", '"{}","{}"\n'])
+@pytest.mark.parametrize("place", ["", "img_align_celeba"])
+def test_kaggles_folder_in_a_folder_and_csv(unpacked, mark, row, place):
+    (unpacked / "img_align_celeba").rename(unpacked / "inner")
+    (unpacked / "img_align_celeba").mkdir()
+    (unpacked / "inner").rename(unpacked / "img_align_celeba/img_align_celeba")
+    text = unpacked / "list_eval_partition.txt"
+    rows = [("image_id", "partition"), *(line.split() for line in text.read_text().splitlines())]
+    content = "".join(row.format(*entry) for entry in rows).encode()
+    (unpacked / "list_eval_partition.csv").write_bytes(mark + content)
+    text.unlink()
+    for split in SPLITS:
+        assert_holds(load(unpacked / place, split), SPLITS[split])
+
+
+@pytest.mark.parametrize("place", ["", "Img", "Img/img_align_celeba.zip"])
+def test_the_official_folders(celeb_a, tmp_path, place):
+    for folder, name in (("Img", "img_align_celeba.zip"), ("Eval", "list_eval_partition.txt")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(celeb_a / name, tmp_path / folder)
+    assert_holds(load(tmp_path / place, "test"), SPLITS["test"])
+
+
 def test_partition_missing_names_the_places(celeb_a, tmp_path):
     shutil.copy(celeb_a / "img_align_celeba.zip", tmp_path)
     with pytest.raises(ConfigError, match=r"^data\.path: .*list_eval_partition\.txt.*looked for") as error:

@@ -12,6 +12,7 @@ from PIL import Image
 from tf_gradsr.config import Config, DataConfig, ModelConfig
 from tf_gradsr.data import is_hashed, load_pictures
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.run_folder import RunFolder
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -211,7 +212,7 @@ def test_a_folder_that_may_not_be_read_is_an_error(tmp_path, monkeypatch):
 def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(ConfigError, match=r"^data\.path: .*Received: .*nowhere"):
         load(tmp_path / "nowhere")
-    with pytest.raises(ConfigError, match=r"^data\.path: .*\.png, \.jpg, \.jpeg, \.webp, \.bmp.*Received: "):
+    with pytest.raises(ConfigError, match=r"^data\.path: .*\.png, .*\.bmp.*Received: "):
         load(tmp_path)
     (tmp_path / "file.png").write_bytes(b"")
     with pytest.raises(ConfigError, match=r"^data\.path: an existing folder"):
@@ -229,12 +230,91 @@ def test_unknown_split(tmp_path):
         load(tmp_path, split="val")
 
 
-@pytest.mark.parametrize("validation", ["val", "validation"])
-def test_split_folders(tmp_path, validation):
-    for folder, color in {"train": RED, validation: GREEN, "test": BLUE, "other": WHITE}.items():
-        save(tmp_path / folder / "deep" / "picture.png", color)
+@pytest.mark.parametrize("inside", ["", "archive/unpacked"])
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("train", "val", "test"),
+        ("train", "validation", "test"),
+        ("train", "valid", "test"),
+        ("Train", "Val", "Test"),
+        ("training", "VALIDATION", "testing"),
+    ],
+)
+def test_split_folders(tmp_path, train, validation, test, inside):
+    for folder, color in {train: RED, validation: GREEN, test: BLUE, "other": WHITE}.items():
+        save(tmp_path / inside / folder / "deep" / "picture.png", color)
     for split, color in {"train": RED, "validation": GREEN, "test": BLUE}.items():
         assert load(tmp_path, split).array[:, 0, 0].tolist() == [list(color)]
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("train2017", "val2017"),
+        ("DIV2K_train_HR", "DIV2K_valid_HR"),
+        ("images/train", "images/val", "masks/train"),
+        ("train_images", "test_images"),
+        ("trainset", "holdout"),
+        ("a/b/c/train", "a/b/c/test", "x"),
+        ("x", "test"),
+        ("val", "test"),
+        ("train", "evaluation"),
+    ],
+)
+def test_what_looks_like_a_split_is_asked_about(tmp_path, folders):
+    for folder in folders:
+        save(tmp_path / folder / "1.png")
+    with pytest.raises(
+        ConfigError, match=r"^data\.path: splits in folders called train, .*Received: .* with "
+    ):
+        load(tmp_path)
+    assert len(load(tmp_path, "all")) == len(folders)
+
+
+def test_two_folders_of_one_split_are_asked_about(tmp_path):
+    for folder in ("train", "val", "validation"):
+        save(tmp_path / folder / "1.png")
+    with pytest.raises(ConfigError, match=r"one folder for the split validation\. .* with val, validation"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "folders", [("Val_Kilmer", "Test_Person"), ("train",), ("a/train",), ("latest", "detrain", "trained")]
+)
+def test_names_that_only_remind_of_splits(tmp_path, folders):
+    for folder in folders:
+        save(tmp_path / folder / "1.png")
+    assert len(load(tmp_path, "all")) == len(folders)
+    assert len(load(tmp_path)) >= 1
+
+
+def test_links_to_folders_are_followed_and_loops_end(tmp_path):
+    save(tmp_path / "real" / "1.png", GREEN)
+    save(tmp_path / "set" / "2.png", RED)
+    save(tmp_path / "set" / "sub" / "3.png", BLUE)
+    (tmp_path / "set" / "ffhq").symlink_to("../real")
+    (tmp_path / "set" / "self").symlink_to(".")
+    (tmp_path / "set" / "sub" / "up").symlink_to("..")
+    pictures = load(tmp_path / "set", "all", cache="memory")
+    # 2.png, ffhq/1.png, sub/3.png, each once
+    assert pictures.array[:, 0, 0].tolist() == [list(RED), list(GREEN), list(BLUE)]
+
+
+def test_names_with_brackets_newlines_and_bytes_that_are_no_text(tmp_path):
+    names = ["a [1].png", "b\nc.png", "d\te.png", os.fsdecode(b"caf\xe9.png")]
+    try:
+        for name in names:
+            save(tmp_path / "set [x]" / name)
+    except OSError:
+        pytest.skip("the file system takes only names that are text")
+    (tmp_path / "set [x]" / "f\ng\th.png").write_bytes(b"no")
+    pictures = load(tmp_path, "all", cache="memory")
+    assert len(pictures) == 4
+    folder = RunFolder(tmp_path)
+    folder.write_unreadable({"train": pictures.skipped})
+    (line,) = folder.unreadable.read_text().splitlines()
+    assert line.split("\t")[:2] == ["train", "set [x]/f\\ng\\th.png"]
 
 
 def test_a_missing_held_out_folder_is_replaced_by_the_other(tmp_path, caplog):

@@ -23,15 +23,15 @@ SUMMARY = {"model": {"psnr": 24.5}}
 # All that the graphs may consist of: TensorFlow's own kernels, which every server has.
 STOCK = """
 AddV2 All AsString Assert AssignVariableOp AvgPool BiasAdd BitwiseOr Cast ConcatV2 Const Conv2D
-DecodeImage DecodeRaw DisableCopyOnRead EncodePng EnsureShape Equal ExpandDims ExtractJpegShape Fill
-Greater GreaterEqual Identity IdentityN IsFinite LeakyRelu LeftShift Less LessEqual LogicalAnd
-LogicalNot LogicalOr MatMul Max Maximum Mean MergeV2Checkpoints Min Minimum MirrorPad Mul NoOp OnesLike
-Pack ParseTensor Placeholder Prod Range ReadVariableOp RealDiv ReduceJoin Relu Reshape ResizeBilinear
-ResizeNearestNeighbor RestoreV2 Round SaveV2 Select SelectV2 SerializeTensor Shape ShardedFilename Size
-Slice Split Sqrt Square Squeeze StatefulPartitionedCall StatelessIf StatelessRandomNormalV2
-StatelessRandomUniformFullIntV2 StatelessWhile StaticRegexFullMatch StridedSlice StringJoin StringLength
-Sub Substr Sum TensorListFromTensor TensorListGetItem TensorListReserve TensorListSetItem
-TensorListStack Tile Transpose VarHandleOp VarIsInitializedOp Where While
+DecodeJpeg DecodePng DecodeRaw DisableCopyOnRead EncodePng EnsureShape Equal ExpandDims ExtractJpegShape
+Fill GatherV2 Greater GreaterEqual Identity IdentityN IsFinite LeakyRelu LeftShift Less LessEqual
+LogicalAnd LogicalNot LogicalOr MatMul Max Maximum Mean MergeV2Checkpoints Min Minimum MirrorPad Mul
+NoOp NotEqual OnesLike Pack ParseTensor Placeholder Prod Range ReadVariableOp RealDiv ReduceJoin Relu
+Reshape ResizeBilinear ResizeNearestNeighbor RestoreV2 Round SaveV2 Select SelectV2 SerializeTensor
+Shape ShardedFilename Size Slice Split Sqrt Square Squeeze StatefulPartitionedCall StatelessIf
+StatelessRandomNormalV2 StatelessRandomUniformFullIntV2 StatelessWhile StaticRegexFullMatch StridedSlice
+StringJoin StringLength Sub Substr Sum TensorListFromTensor TensorListGetItem TensorListReserve
+TensorListSetItem TensorListStack Tile Transpose VarHandleOp VarIsInitializedOp Where While
 """
 
 

@@ -20,7 +20,7 @@ from tf_gradsr.gallery.grid import (
 )
 from tf_gradsr.gallery.heat_map import colour, colour_bar, heat_map, rounded_top
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
-from tf_gradsr.gallery.reading import UnreadablePicture, make_pair, read_picture, upscale_alpha
+from tf_gradsr.gallery.reading import make_pair, read_picture, upscale_alpha
 from tf_gradsr.gallery.spread import legend
 from tf_gradsr.gallery.walk import closed_walk, slerp
 from tf_gradsr.gallery.writing import RESULT_FOLDER, RESULT_PICTURE, SOFTWARE, save_png, save_walk
@@ -288,12 +288,6 @@ def test_names_of_dots_stay_in_their_folder():
 
 
 # ---------------------------------------------------------------- reading
-
-
-def test_float_pixels_are_refused(tmp_path):
-    Image.fromarray(np.zeros((3, 3), np.float32)).save(tmp_path / "f.tif")
-    with pytest.raises(UnreadablePicture, match="float"):
-        read_picture(tmp_path / "f.tif")
 
 
 def test_pair_is_cut_around_the_centre(tmp_path, rng):

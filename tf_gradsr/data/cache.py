@@ -19,9 +19,10 @@ import numpy as np
 
 from tf_gradsr.config import Config
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.files import json_text
 
 # Raise it when the same source would give other pixels: files of older versions are then left alone.
-FORMAT = 1
+FORMAT = 2
 # The last bytes of the file hold the manifest's length in bytes.
 LENGTH_BYTES = 8
 GIGABYTE = 1e9
@@ -89,7 +90,7 @@ def write_rows(path, decoded, hr_shape):
                 checksum = zlib.crc32(picture, checksum)
                 count += 1
             manifest = {"shape": [count, *hr_shape, 3], "skipped": decoded.skipped, "crc32": checksum}
-            encoded = json.dumps(manifest).encode()
+            encoded = json_text(manifest).encode()
             file.write(encoded + len(encoded).to_bytes(LENGTH_BYTES, "little"))
         partial.replace(path)
     finally:

@@ -5,6 +5,7 @@ If `data.crop` is left out, a square HR shape takes the largest centred square, 
 
 import io
 import logging
+import re
 import threading
 import zipfile
 from pathlib import Path
@@ -14,10 +15,13 @@ import tensorflow as tf
 from tf_gradsr.config import Config
 from tf_gradsr.data.source import Source, source_of_files, source_of_prepared, source_of_tfds, stamp
 from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.files import at_home
 
 ARCHIVE = "img_align_celeba.zip"
 FOLDER = "img_align_celeba"
 PARTITION = "list_eval_partition.txt"
+# The same as Kaggle has it: commas, a line of headings, sometimes a byte order mark.
+PARTITIONS = (PARTITION, "list_eval_partition.csv")
 HOMEPAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 # The numbers of list_eval_partition.txt.
 SPLITS = {"train": "0", "validation": "1", "test": "2"}
@@ -30,8 +34,9 @@ def open_celeb_a(config: Config, split: str) -> Source:
 
     Args:
         config: reads `data.path`. None: TFDS downloads and prepares it. Otherwise `img_align_celeba.zip`, the
-            folder of its pictures, or a folder that holds either, with `list_eval_partition.txt` in it or
-            beside it; or a TFDS data folder in which `celeb_a` has been prepared.
+            folder of its pictures, or a folder that holds either, with `list_eval_partition.txt` (or `.csv`)
+            in it, beside it or up to two folders above; the official folders `Img` and `Eval`, and Kaggle's
+            folder in a folder; or a TFDS data folder in which `celeb_a` has been prepared.
         split: "train", "validation" or "test".
 
     Returns:
@@ -42,7 +47,7 @@ def open_celeb_a(config: Config, split: str) -> Source:
     """
     if config.data.path is None:
         return source_of_tfds(downloaded_builder(), split)
-    path = Path(config.data.path).expanduser()
+    path = at_home(config.data.path)
     if not path.exists():
         raise ConfigError(f"data.path: an existing {ARCHIVE}, or folder of CelebA. Received: {path}")
     prepared = sorted(path.glob("celeb_a/*/dataset_info.json"))
@@ -85,7 +90,10 @@ def downloaded_builder():
 
 def find_pictures(path):
     """Returns the archive or the folder of pictures that `data.path` means."""
-    candidates = [path] if path.is_file() else [path / ARCHIVE, path / FOLDER, path]
+    candidates = [path]
+    if not path.is_file():
+        candidates = [home / name for home in (path, path / "Img") for name in (ARCHIVE, FOLDER)]
+        candidates += [path / FOLDER / FOLDER, path / "Img" / FOLDER / FOLDER, path]
     for candidate in candidates:
         if zipfile.is_zipfile(candidate) or (candidate.is_dir() and next(candidate.glob("*.jpg"), None)):
             return candidate
@@ -95,22 +103,24 @@ def find_pictures(path):
 
 
 def find_partition(pictures):
-    """Returns the path of the partition file: in the folder of pictures, beside it, or one level up."""
-    folders = ([pictures] if pictures.is_dir() else []) + list(pictures.absolute().parents[:2])
-    places = [folder / PARTITION for folder in folders]
+    """Returns the path of the partition file: in the folder of pictures, beside it, or above it."""
+    folders = ([pictures] if pictures.is_dir() else []) + list(pictures.absolute().parents[:3])
+    folders = [place for folder in folders for place in (folder, folder / "Eval")]
+    places = [folder / name for folder in folders for name in PARTITIONS]
     for place in places:
         if place.is_file():
             return place
-    looked = ", ".join(str(place) for place in places)
+    looked = ", ".join(str(folder / PARTITION) for folder in folders)
     raise ConfigError(
         f"data.path: CelebA's pictures with {PARTITION} beside them. Received: {pictures} without it; "
-        f"looked for {looked}"
+        f"looked for {looked}, and the same as .csv"
     )
 
 
 def names_of_split(partition, split):
     """Returns the file names of a split, in the file's order."""
-    rows = [line.split() for line in partition.read_text().splitlines() if line.strip()]
+    lines = text_of(partition).replace('"', "").splitlines()
+    rows = [re.split(r"[,;\s]+", line.strip()) for line in lines]
     names = [row[0] for row in rows if row[1:] == [SPLITS[split]]]
     if not names:
         raise ConfigError(
@@ -120,11 +130,16 @@ def names_of_split(partition, split):
     return names
 
 
+def text_of(partition):
+    """Returns a partition file's text, without the byte order mark of some copies."""
+    return partition.read_text(encoding="utf-8-sig")
+
+
 def source_of_folder(folder, partition, names):
     """Returns the source that reads the unpacked pictures."""
     present = {path.name for path in folder.glob("*.jpg")}
     files = [folder / name for name in existing(names, present, folder)]
-    return source_of_files(files, folder, ["celeb_a", str(folder.resolve()), partition.read_text()])
+    return source_of_files(files, folder, ["celeb_a", str(folder.resolve()), text_of(partition)])
 
 
 def source_of_archive(path, partition, names):
@@ -143,7 +158,7 @@ def source_of_archive(path, partition, names):
         names=names,
         elements=tf.data.Dataset.range(len(names)),
         open=open_member,
-        identity=["celeb_a", str(path.resolve()), *stamp(path), partition.read_text()],
+        identity=["celeb_a", str(path.resolve()), *stamp(path), text_of(partition)],
     )
 
 

@@ -1,23 +1,49 @@
 """Your own pictures: every picture file below a folder.
 
-Splits: if the folder holds `train` and at least one of `validation`, `val` and `test`, those are the splits,
-and a missing one is replaced by the other held-out one. Otherwise a hash of each picture's relative path
-sends about 90 % to train, 5 % to validation and 5 % to test, so that a picture keeps its split when others
-come and go. If a split would be empty (very few pictures), it uses all of them, with a warning.
+Splits: if the folder holds `train` and at least one of `validation` and `test`, under these names or others
+that are usual (`Train`, `training`, `val`, `valid`), those are the splits, and a missing one is replaced by
+the other held-out one. Otherwise a hash of each picture's relative path sends about 90 % to train, 5 % to
+validation and 5 % to test, so that a picture keeps its split when others come and go; but a folder that looks
+like a split and is not understood is an error, since training on test pictures would go unseen. If a split
+would be empty (very few pictures), it uses all of them, with a warning.
 """
 
 import hashlib
 import logging
 import os
-from pathlib import Path
+import re
 
 from tf_gradsr.config import Config
 from tf_gradsr.data.source import Source, source_of_files
-from tf_gradsr.decoding import PICTURE_ENDINGS
+from tf_gradsr.decoding import PICTURE_ENDINGS, has_picture_ending, walk
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.files import at_home
 
-# The folders of the splits; the first name that exists wins.
-FOLDERS = {"train": ["train"], "validation": ["validation", "val"], "test": ["test"]}
+# Names of the splits' folders, in any case.
+FOLDERS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid"),
+    "test": ("test", "testing"),
+}
+# Words in the names of other folders that make them look like splits.
+TRAIN_WORDS = {"train", "training", "trainset"}
+HELD_OUT_WORDS = {"validation", "val", "valid", "test", "testing", "testset", "valset", "eval", "evaluation"}
+HELD_OUT_WORDS |= {"dev", "devset", "holdout", "heldout"}
+# Words that such a name may have too.
+PLAIN_WORDS = {
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "pictures",
+    "photos",
+    "faces",
+    "data",
+    "set",
+    "split",
+    "hr",
+    "lr",
+}
 # Each split's share of the hash range [0, 1).
 SHARES = {"train": (0.0, 0.9), "validation": (0.9, 0.95), "test": (0.95, 1.0)}
 
@@ -37,7 +63,7 @@ def open_folder(config: Config, split: str) -> Source:
     Raises:
         ConfigError: the folder is missing, cannot be read, or holds no picture.
     """
-    root = Path(config.data.path or "").expanduser()
+    root = at_home(config.data.path or "")
     if not config.data.path or not root.is_dir():
         raise ConfigError(f"data.path: an existing folder of pictures. Received: {config.data.path}")
     if not os.access(root, os.R_OK | os.X_OK):
@@ -45,6 +71,8 @@ def open_folder(config: Config, split: str) -> Source:
     folders = split_folders(root) if split != "all" else {}
     base = folder_of_split(folders, split) if folders else root
     files = pictures_below(base)
+    if not folders and split != "all":
+        refuse_unclear_splits(files, root)
     if not files:
         raise ConfigError(
             f"data.path: a folder with pictures ({', '.join(PICTURE_ENDINGS)}). Received: {base}, without any"
@@ -57,17 +85,68 @@ def open_folder(config: Config, split: str) -> Source:
 def is_hashed(config: Config, split: str) -> bool:
     """Whether a hash of the names, and not a folder, decides which pictures a split holds."""
     is_folder = config.data.source == "folder" and split != "all"
-    return is_folder and not split_folders(Path(config.data.path).expanduser())
+    return is_folder and not split_folders(at_home(config.data.path))
 
 
 def split_folders(root):
-    """Returns the folders of the splits found; an empty dict if the folder is not divided."""
+    """Returns the folders of the splits found; an empty dict if the folder is not divided.
+
+    A folder that holds nothing but one other folder stands for that one.
+
+    Raises:
+        ConfigError: two folders have names of the same split.
+    """
+    try:
+        entries = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
+    # Reading the pictures will report it.
+    except OSError:
+        return {}
     found = {}
     for split, names in FOLDERS.items():
-        present = [root / name for name in names if (root / name).is_dir()]
+        present = [entry for entry in entries if entry.name.lower() in names and entry.is_dir()]
+        if len(present) > 1:
+            listed = ", ".join(sorted(entry.name for entry in present))
+            raise ConfigError(f"data.path: one folder for the split {split}. Received: {root} with {listed}")
         if present:
             found[split] = present[0]
+    if not found and len(entries) == 1 and entries[0].is_dir() and not entries[0].is_symlink():
+        return split_folders(entries[0])
     return found if "train" in found and len(found) > 1 else {}
+
+
+def refuse_unclear_splits(files, root):
+    """Refuses folders of pictures, at any depth, whose names look like splits, where none were recognised."""
+    children = {}
+    for file in files:
+        parts = file.relative_to(root).parts[:-1]
+        for depth, name in enumerate(parts):
+            children.setdefault(parts[:depth], set()).add(name)
+    for above, names in children.items():
+        unclear = splits_among(names)
+        # One folder alone divides nothing.
+        if len(unclear) > 1 or (unclear and not TRAIN_WORDS & words_of(unclear[0])):
+            raise ConfigError(
+                "data.path: splits in folders called train, validation and test; rename these, or give the "
+                f"path of the one to train on. Received: {root.joinpath(*above)} with {', '.join(unclear)}"
+            )
+
+
+def splits_among(names):
+    """Returns those of a folder's subfolders whose names look like splits, sorted."""
+    with_train = any(TRAIN_WORDS & words_of(name) for name in names)
+    found = []
+    for name in names:
+        words = words_of(name)
+        known = words & (TRAIN_WORDS | HELD_OUT_WORDS)
+        # A person may be called Val, but not beside a folder that is called train.
+        if known and (with_train or words <= known | PLAIN_WORDS):
+            found.append(name)
+    return sorted(found)
+
+
+def words_of(name):
+    """The words of a folder's name, in small letters: "DIV2K_train_HR" -> {"div", "k", "train", "hr"}."""
+    return set(re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()))
 
 
 def folder_of_split(folders, split):
@@ -80,21 +159,18 @@ def folder_of_split(folders, split):
 
 
 def pictures_below(root):
-    """Returns every picture file below a folder, hidden ones and pipes left out, sorted by path."""
+    """Returns every picture file below a folder, hidden ones and pipes left out, sorted by path.
+
+    Links to folders are followed; see `walk`.
+    """
 
     def report(error):
         log.warning(
             "data.path: %s cannot be read (%s); its pictures are left out", error.filename, error.strerror
         )
 
-    files = []
-    for folder, subfolders, names in os.walk(root, onerror=report):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        files += [
-            Path(folder, name)
-            for name in names
-            if name.lower().endswith(PICTURE_ENDINGS) and not name.startswith(".")
-        ]
+    found = walk(root, report)
+    files = [folder / name for folder, names in found for name in names if has_picture_ending(name)]
     # Reading a pipe would wait forever.
     return sorted(path for path in files if not _is_pipe(path))
 

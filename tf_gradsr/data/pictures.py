@@ -12,7 +12,7 @@ from tf_gradsr.data import cache
 from tf_gradsr.data.celeb_a import open_celeb_a
 from tf_gradsr.data.faces import open_faces
 from tf_gradsr.data.folder import open_folder
-from tf_gradsr.decoding import decode_picture, fit_picture
+from tf_gradsr.decoding import decode, fit_picture
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.extensions import call_extension
 from tf_gradsr.progress import ProgressBar
@@ -133,22 +133,24 @@ class DecodedPictures:
         return len(self._names)
 
     def __iter__(self):
-        small = 0
+        small, doubtful = 0, []
         results = self._dataset().as_numpy_iterator()
         with ProgressBar(len(self), "picture", hidden=not self._progress) as bar:
             bar.begin("Reading pictures")
-            for name, (picture, is_small, reason) in zip(self._names, results):
+            for name, (picture, is_small, reason, doubts) in zip(self._names, results):
                 bar.update()
                 if reason:
                     self.skipped.append((name, reason.decode()))
                     continue
                 small += is_small
+                if doubts:
+                    doubtful.append((name, doubts.decode()))
                 yield picture
-        self._report(small)
+        self._report(small, doubtful)
 
     def _dataset(self):
-        """Dataset of (uint8 `[H, W, 3]`, whether it was upscaled, reason why it is unreadable or "")."""
-        types = (tf.uint8, tf.bool, tf.string)
+        """Dataset of (uint8 `[H, W, 3]`, whether it was upscaled, why it cannot be read, doubts; or "")."""
+        types = (tf.uint8, tf.bool, tf.string, tf.string)
         return (
             self._source.elements.take(len(self._names))
             .map(
@@ -163,14 +165,16 @@ class DecodedPictures:
         shape = self._config.hr_shape
         try:
             with self._source.open(element) as file:
-                return *fit_picture(decode_picture(file), shape, self._config.data.crop), b""
+                found = decode(file)
+            fitted = fit_picture(found.over_white(), shape, self._config.data.crop)
+            return *fitted, b"", "; ".join(found.doubts).encode()
         # The decoder may raise anything for a broken file.
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-            return np.zeros((*shape, 3), np.uint8), False, reason.encode()
+            return np.zeros((*shape, 3), np.uint8), False, reason.encode("utf-8", "replace"), b""
 
-    def _report(self, small):
-        """Warns about pictures left out and pictures enlarged; refuses a source without readable pictures."""
+    def _report(self, small, doubtful):
+        """Warns of pictures left out, doubtful or enlarged; refuses a source without readable pictures."""
         if len(self.skipped) == len(self):
             name, reason = self.skipped[0]
             raise ConfigError(
@@ -180,6 +184,9 @@ class DecodedPictures:
         if self.skipped:
             first = ", ".join(name for name, _ in self.skipped[:3])
             log.warning("%d of %d pictures left out, unreadable: %s", len(self.skipped), len(self), first)
+        if doubtful:
+            (name, words), count = doubtful[0], len(doubtful)
+            log.warning("%d of %d pictures may not look as meant: %s: %s", count, len(self), name, words)
         if small:
             height, width = self._config.hr_shape
             log.warning("%d of %d pictures are smaller than %dx%d: enlarged", small, len(self), height, width)

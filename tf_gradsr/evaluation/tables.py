@@ -2,12 +2,12 @@
 
 import csv
 import io
-import json
 
 from tf_gradsr.evaluation.bootstrap import REPLICATES
 from tf_gradsr.evaluation.calibration import calibration_of
 from tf_gradsr.evaluation.columns import COST, DIVERSITY, MEASURED, NO_WEIGHTS, QUALITY, Z_RANDOM
 from tf_gradsr.evaluation.settings import FORMAT, Evaluation
+from tf_gradsr.files import json_text
 from tf_gradsr.metrics import MEAN_OF, right_gain
 
 INTERVALS = (
@@ -184,7 +184,7 @@ def as_json(results, evaluation: Evaluation, command: str) -> str:
         "notes": results.notes,
         "rows": [_json_row(row, results, evaluation) for row in results.rows],
     }
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    return json_text(document, indent=2) + "\n"
 
 
 def _json_row(row, results, evaluation):

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import tf_gradsr
 from tf_gradsr.export.serving.input_checks import Limits
-from tf_gradsr.files import sha256_of
+from tf_gradsr.files import json_text, sha256_of
 from tf_gradsr.gallery.writing import INTENDED_USE
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.run_folder import RunFolder
@@ -83,7 +83,7 @@ def signature_texts(signatures: dict) -> dict:
 
 def write_model_card(path, card: dict) -> None:
     """Writes the card as JSON."""
-    Path(path).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    Path(path).write_text(json_text(card, indent=2) + "\n", encoding="utf-8")
 
 
 def _shape(spec):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tf_gradsr.faces.similarity import apply_matrix, compose, fit_similarity, invert_matrix, scale_of
+from tf_gradsr.files import json_text
 
 FRAME_FILE = Path(__file__).parent / "frame.json"
 # The rule by which FFHQ was cut (Karras et al. 2019, "A Style-Based Generator Architecture for GANs", their
@@ -83,7 +84,7 @@ class Frame:
 
     def save(self, path=FRAME_FILE) -> None:
         """Writes it as JSON."""
-        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        Path(path).write_text(json_text(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
 @cache

@@ -32,7 +32,7 @@ from tf_gradsr.cli import Parser, run
 from tf_gradsr.config import Seed
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.faces.synthesis_networks import BLOCK, NOISE_SIZE, FaceNetworks
-from tf_gradsr.files import prepare_folder, replaced_when_complete
+from tf_gradsr.files import json_text, prepare_folder, replaced_when_complete
 from tf_gradsr.progress import ProgressBar
 
 # The names have five digits, which keeps them in order.
@@ -171,7 +171,7 @@ def synthesize(networks, output, count: int, recipe: Recipe) -> Iterator[Path]:
     output = Path(output)
     missing = missing_pictures(output, count, recipe)
     with replaced_when_complete(output / RECORD) as partial:
-        partial.write_text(json.dumps(asdict(recipe)) + "\n", encoding="utf-8")
+        partial.write_text(json_text(asdict(recipe)) + "\n", encoding="utf-8")
     mean = mean_style(networks)
     for first in sorted({number - number % BLOCK for number in missing}):
         styles = networks.styles(block_noise(recipe.seed, first))

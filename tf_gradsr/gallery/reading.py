@@ -1,13 +1,25 @@
 """Reads the pictures to hallucinate from: RGB, alpha, and, for a large picture, the LR made from it."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Optional
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tf_gradsr.decoding import fit_picture, upright, without_warnings
+from tf_gradsr.decoding import decode, fit_picture, frames_of
 from tf_gradsr.errors import reason_of
+
+# How files begin that Pillow reads in part, or not at all, and what to say of them.
+KINDS = (
+    (b"\xff\xd8\xff", 0, "a JPEG file of a kind that is not read, such as 12 bits a channel; save it with 8"),
+    (b"II*\0", 0, "a TIFF file of a kind that is not read; save it with 8 or 16 bits a channel"),
+    (b"MM\0*", 0, "a TIFF file of a kind that is not read; save it with 8 or 16 bits a channel"),
+    (b"ftyphei", 4, "a HEIC file, which is not read; save it as JPEG or PNG"),
+    (b"ftypmif", 4, "a HEIF file, which is not read; save it as JPEG or PNG"),
+    (b"\xff\x0a", 0, "a JPEG XL file, which is not read; save it as JPEG or PNG"),
+    (b"JXL ", 4, "a JPEG XL file, which is not read; save it as JPEG or PNG"),
+)
 
 
 class UnreadablePicture(ValueError):
@@ -26,37 +38,32 @@ class Picture:
     """The colour profile of an RGB picture, if it came with one."""
     notes: tuple = ()
     """What the reader left out or changed, in words."""
+    doubts: tuple = ()
+    """Those of the notes that tell how its pixels were understood; they may look otherwise than meant."""
 
 
-def read_picture(path) -> Picture:
-    """Reads a file of any kind that Pillow knows, upright; grey becomes RGB, 16 bits become 8.
+def read_picture(path, reduced: bool = False) -> Picture:
+    """Reads a file of any kind that Pillow knows, upright; grey becomes RGB, more bits become 8.
+
+    Args:
+        path: of the file; what it holds counts, not its name.
+        reduced: whether a picture of very many pixels is read at a fraction of its size; see `decode`.
 
     Raises:
-        UnreadablePicture: it is broken, or not a picture.
+        UnreadablePicture: it is broken, too large, or not a picture.
     """
     try:
-        with without_warnings(), Image.open(path) as opened:
-            frames = getattr(opened, "n_frames", 1)
-            profile = opened.info.get("icc_profile")
-            picture = upright(opened)
-        if picture.mode == "F":
-            raise UnreadablePicture(
-                "its pixels are float numbers of unknown range; save it with 8 or 16 bits"
-            )
-        alpha = np.asarray(picture.convert("RGBA"))[..., 3] if picture.has_transparency_data else None
-        # By way of RGBA, because a palette's own alpha must not blacken its colours.
-        rgb = np.asarray(picture.convert("RGB" if alpha is None else "RGBA"))[..., :3]
-    except UnreadablePicture:
-        raise
+        with Path(path).open("rb") as file:
+            found, frames = decode(file, reduced), frames_of(file)
+        rgb = np.asarray(found.rgb)
+        alpha = None if found.alpha is None else np.asarray(found.alpha)
     except UnidentifiedImageError:
-        raise UnreadablePicture("not a picture, or of an unknown kind") from None
+        raise UnreadablePicture(_unknown_kind(path)) from None
     # The decoder may raise anything for a broken file.
     except Exception as error:
         raise UnreadablePicture(reason_of(error)) from error
-    # A profile of CMYK or grey does not fit the RGB made from it.
-    profile = profile if profile and profile[16:20] == b"RGB " else None
     notes = (f"the first of {frames} pictures is used",) if frames > 1 else ()
-    return Picture(rgb, alpha, profile, notes)
+    return Picture(rgb, alpha, found.icc_profile, (*notes, *found.doubts), found.doubts)
 
 
 def over_white(picture: Picture) -> Picture:
@@ -93,15 +100,15 @@ def make_pair(picture: Picture, scale: int, method: str = "area", lr_size: Optio
         )
         if enlarged:
             notes = (*notes, f"{width}x{height} is smaller than {side}x{side}: enlarged")
-        hr = Picture(rgb, alpha, picture.icc_profile, notes)
+        hr = Picture(rgb, alpha, picture.icc_profile, notes, picture.doubts)
     else:
         if min(height, width) < scale:
             raise UnreadablePicture(f"{width}x{height} is too small to downscale by {scale}")
         rows, columns = (_centre(side, side // scale * scale) for side in (height, width))
         alpha = None if picture.alpha is None else picture.alpha[rows, columns]
-        hr = Picture(picture.rgb[rows, columns], alpha, picture.icc_profile, picture.notes)
+        hr = replace(picture, rgb=picture.rgb[rows, columns], alpha=alpha)
     alpha = None if hr.alpha is None else _downscaled(hr.alpha[..., np.newaxis], scale, method)[..., 0]
-    return Picture(_downscaled(hr.rgb, scale, method), alpha, hr.icc_profile, hr.notes), hr
+    return replace(hr, rgb=_downscaled(hr.rgb, scale, method), alpha=alpha), hr
 
 
 def upscale_alpha(alpha, scale: int) -> np.ndarray:
@@ -109,6 +116,16 @@ def upscale_alpha(alpha, scale: int) -> np.ndarray:
     height, width = alpha.shape
     resized = Image.fromarray(alpha).resize((width * scale, height * scale), Image.Resampling.BICUBIC)
     return np.asarray(resized)
+
+
+def _unknown_kind(path):
+    """Why Pillow knows nothing of a file."""
+    with Path(path).open("rb") as file:
+        start = file.read(16)
+    if not start:
+        return "not a picture: the file is empty"
+    found = (words for mark, place, words in KINDS if start[place:].startswith(mark))
+    return next(found, "not a picture, or of an unknown kind")
 
 
 def _centre(side, kept):

@@ -14,8 +14,8 @@ from tf_gradsr.files import Kind, claim_output, replaced_when_complete
 from tf_gradsr.gallery.data_urls import LONGEST_EMBEDDED, Embedded, embedded
 from tf_gradsr.gallery.heat_map import colour, rounded_top
 from tf_gradsr.gallery.writing import INTENDED_USE
+from tf_gradsr.gallery.writing import REPORT_FILE as REPORT_FILE
 
-REPORT_FILE = "report.html"
 # Further faces are left out, as from the overview: a face with eight samples takes about half a megabyte.
 FACES_SHOWN = 16
 TEMPLATES = Path(__file__).parent / "templates"

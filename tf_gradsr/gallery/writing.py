@@ -21,6 +21,8 @@ RESULT_FOLDER = folder_of(
     r"(lr|truth|mean|uncertainty|sheet|(gradient_)?reconstruction|(gradient|sample)_\d+)\.png|walk\.(webp|gif)",
 )
 FRAME_MILLISECONDS = 60
+# The page of all results, see `tf_gradsr.gallery.report`.
+REPORT_FILE = "report.html"
 
 
 def is_own(path) -> bool:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 import tf_gradsr
 from tf_gradsr.errors import reason_of
-from tf_gradsr.files import replaced_when_complete
+from tf_gradsr.files import json_text, replaced_when_complete
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Checkpoints:
             "version": tf_gradsr.__version__,
             "tensorflow": tf.__version__,
         }
-        (partial / "state.json").write_text(json.dumps(state) + "\n", encoding="utf-8")
+        (partial / "state.json").write_text(json_text(state) + "\n", encoding="utf-8")
         _flush_to_disk(partial)
         partial.replace(final)
         self.save_weights()

@@ -1,6 +1,5 @@
 """Makes a checked LiteRT file from a run folder, with its description beside it."""
 
-import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tf_gradsr.export.lite.paths import description_path
 from tf_gradsr.export.lite.sample_pictures import calibration_pictures, comparison_pictures
 from tf_gradsr.export.lite.verification import verify
 from tf_gradsr.export.model_card import model_facts, signature_texts
-from tf_gradsr.files import claim_output, prepare_folder, unwritable
+from tf_gradsr.files import claim_output, json_text, prepare_folder, unwritable
 from tf_gradsr.inference import Hallucinator, noise_vector
 from tf_gradsr.run_folder import RunFolder
 
@@ -126,6 +125,6 @@ def _write(path, model, description, overwrite):
     try:
         with claim_output(path, overwrite) as file, claim_output(beside, overwrite) as text:
             file.write_bytes(model)
-            text.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+            text.write_text(json_text(description, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise unwritable(path, error) from error

@@ -71,7 +71,7 @@ class ServedPictures:
             UnreadablePicture: see `read_picture`, `make_pair`.
             ServerError: see `GrpcServer.predict`; or the answer is not what the signature gives.
         """
-        picture, truth = read_picture(file), None
+        picture, truth = read_picture(file, reduced=self.settings.downscale), None
         if self.settings.downscale:
             picture, truth = make_pair(picture, self.scale, lr_size=self.settings.lr_size)
         outputs, version = self._predict(self.settings.signature, self._inputs(picture.rgb))

@@ -10,11 +10,14 @@ from tf_gradsr.export.serving.input_checks import (
     shape_text,
     size_checks,
 )
+from tf_gradsr.export.serving.orientation import orientation, turn, turned
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
-# Signature, length and name of the first chunk, width, height.
-PNG_HEADER = 24
+# Signature, length and name of the first chunk, width, height, bits, kind of colour.
+PNG_HEADER = 26
+# 16 bits, grey; TensorFlow would cut off the low byte, as it does and Pillow does in colour.
+DEEP_GREY = b"\x10\0"
 # The operation that fails on broken data is named after the input, so that the error message names it.
 NODE = "image_bytes_decoding"
 
@@ -22,7 +25,7 @@ NODE = "image_bytes_decoding"
 def decode(image_bytes, limits: Limits, samples=1):
     """Decodes pictures of one size; sizes are checked before anything is unpacked.
 
-    Transparency is dropped, 16 bits become 8, EXIF orientation is not applied.
+    Transparency is dropped, 16 bits become 8, pictures are turned upright (EXIF).
 
     Args:
         image_bytes: string `[B]`, png or jpeg.
@@ -80,7 +83,7 @@ def _is_png(image_bytes):
 
 
 def _size(image_bytes):
-    """Height and width, int32 `[2]`, from the header alone."""
+    """Height and width of the upright picture, int32 `[2]`, from the header alone."""
 
     def of_png():
         width_height = tf.strings.substr(image_bytes, 16, 8)
@@ -89,9 +92,31 @@ def _size(image_bytes):
     def of_jpeg():
         return tf.raw_ops.ExtractJpegShape(contents=image_bytes, name=NODE)[:2]
 
-    return tf.ensure_shape(tf.cond(_is_png(image_bytes), of_png, of_jpeg), [2])
+    is_png = _is_png(image_bytes)
+    size = turned(tf.cond(is_png, of_png, of_jpeg), orientation(image_bytes, is_png))
+    return tf.ensure_shape(size, [2])
 
 
 def _pixels(image_bytes):
-    pixels = tf.io.decode_image(image_bytes, channels=3, expand_animations=False, name=NODE)
+    """RGB, uint8 `[h, w, 3]`, the same as Pillow's and so as `gradsr hallucinate` reads."""
+
+    def of_deep_grey():
+        pixels = tf.io.decode_png(image_bytes, channels=1, dtype=tf.uint16, name=NODE)
+        levels = tf.cast(tf.round(tf.cast(pixels, tf.float32) / 257.0), tf.uint8)
+        return tf.repeat(levels, 3, axis=-1)
+
+    def of_png():
+        depth_and_kind = tf.strings.substr(image_bytes, 24, 2)
+        return tf.cond(
+            depth_and_kind == DEEP_GREY,
+            of_deep_grey,
+            lambda: tf.io.decode_png(image_bytes, channels=3, name=NODE),
+        )
+
+    def of_jpeg():
+        # The other method, the default, is faster and differs by up to three levels.
+        return tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE", name=NODE)
+
+    is_png = _is_png(image_bytes)
+    pixels = turn(tf.cond(is_png, of_png, of_jpeg), orientation(image_bytes, is_png))
     return tf.ensure_shape(pixels, [None, None, 3])

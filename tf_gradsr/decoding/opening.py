@@ -1,0 +1,140 @@
+"""Opens picture files: how large they may be, which way is up, and PNG files whose text is in the way."""
+
+import io
+import struct
+import threading
+import warnings
+import zlib
+from contextlib import contextmanager
+
+import psutil
+from PIL import Image
+from PIL.ExifTags import Base
+
+# Pixels of a picture that is read as it is: above, Pillow too takes a file for an attack.
+LARGEST = 178_956_970
+# Pixels of a picture that is read at reduced size.
+LARGEST_REDUCED = 2**28
+# What Pillow holds of a pixel while it decodes, and a copy of it.
+BYTES_A_PIXEL = 5
+PNG = b"\x89PNG\r\n\x1a\n"
+# Bytes of a colour profile, unpacked, that Pillow takes.
+LONGEST_PROFILE = 1 << 20
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_opening = threading.Lock()
+
+
+class PictureTooLarge(ValueError):
+    """A picture has more pixels than are read."""
+
+
+@contextmanager
+def without_warnings():
+    """Keeps Pillow from a warning on each damaged tag of a file, which it then leaves out."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def open_picture(file, reduced: bool = False) -> Image.Image:
+    """Opens a picture by what the file holds, whatever its name; nothing is unpacked yet.
+
+    Args:
+        file: path or binary file. reduced: whether it will be read at reduced size.
+
+    Raises:
+        PictureTooLarge: it has more than `LARGEST` pixels, if reduced `LARGEST_REDUCED`, or more than the
+            memory holds.
+        Exception: whatever Pillow raises for what is not a picture.
+    """
+    # Pillow's own limit is one for the whole process, so it is lifted and ours is checked instead.
+    with _opening, without_warnings():
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            picture = Image.open(file)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    _check_size(picture.size, reduced)
+    return picture
+
+
+def _check_size(size, reduced):
+    pixels, most = size[0] * size[1], LARGEST_REDUCED if reduced else LARGEST
+    millions = f"{size[0]}x{size[1]} are {pixels / 1e6:.0f} million pixels"
+    if pixels > most:
+        remedy = (
+            ""
+            if reduced or pixels > LARGEST_REDUCED
+            else "; gradsr hallucinate --downscale reads it at reduced size"
+        )
+        raise PictureTooLarge(f"{millions}; at most {most / 1e6:.0f} million are read{remedy}")
+    # Small ones are not worth the question.
+    if pixels > 2**24 and pixels * BYTES_A_PIXEL > psutil.virtual_memory().available:
+        raise PictureTooLarge(f"{millions}, more than the free memory holds")
+
+
+def orientation(picture: Image.Image):
+    """How to turn a picture upright, one of `PIL.Image.Transpose`; None: it is, or nothing usable says so."""
+    try:
+        with without_warnings():
+            return TURNS.get(picture.getexif().get(Base.Orientation, 1))
+    # Cameras and editors write EXIF of every kind of wrong: wrong types, outside the file, twice.
+    except Exception:
+        return None
+
+
+def plain_png(file):
+    """A PNG with nothing but its pixels, transparency, gamma and sound EXIF and colour profile.
+
+    For files whose other chunks Pillow refuses: texts of megabytes when unpacked, wrong checksums.
+
+    Args:
+        file: binary file.
+
+    Returns:
+        `io.BytesIO`; None if the file is not a PNG, or has nothing to leave out.
+    """
+    file.seek(0)
+    content = file.read()
+    if not content.startswith(PNG):
+        return None
+    kept, place, colours, left_out = [PNG], len(PNG), None, False
+    while place + 8 <= len(content):
+        (length,), name = struct.unpack_from(">I", content, place), content[place + 4 : place + 8]
+        chunk = content[place : place + 12 + length]
+        if name == b"IHDR" and length == 13:
+            colours = chunk[8 + 9]
+        # A capital first letter: the picture cannot be shown without it.
+        if name[:1].isupper() or _is_sound(name, chunk, colours):
+            kept.append(chunk)
+        else:
+            left_out = True
+        place += 12 + length
+    return io.BytesIO(b"".join(kept)) if left_out else None
+
+
+def _is_sound(name, chunk, colours):
+    """Whether a chunk that a picture can do without is one of use, and whole."""
+    data, checksum = chunk[8:-4], chunk[-4:]
+    if name not in (b"tRNS", b"gAMA", b"sRGB", b"eXIf", b"iCCP"):
+        return False
+    if checksum != struct.pack(">I", zlib.crc32(name + data)):
+        return False
+    if name == b"tRNS":
+        return len(data) == {0: 2, 2: 6}.get(colours, len(data))
+    if name == b"iCCP":
+        unpacker = zlib.decompressobj()
+        try:
+            unpacker.decompress(data.partition(b"\0")[2][1:], LONGEST_PROFILE)
+        except zlib.error:
+            return False
+        return unpacker.eof
+    return len(data) == {b"gAMA": 4, b"sRGB": 1}.get(name, len(data))
