@@ -1,7 +1,6 @@
 """gradsr photo: the folders, the photographs in them, choices, metadata, what it refuses."""
 
 import functools
-import gc
 import json
 import os
 import re
@@ -27,13 +26,11 @@ RUN = ["--run", "faces_8x_mobile", "--num_samples", 2]
 
 @pytest.fixture(scope="module", autouse=True)
 def loaded_once():
-    """Commands share their models, and do not look through all of TensorFlow for garbage when they end."""
+    """Commands share their models."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Hallucinator, "load", functools.cache(Hallucinator.load))
         Hallucinator.load("faces_8x_mobile")
-        gc.freeze()
         yield
-        gc.unfreeze()
 
 
 @pytest.fixture
