@@ -184,7 +184,17 @@ def _received(message):
 def _unknown_setting(name, types):
     if name in REPLACED:
         return f"{name}: no such setting; {REPLACED[name]}"
-    return f"{name}: no such setting; {nearest(name, types, otherwise='--help lists them all.')}"
+    section, dot, leaf = name.rpartition(".")
+    of_section = {
+        setting.rpartition(".")[2]: setting for setting in types if setting.startswith(section + dot)
+    }
+    if not dot or not of_section:
+        return f"{name}: no such setting; {nearest(name, types, otherwise='--help lists them all.')}"
+    # Compared without the section, which would make all of its settings alike.
+    close = nearest(leaf, of_section)
+    return f"{name}: no such setting; " + (
+        close.replace("mean ", f"mean {section}.") or f"{section} has {', '.join(of_section)}."
+    )
 
 
 def _setting_types():

@@ -133,7 +133,7 @@ def main(argv=None) -> int:
 
 
 def _execute(settings):
-    settings.to_standard_output = False
+    settings.to_standard_output, settings.from_standard_input = False, None
     with contextlib.ExitStack() as stack:
         if "-" in (*settings.input, settings.output):
             _use_standard_streams(settings, Path(stack.enter_context(tempfile.TemporaryDirectory())))
@@ -164,7 +164,7 @@ def _use_standard_streams(settings, folder):
         # Named, since results are named after their input.
         path = folder / "picture"
         path.write_bytes(sys.stdin.buffer.read())
-        settings.input = [str(path)]
+        settings.input, settings.from_standard_input = [str(path)], path
     if settings.output == "-" and settings.report:
         raise ConfigError("report: goes into a folder of results, --output DIR. Received: --output -")
     if settings.output == "-":
@@ -229,10 +229,11 @@ def _hallucinate(settings, jobs):
             hallucinator,
             settings,
             progress=bar.set_postfix_str,
-            advise=lambda words: bar.write(f"{job.file}: {words}", file=sys.stderr),
+            advise=lambda words: bar.write(f"{name}: {words}", file=sys.stderr),
             cut=AlignedInput((settings.lr_size or min(config.lr_shape)) * scale, settings.align, points),
         )
         for job in jobs:
+            name = "standard input" if job.file == settings.from_standard_input else job.file
             bar.begin(job.file.name)
             try:
                 path = settings.output / job.name
@@ -245,10 +246,11 @@ def _hallucinate(settings, jobs):
                     report = results.make(job.file, job.name)
                     reported.add(job.name, report, results.legend())
                     path /= "sheet.png"
-                bar.write(f"{job.file}: {report}; {path}", file=said_to)
+                to = "standard output" if settings.to_standard_output else path
+                bar.write(f"{name}: {report}; {to}", file=said_to)
             except FAILURES as error:
-                bar.write(f"{job.file}: {reason_of(error)}", file=sys.stderr)
-                failed.append((job.file, reason_of(error)))
+                bar.write(f"{name}: {reason_of(error)}", file=sys.stderr)
+                failed.append((name, reason_of(error)))
             bar.update()
     if failed:
         print(

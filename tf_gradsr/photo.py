@@ -143,9 +143,9 @@ def _execute(settings):
     the_detector()
     request = PhotoRequest(**{f.name: getattr(settings, f.name) for f in fields(PhotoRequest)})
     failed = []
-    # Large photographs are what people have.
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-    with ProgressBar(len(files), "photograph") as bar:
+    with warnings.catch_warnings(), ProgressBar(len(files), "photograph") as bar:
+        # Large photographs are what people have.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         load = functools.cache(lambda quality: Hallucinator.load(settings.run, input_quality=quality))
         reported = ReportedPhotos(load(settings.input_quality or "clean"), settings)
         for file, name in zip(files, names):

@@ -25,6 +25,9 @@ class Reconstruction(NamedTuple):
 
         Returns:
             The paths written.
+
+        Raises:
+            ValueError: the path has no picture's ending. OSError: it cannot be written.
         """
         return _saved(self.image, path)
 
@@ -54,6 +57,9 @@ class Samples(NamedTuple):
 
         Returns:
             The paths written.
+
+        Raises:
+            ValueError: the path has no picture's ending. OSError: it cannot be written.
         """
         return _saved(self.images.reshape(-1, *self.images.shape[2:]), path)
 
@@ -69,6 +75,8 @@ def _described(images):
 
 def _saved(images, path):
     path = Path(path).expanduser()
+    if path.suffix.lower() not in Image.registered_extensions():
+        raise ValueError(f"path: a name with a picture's ending, such as faces.png. Received: {path}.")
     if len(images) == 1:
         paths = [path]
     else:

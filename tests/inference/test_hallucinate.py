@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import zlib
 from types import SimpleNamespace
 
@@ -613,7 +614,8 @@ def test_what_must_be_given_is_named(capsys, run_dir):
 def test_a_mistyped_file_name_suggests_the_nearest(command, face, tmp_path):
     save(face, tmp_path / "face.png")
     result = command(inputs=["fase.png"])
-    assert result.status == 2 and "did you mean face.png? Received: " in result.err
+    assert result.status == 2
+    assert "error: input: no such file or folder; did you mean face.png? Received: " in result.err
 
 
 def test_standard_input_to_standard_output(run_dir, face, tmp_path):
@@ -630,6 +632,10 @@ def test_standard_input_to_standard_output(run_dir, face, tmp_path):
         timeout=300,
     )
     assert result.returncode == 0, result.stderr
+    # No temporary file's name, which would mean nothing to anybody.
+    said = result.stderr.decode()
+    assert re.search(r"standard input: \d+x\d+ -> .*; standard output\n", said), said
+    assert tempfile.gettempdir() not in said
     assert (
         hallucinate.main([str(tmp_path / "face.png"), "-o", str(tmp_path / "out"), "--run", str(run_dir)])
         == 0

@@ -102,6 +102,14 @@ def test_what_is_not_a_picture_is_refused(hallucinator, picture, said):
         hallucinator(picture)
 
 
+def test_a_result_is_saved_under_a_pictures_name_alone(hallucinator, tmp_path):
+    made = hallucinator(np.zeros((4, 4, 3), np.uint8))
+    for name in ("face", "face.txt"):
+        with pytest.raises(ValueError, match=rf"path: .* such as faces.png. Received: .*{name}"):
+            made.save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_presets_are_named(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"did you mean faces_8x\? Received: faces8x"):
         Hallucinator.from_preset("faces8x")

@@ -60,6 +60,7 @@ def status_of(arguments):
         (["--model.widths", "[]"], "model.widths", "at least one"),
         (["--model.consistency", "both"], "model.consistency", "learned, exact"),
         (["--model.scales", "8"], "model.scales", "did you mean model.scale?"),
+        (["--optimizer.lr", "1"], "optimizer.lr", "optimizer has g_learning_rate, d_learning_rate, beta_1"),
         (["--data.source", "web"], "data.source", "faces, celeb_a, folder"),
         (["--data.source", "folder"], "data.path", "folder of pictures"),
         (["--data.source", "faces", "--data.path", "x"], "data.path", "take no path"),

@@ -55,10 +55,7 @@ def find_in_trees(paths, recursive: bool = True) -> list:
                 f"input: a path that can be read. Received: {path} ({error.strerror})"
             ) from error
         if not found:
-            raise ConfigError(
-                "input: a file, a folder with pictures, or a glob that finds some "
-                f"({', '.join(PICTURE_ENDINGS)}){_hint(path)} Received: {path or repr(path)}"
-            )
+            raise ConfigError(f"input: {_nothing_found(path)} Received: {path or repr(path)}")
         for file in found:
             files.setdefault(file.path.resolve(), file)
     return list(files.values())
@@ -89,6 +86,13 @@ def folder_names(files, below=None) -> list:
         taken.add(name.casefold())
         names.append(name)
     return names
+
+
+def _nothing_found(path):
+    """Why a path leads to no picture: it is not there, or nothing in it ends as pictures do."""
+    if at_home(path).is_dir() or glob.has_magic(str(path)):
+        return f"no picture there ({', '.join(PICTURE_ENDINGS)})."
+    return f"no such file or folder{_hint(path)}"
 
 
 def _hint(path):
