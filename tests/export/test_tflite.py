@@ -202,6 +202,14 @@ def test_int8_computes_the_network_in_integers(files):
     assert {tensor.type for tensor in tensors} == {schema.TensorType.INT8}
 
 
+def test_only_inputs_and_outputs_have_names(files):
+    for file in files.values():
+        model = flatbuffer_utils.read_model_from_bytearray(bytearray(file.read_bytes()))
+        for graph in model.subgraphs:
+            named = {number for number, tensor in enumerate(graph.tensors) if tensor.name}
+            assert named == {*graph.inputs, *graph.outputs}
+
+
 def converted_function(function, *specs, flex=False):
     concrete = tf.function(function, input_signature=specs).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())

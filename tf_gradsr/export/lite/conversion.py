@@ -9,7 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_gradsr.export.keras_archive import write_saved_model
-from tf_gradsr.export.lite.operators import picture_tensors, with_quantized_borders
+from tf_gradsr.export.lite.operators import picture_tensors, with_quantized_borders, without_inner_names
 
 KINDS = ("none", "float16", "dynamic", "int8")
 
@@ -34,8 +34,10 @@ def converted(generator, signatures: dict, quantize: str, representative=None) -
         if quantize == "float16":
             converter.target_spec.supported_types = [tf.float16]
         if quantize == "int8":
-            return with_quantized_borders(in_integers(converter, representative))
-        return with_quantized_borders(converter.convert())
+            model = in_integers(converter, representative)
+        else:
+            model = converter.convert()
+    return without_inner_names(with_quantized_borders(model))
 
 
 @contextmanager
