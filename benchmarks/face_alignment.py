@@ -32,6 +32,7 @@ from tf_gradsr.faces.finding import MIN_CONFIDENCE
 from tf_gradsr.faces.found_face import face_from_points
 from tf_gradsr.faces.measure_frame import frame_of, training_faces
 from tf_gradsr.faces.similarity import (
+    CORNERS,
     apply_matrix,
     compose,
     degrees_of,
@@ -41,7 +42,6 @@ from tf_gradsr.faces.similarity import (
 )
 
 LR_SIDE = 16
-CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)])
 SIDES = (20, 28, 40, 64, 128, 256, 400)
 # Least size of a photograph in units of the frame's side.
 ROOM = 1.6

@@ -92,7 +92,7 @@ def _execute(settings):
                 failed.append(file)
                 continue
             print(f"{file}: {_said_of(faces)}")
-            lines += _write_faces(folder, file.name, name, photograph, faces, settings.size)
+            lines += _write_aligned(folder, file.name, name, photograph, faces, settings.size)
         if not lines:
             raise CommandFailed(f"no face was aligned. Nothing was written to {settings.output}")
         (folder / RECORD).write_text("".join(json_text(line) + "\n" for line in lines), encoding="utf-8")
@@ -138,7 +138,7 @@ def _said_of(faces):
     return f"{len(faces)} faces, {faces[-1].size:.0f} to {faces[0].size:.0f} pixels, profiles: {profiles}"
 
 
-def _write_faces(folder, photo, name, photograph, faces, size):
+def _write_aligned(folder, photo, name, photograph, faces, size):
     """Writes a photograph's faces; returns their lines of the record."""
     lines, (height, width) = [], photograph.rgb.shape[:2]
     for number, face in enumerate(faces, start=1):

@@ -14,7 +14,7 @@ from PIL import Image
 from tf_gradsr import ops
 from tf_gradsr.faces import Face, align, find_faces
 from tf_gradsr.faces.pasting import LOSSY, TRUSTED, difference, enlarged, memory_needed, paste
-from tf_gradsr.faces.similarity import apply_matrix
+from tf_gradsr.faces.similarity import CORNERS, apply_matrix
 from tf_gradsr.gallery.face_preview import face_preview
 from tf_gradsr.gallery.input_figures import InputFigures
 from tf_gradsr.gallery.photo_metadata import PhotoMetadata, read_metadata
@@ -27,7 +27,6 @@ RECORD = "photo.json"
 # Side of a face's frame, in pixels, up to which the hallucinated face is nearer to the truth
 # than the enlarged one: see benchmarks/face_sizes.py.
 SHARP = 48
-CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))
 
 
 @dataclass(frozen=True)

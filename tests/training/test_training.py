@@ -19,6 +19,7 @@ import pytest
 import tensorflow as tf
 import yaml
 from PIL import Image
+from training_steps import read_metrics
 
 from tf_gradsr import train as train_command
 from tf_gradsr.config import Config
@@ -71,10 +72,6 @@ def load_weights(folder):
     with h5py.File(folder.weights) as file:
         file.visititems(lambda name, item: found.update({name: item[()]}) if hasattr(item, "dtype") else None)
     return found
-
-
-def read_metrics(folder):
-    return [json.loads(line) for line in folder.metrics.read_text().splitlines()]
 
 
 def test_the_run_folder_holds_everything(finished_run):

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tf_gradsr.faces.resampling import cut
-from tf_gradsr.faces.similarity import apply_matrix, compose, invert_matrix
+from tf_gradsr.faces.similarity import CORNERS, apply_matrix, compose, invert_matrix
 
 # Width of the border, in units of the frame's side, over which a face fades into its photograph.
 FEATHER = 0.15
@@ -71,7 +71,7 @@ def paste(
     """
     matrix = np.asarray(matrix, np.float64)
     height, width = (side // outscale for side in canvas.shape[:2])
-    corners = apply_matrix(matrix, [(0, 0), (1, 0), (0, 1), (1, 1)])
+    corners = apply_matrix(matrix, CORNERS)
     left, top = (max(0, math.floor(low) - MARGIN) for low in corners.min(axis=0))
     right, bottom = (
         min(side, math.ceil(high) + MARGIN) for high, side in zip(corners.max(axis=0), (width, height))

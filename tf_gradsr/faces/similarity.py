@@ -8,6 +8,9 @@ import math
 
 import numpy as np
 
+# Of the unit square, as one goes round it.
+CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+
 
 def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The rotation, scale and shift that bring points nearest to others, in least squares.

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tf_gradsr.decoding.opening import PNG
 from tf_gradsr.export.serving.input_checks import (
     Limits,
     after,
@@ -12,7 +13,6 @@ from tf_gradsr.export.serving.input_checks import (
 )
 from tf_gradsr.export.serving.orientation import orientation, turn, turned
 
-PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
 # Signature, length and name of the first chunk, width, height, bits, kind of colour.
 PNG_HEADER = 26
