@@ -110,7 +110,9 @@ class RRDBNet(keras.Model):
     def __init__(self, widths=(64, 64, 64), blocks=23, growth_channels=32, **kwargs):
         super().__init__(**kwargs)
         if len(widths) < 2:
-            raise ValueError(f"widths must have an entry for LR size and one a doubling. Received: {widths}.")
+            raise ValueError(
+                f"widths must have an entry for LR size and one for each doubling. Received: {widths}."
+            )
         self.widths = list(widths)
         self.blocks = blocks
         self.growth_channels = growth_channels
@@ -165,7 +167,7 @@ class RRDBNet(keras.Model):
 
 
 class ESRGAN(Baseline):
-    """RRDBNet with an L1 of VGG-19 features before activation and the relativistic average GAN loss.
+    """RRDBNet with the L1 distance of VGG-19 features before activation and the relativistic average loss.
 
     Eq. 3: `L_G = L_percep + lambda L_G^Ra + eta L_1`, lambda 5e-3, eta 1e-2; first phase: L_1 of pictures.
 

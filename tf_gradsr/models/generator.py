@@ -55,7 +55,9 @@ class Generator(keras.Model):
     ):
         super().__init__(dtype=dtype, autocast=False, **kwargs)
         if len(widths) < 2:
-            raise ValueError(f"widths must have an entry for LR size and one a doubling. Received: {widths}.")
+            raise ValueError(
+                f"widths must have an entry for LR size and one for each doubling. Received: {widths}."
+            )
         if consistency not in ("learned", "exact"):
             raise ValueError(f'consistency must be "learned" or "exact". Received: {consistency!r}.')
         if z_injection not in ("concat", "modulate"):
