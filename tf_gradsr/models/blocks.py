@@ -18,7 +18,7 @@ Z_GAIN = 0.01
 
 
 def convolution(filters, kernel_size=3, gain=1.0, dtype="float32", **kwargs):
-    """Returns a same-size convolution, its weights as He et al. 2015 for the leak, variance times `gain`.
+    """Returns a same-size convolution, weights as in He et al. 2015 for this leak, variance times `gain`.
 
     Args:
         dtype: Keras policy, as a block's; inputs are cast to it, outputs have it.
@@ -71,7 +71,7 @@ class Modulation(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tf_gradsr")
 class ResidualBlock(keras.layers.Layer):
-    """`x + scale * conv(lrelu(conv(lrelu(x))))`, the channels kept.
+    """`x + scale * conv(lrelu(conv(lrelu(x))))`, with as many channels.
 
     Args:
         filters: int, channels of input and output.

@@ -27,7 +27,7 @@ class Generator(keras.Model):
         gradient_channels: int, 3 (one gradient for each colour) or 1.
         consistency: "learned", or "exact": every scale's picture is projected onto those that downscale
             to LR (`ops.enforce_consistency`).
-        z_injection: "concat", z enters the first convolution alone; or "modulate" (ours): it also scales
+        z_injection: "concat", z enters only the first convolution; or "modulate" (ours): it also scales
             and shifts the features of every block (Perez et al. 2018, FiLM), and leaves them at z = 0.
         dtype: "float32" or "mixed_bfloat16", the policy of the blocks' convolutions.
 

@@ -77,7 +77,7 @@ def page_facts(description) -> dict:
 
 
 def write_example_faces(folder) -> list:
-    """Writes a few of the embedded test faces, as they are, below a folder; their names, relative to it."""
+    """Writes a few embedded test faces, as they are, below a folder; returns their names, relative to it."""
     (folder / "faces").mkdir()
     faces = encoded_faces("test", EXAMPLE_FACES)
     names = [f"faces/{number:03d}.jpg" for number in EXAMPLE_FACES]

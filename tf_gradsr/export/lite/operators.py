@@ -1,7 +1,8 @@
 """A LiteRT file's operations: which there are, which GPUs leave to the CPU, and how pictures enter and leave.
 
 The conditions are those of LiteRT's GPU delegate (`gpu_compatibility.cc` of TensorFlow). They are repeated
-here because `tf.lite.experimental.Analyzer` of TensorFlow 2.21 finds every file compatible, whatever it holds.
+here because `tf.lite.experimental.Analyzer` of TensorFlow 2.21 finds every file compatible, whatever it
+holds.
 """
 
 from tensorflow.lite.python import schema_py_generated as schema
