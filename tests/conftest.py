@@ -205,7 +205,7 @@ def npm():
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium without a window; of each module its own, since Playwright allows one at a time."""
+    """Chromium without a window; one for each module, since Playwright allows one at a time."""
     pytest.importorskip("playwright", reason="Playwright's package is not installed")
     if not find_chromium():
         pytest.skip("no Chromium: none on the PATH, none in CHROMIUM")

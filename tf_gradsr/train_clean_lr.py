@@ -1,4 +1,4 @@
-"""Train the network that estimates clean LR pictures, for small faces of photographs:
+"""Train the network that estimates clean LR pictures, for small faces in photographs:
 
 gradsr train-clean-lr --config configs/clean_lr.yaml --run runs/mine --data.path faces
 

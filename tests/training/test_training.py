@@ -137,7 +137,7 @@ def test_cpu_time_is_added_up_over_the_run(finished_run):
     assert folder.cpu_minutes() == pytest.approx(sum(spent) / 60)
 
 
-def test_tensorboard_has_scalars_and_the_picture_grid(finished_run):
+def test_tensorboard_has_scalars_and_the_sample_sheet(finished_run):
     folder = finished_run[0]
     tags = {}
     for path in folder.events.glob("events.*"):

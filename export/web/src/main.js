@@ -277,7 +277,7 @@ async function loadModel(folder) {
 async function loadFinder(engine, folder) {
   try {
     const response = await fetch(`${folder}finder.json`);
-    if (!response.ok) throw new Error('What finds faces is missing: finder.json beside this page.');
+    if (!response.ok) throw new Error('The face finder is missing: finder.json beside this page.');
     await engine.loadFinder(await response.json());
     panel.setFinder((photo) => engine.find(photo));
   } catch (error) {
