@@ -6,7 +6,7 @@ import tensorflow as tf
 from tf_gradsr import losses, ops
 from tf_gradsr.baselines.baseline import SMALL, Baseline, with_gradient
 from tf_gradsr.config import Config, LossConfig, widths_for_scale
-from tf_gradsr.models.blocks import convolution, leaky_relu
+from tf_gradsr.models.blocks import checked_widths, convolution, leaky_relu
 from tf_gradsr.models.perceptual import VGGFeatures
 
 # beta of figure 4, the weight of a branch, in dense blocks and around three of them (the authors' value).
@@ -109,11 +109,7 @@ class RRDBNet(keras.Model):
 
     def __init__(self, widths=(64, 64, 64), blocks=23, growth_channels=32, **kwargs):
         super().__init__(**kwargs)
-        if len(widths) < 2:
-            raise ValueError(
-                f"widths must have an entry for LR size and one for each doubling. Received: {widths}."
-            )
-        self.widths = list(widths)
+        self.widths = checked_widths(widths)
         self.blocks = blocks
         self.growth_channels = growth_channels
         self.conv_in = convolution(widths[0], name="conv_in")

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tf_gradsr import losses
 from tf_gradsr.baselines.baseline import Baseline, WideConvolution, batch_norm, prelu, with_gradient
 from tf_gradsr.config import Config, LossConfig, widths_for_scale
-from tf_gradsr.models.blocks import convolution
+from tf_gradsr.models.blocks import checked_widths, convolution
 from tf_gradsr.models.perceptual import VGGFeatures
 
 
@@ -98,11 +98,7 @@ class SRResNet(keras.Model):
 
     def __init__(self, widths=(64, 64, 64), blocks=16, **kwargs):
         super().__init__(**kwargs)
-        if len(widths) < 2:
-            raise ValueError(
-                f"widths must have an entry for LR size and one for each doubling. Received: {widths}."
-            )
-        self.widths = list(widths)
+        self.widths = checked_widths(widths)
         self.blocks = blocks
         self.conv_in, self.activation_in = convolution(widths[0], 9), prelu()
         self.residual_blocks = [

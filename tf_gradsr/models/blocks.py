@@ -30,6 +30,19 @@ def convolution(filters, kernel_size=3, gain=1.0, dtype="float32", **kwargs):
     )
 
 
+def checked_widths(widths) -> list:
+    """Returns a generator's widths as a list.
+
+    Raises:
+        ValueError: fewer than two.
+    """
+    if len(widths) < 2:
+        raise ValueError(
+            f"widths must have an entry for LR size and one for each doubling. Received: {widths}."
+        )
+    return list(widths)
+
+
 def leaky_relu(x):
     """The paper's activation, leak 0.2."""
     return tf.nn.leaky_relu(x, LEAK)

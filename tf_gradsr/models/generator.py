@@ -7,7 +7,7 @@ from tf_gradsr import ops
 from tf_gradsr.config import Config, widths_for_scale
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.extensions import call_extension
-from tf_gradsr.models.blocks import Z_GAIN, ResidualBlock, UpBlock, convolution
+from tf_gradsr.models.blocks import Z_GAIN, ResidualBlock, UpBlock, checked_widths, convolution
 from tf_gradsr.models.generator_protocol import SuperResolvingGenerator
 
 
@@ -54,15 +54,11 @@ class Generator(keras.Model):
         **kwargs,
     ):
         super().__init__(dtype=dtype, autocast=False, **kwargs)
-        if len(widths) < 2:
-            raise ValueError(
-                f"widths must have an entry for LR size and one for each doubling. Received: {widths}."
-            )
         if consistency not in ("learned", "exact"):
             raise ValueError(f'consistency must be "learned" or "exact". Received: {consistency!r}.')
         if z_injection not in ("concat", "modulate"):
             raise ValueError(f'z_injection must be "concat" or "modulate". Received: {z_injection!r}.')
-        self.widths = list(widths)
+        self.widths = checked_widths(widths)
         self.blocks = blocks
         self.z_size = z_size
         self.gradient_channels = gradient_channels

@@ -53,7 +53,7 @@ export class Engine {
   }
 
   /**
-   * Loads what finds faces; after `load`.
+   * Loads the face finder; after `load`.
    *
    * @param {object} facts what finder.json holds
    */

@@ -297,7 +297,7 @@ async function start() {
   listen();
   grid.resize(COUNT);
   $('about').textContent = `Model: ${identityOf(page.model)}. It runs with LiteRT.js (Apache-2.0). MTCNN (MIT) finds the faces.`;
-  // It waits for what finds faces, which comes after the model.
+  // It waits for the face finder, which comes after the model.
   if (page.model.faces.length) useFace(folder + page.model.faces[0], 'Sample face 1');
   const stochastic = await loadModel(folder);
   say('Choose a photo.');
