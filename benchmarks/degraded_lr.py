@@ -1,4 +1,4 @@
-"""How bad LR is as photographs hold it, and what it costs: python benchmarks/degraded_lr.py
+"""How bad LR from photographs is, and what that costs: python benchmarks/degraded_lr.py
 
 For each kind of photograph: PSNR of degraded against clean LR (`data.degrade`), of bicubic upscaling, of the
 run at z = 0 as `hallucinate` gives it, and the gain of one over the other. Means over the pictures, in dB.
@@ -19,7 +19,8 @@ from tf_gradsr.inference import INPUT_QUALITIES, Hallucinator
 
 BATCH = 32
 SPLITS = {"val": "validation", "test": "test"}
-# One program's kernel, no noise: the photograph is shrunk until the face has so many LR sides, and saved.
+# One program's kernel, no noise: the photograph is shrunk until the face is this many LR sides wide, and
+# saved.
 SHRUNK = {"degrade": True, "degrade_kernels": ["lanczos"], "degrade_aliased": 0.0, "degrade_noise": 0.0}
 KINDS = (
     (1.0, None),
@@ -56,7 +57,7 @@ def main():
     parser.add_argument("--run", default="faces_8x", help="run, or model of the package (default: faces_8x)")
     parser.add_argument("--data", help="folder of faces in train, val and test (default: the embedded ones)")
     parser.add_argument("--split", choices=SPLITS, default="test", help="default: test")
-    parser.add_argument("--limit", type=int, help="first so many pictures (default: all)")
+    parser.add_argument("--limit", type=int, help="number of pictures, the first ones (default: all)")
     parser.add_argument(
         "--input_quality", choices=INPUT_QUALITIES, default="clean", help="as of hallucinate (default: clean)"
     )

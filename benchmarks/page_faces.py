@@ -18,12 +18,12 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from face_alignment import CORNERS, LR_SIDE, errors_of, nearest, scene
+from face_alignment import LR_SIDE, errors_of, nearest, scene
 from PIL import Image
 
 from tf_gradsr.data.faces import encoded_faces
 from tf_gradsr.faces import Face, find_faces
-from tf_gradsr.faces.similarity import apply_matrix, compose, invert_matrix
+from tf_gradsr.faces.similarity import CORNERS, apply_matrix, compose, invert_matrix
 from tf_gradsr.web.browser import launched
 from tf_gradsr.web.serve import PageHandler, PlainHandler, serving
 

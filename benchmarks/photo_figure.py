@@ -1,4 +1,4 @@
-"""Draws docs/photo.jpg: what `gradsr photo` makes of scikit-image's astronaut, made small.
+"""Draws docs/photo.jpg: what `gradsr photo` makes of scikit-image's astronaut at a small size.
 
     python benchmarks/photo_figure.py --output docs/photo.jpg
 

@@ -19,6 +19,7 @@ from small_features import Halves
 
 from tf_gradsr.config import Config, DataConfig, LossConfig, ModelConfig
 from tf_gradsr.config_files import save_config
+from tf_gradsr.inference import Hallucinator
 from tf_gradsr.models import GradSR, critics
 from tf_gradsr.models.efficientnet import VARIANTS
 from tf_gradsr.registry import build_generator
@@ -160,6 +161,24 @@ def write_run():
 
 
 @pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder for a module's files."""
+    return tmp_path_factory.mktemp("folder")
+
+
+@pytest.fixture(scope="module")
+def run_dir(folder, write_run):
+    """A run folder for a module's tests."""
+    return write_run(folder / "run", folder / "pictures")
+
+
+@pytest.fixture(scope="module")
+def hallucinator(run_dir):
+    """The model of `run_dir`."""
+    return Hallucinator.load(run_dir)
+
+
+@pytest.fixture(scope="module")
 def quick_evaluation(tmp_path_factory):
     """Makes evaluations ignore the machine's weights of LPIPS and KID, and spend no seconds on timing."""
     with pytest.MonkeyPatch.context() as patch:
@@ -186,7 +205,7 @@ def npm():
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium without a window; of each module its own, since Playwright allows one at a time."""
+    """Chromium without a window; one for each module, since Playwright allows one at a time."""
     pytest.importorskip("playwright", reason="Playwright's package is not installed")
     if not find_chromium():
         pytest.skip("no Chromium: none on the PATH, none in CHROMIUM")

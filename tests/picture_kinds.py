@@ -87,7 +87,7 @@ def _transparent_colours():
 def _ycck(inks):
     """A JPEG of four channels whose first three are YCbCr, as Photoshop writes them."""
     inks = np.asarray(inks)
-    # Pillow writes each channel turned round; the decoder turns what YCbCr gives.
+    # Pillow writes each channel inverted; the decoder inverts what YCbCr gives.
     channels = 255 - np.asarray(Image.fromarray(inks[..., :3]).convert("YCbCr"))
     content = saved(
         Image.fromarray(np.dstack([channels, inks[..., 3]]), "CMYK"), "JPEG", quality=97, subsampling=0
@@ -98,7 +98,7 @@ def _ycck(inks):
 
 
 def _jpegs():
-    """JPEG with EXIF and segments of every kind of wrong; the pixels are right in all of them."""
+    """JPEG whose EXIF and segments are wrong in every way; the pixels are right in all of them."""
     plain = saved(COLOUR, "JPEG", quality=95, subsampling=0)
     short = lambda value: struct.pack(">HH", value, 0)  # noqa: E731
     wrong = {
@@ -326,7 +326,7 @@ def all_kinds() -> list:
 
 
 def zlib_of(length):
-    """So many zeros, compressed."""
+    """This many zeros, compressed."""
     import zlib
 
     return zlib.compress(bytes(length))

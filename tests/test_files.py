@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT
 
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import (
@@ -26,7 +26,6 @@ from tf_gradsr.files import (
 )
 from tf_gradsr.run_folder import RunFolder
 
-ROOT = Path(__file__).parent.parent
 MODEL = folder_of("a model", r"weights|card\.json", mark="weights")
 TABLES = files_of("tables", ("a.csv", "b.csv"))
 KINDS = {"file": FILE, "folder": MODEL, "files": TABLES}

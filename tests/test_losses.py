@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from arrays import normal
 
 from tf_gradsr import losses
 from tf_gradsr.models import Discriminator
@@ -10,10 +11,6 @@ from tf_gradsr.models import Discriminator
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-np.asarray(x, np.float64)))
-
-
-def normal(rng, *shape):
-    return rng.normal(size=shape).astype(np.float32)
 
 
 # ---------------------------------------------------------------- eq. (6), eq. (7), pixel loss

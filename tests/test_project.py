@@ -3,11 +3,10 @@
 import ast
 import graphlib
 import re
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
-ROOT = Path(__file__).parent.parent
 # Each row may import from the rows below it, and from its own package.
 LAYERS = [
     ["__main__"],

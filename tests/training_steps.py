@@ -1,5 +1,7 @@
 """Trains as users do, and returns what every step logged."""
 
+import json
+
 import keras
 import tensorflow as tf
 
@@ -11,3 +13,8 @@ def fit(model, batch, steps):
     dataset = tf.data.Dataset.from_tensors(batch).repeat()
     model.fit(dataset, epochs=1, steps_per_epoch=steps, callbacks=[log], verbose=0, shuffle=False)
     return history
+
+
+def read_metrics(folder):
+    """The lines of a run folder's metrics.jsonl, as dicts."""
+    return [json.loads(line) for line in folder.metrics.read_text().splitlines()]

@@ -3,16 +3,15 @@
 gradsr align group.jpg holiday/ --output faces
 gradsr align old.jpg --eyes 210,180,262,176 --output faces      where no face is found
 
-Writes every face as a PNG, photograph_1.png being the largest one of photograph.jpg, and faces.jsonl with a
-line for each: file, photo, photo_size (width, height), box (left, top, right, bottom), points (eye, eye,
-nose, corner of the mouth, the other; left before right as one sees them), matrix, size (side of the face's
-frame in the photograph's pixels), confidence, residual, profile.
+Writes every face as a PNG (photograph_1.png is the largest face of photograph.jpg), and faces.jsonl with a
+line for each: file, photo, photo_size (width, height), box (left, top, right, bottom), points (eyes, nose,
+corners of the mouth; left before right as one sees them), matrix, size (side of the face's frame in the
+photograph's pixels), confidence, residual, profile.
 
-Coordinates are pixels of the upright photograph, (0, 0) being the outer corner at its top left; the matrix,
-two rows of three, leads there from the PNG, whose corners are (0, 0) and (1, 1) whatever its size. The
-residual is how far the points lie from a frontal face's, in units of the frame's side. profile: turned
-farther, or fitting worse, than 99.5 % of the training faces; what is made of such a face is less to be
-trusted.
+Coordinates are in pixels of the upright photograph; (0, 0) is the outer corner at its top left. The matrix,
+two rows of three, maps the PNG, whose corners are (0, 0) and (1, 1) whatever its size, to the photograph. The
+residual is how far the points lie from a frontal face's, in units of the frame's side. profile: the face is
+turned farther, or fits worse, than 99.5 % of the training faces; results from such a face are less reliable.
 
 The folder can be trained on: gradsr train --data.source folder --data.path faces. With --min_size 128 it
 holds no enlarged faces. Finding needs pip install 'tf-gradsr[photos]'; --eyes does not.
@@ -39,7 +38,7 @@ from tf_gradsr.tensorflow_start import start_tensorflow
 
 RECORD = "faces.jsonl"
 SOFTWARE = "tf_gradsr.align"
-# Of more faces the sizes' range is said.
+# With more faces than this, only the range of their sizes is printed.
 SIZES_NAMED = 8
 FOLDER = folder_of("a folder of aligned faces", rf".+_\d+\.png|{RECORD}", mark=RECORD)
 
@@ -55,7 +54,8 @@ def build_parser() -> Parser:
         "--min_size",
         type=PositiveFloat,
         default=MIN_SIZE,
-        help="Leave out faces whose frame, hair and chin included, is smaller in the photograph, in pixels.",
+        help="Leave out faces whose frame in the photograph, hair and chin included, is smaller than this, "
+        "in pixels.",
     )
     add(
         "--min_confidence",
@@ -69,7 +69,7 @@ def build_parser() -> Parser:
 
 
 def main(argv=None) -> int:
-    """Runs the command line; exit statuses as `tf_gradsr.cli` says."""
+    """Runs the command; returns its exit status, see `tf_gradsr.cli`."""
     return run(build_parser(), _execute, argv, interrupted="Nothing was written.")
 
 
@@ -92,7 +92,7 @@ def _execute(settings):
                 failed.append(file)
                 continue
             print(f"{file}: {_said_of(faces)}")
-            lines += _write_faces(folder, file.name, name, photograph, faces, settings.size)
+            lines += _write_aligned(folder, file.name, name, photograph, faces, settings.size)
         if not lines:
             raise CommandFailed(f"no face was aligned. Nothing was written to {settings.output}")
         (folder / RECORD).write_text("".join(json_text(line) + "\n" for line in lines), encoding="utf-8")
@@ -104,7 +104,7 @@ def _execute(settings):
 
 
 def _load_detector(verbose):
-    """Before any photograph, so that a missing package is named at once."""
+    """Loads the detector before any photograph is read, so that a missing package is named at once."""
     start_tensorflow(verbose)
     from tf_gradsr.faces.detection import the_detector
 
@@ -115,7 +115,7 @@ def _faces_of(file, points, settings):
     """(photograph, its faces) of a file.
 
     Raises:
-        ValueError: it cannot be read, shows no face, or the points lie beside it.
+        ValueError: it cannot be read, shows no face, or the points lie outside it.
     """
     photograph = over_white(read_picture(file))
     for doubt in photograph.doubts:
@@ -130,7 +130,7 @@ def _faces_of(file, points, settings):
 
 
 def _said_of(faces):
-    """How many there are, how large, whether turned away."""
+    """How many faces there are, how large, which ones in profile."""
     if len(faces) <= SIZES_NAMED:
         sizes = ", ".join(f"{face.size:.0f}{' (profile)' * face.profile}" for face in faces)
         return f"{len(faces)} face{'s' * (len(faces) > 1)}, {sizes} pixels"
@@ -138,8 +138,8 @@ def _said_of(faces):
     return f"{len(faces)} faces, {faces[-1].size:.0f} to {faces[0].size:.0f} pixels, profiles: {profiles}"
 
 
-def _write_faces(folder, photo, name, photograph, faces, size):
-    """Writes a photograph's faces; returns their lines of the record."""
+def _write_aligned(folder, photo, name, photograph, faces, size):
+    """Writes a photograph's faces; returns their lines for the record."""
     lines, (height, width) = [], photograph.rgb.shape[:2]
     for number, face in enumerate(faces, start=1):
         file = f"{name}_{number}.png"

@@ -94,7 +94,7 @@ def table(models: list, threads: list, measured: dict) -> list:
 
 
 def _name(model):
-    """A file's name; for a SavedModel, whose folder's name is only a number, the last two names."""
+    """A file's name; for a SavedModel, whose folder is named by a number, the last two parts of its path."""
     return model.name if model.is_file() else f"{model.parent.name}/{model.name} (SavedModel)"
 
 

@@ -68,7 +68,8 @@ def build_parser() -> Parser:
         "--num_samples",
         type=PositiveInt,
         default=8,
-        help="Samples per input, at most the export's --max_samples. Sample i is the same for any number.",
+        help="Samples per input, at most the export's --max_samples. Sample i is the same however many there "
+        "are.",
     )
     add_noise(add)
     add_downscale(
@@ -128,7 +129,7 @@ def _ask(settings, files, names):
     from tf_gradsr.progress import ProgressBar
 
     if settings.downscale:
-        # Here and not in threads.
+        # Here, not in the threads.
         start_tensorflow(settings.verbose)
     server = _server(settings)
     with ProgressBar(len(files), "file") as bar:

@@ -41,7 +41,7 @@ GRADSR = Command(
         "align": Command("Cut the faces out of photographs (extra [photos]).", "tf_gradsr.align"),
         "train": Command("Train a model, or continue training it.", "tf_gradsr.train"),
         "train-clean-lr": Command(
-            "Train a run's network for damaged inputs, such as faces of photographs.",
+            "Train a run's network for damaged inputs, such as faces in photographs.",
             "tf_gradsr.train_clean_lr",
         ),
         "evaluate": Command("Measure trained models side by side.", "tf_gradsr.evaluate"),

@@ -47,7 +47,7 @@ SpreadWeight = restricted_number_type(
 Quality = restricted_number_type(
     "Quality", int, [(">=", 1), ("<=", 100)], docstring="int restricted to be ≥1 and ≤100"
 )
-# Beyond, three standard deviations turn a picture upside down, or leave nothing of it.
+# Beyond this, three standard deviations turn a picture upside down, or leave nothing of it.
 TurnDeviation = restricted_number_type(
     "TurnDeviation", float, [(">=", 0), ("<=", 60)], docstring="float restricted to be ≥0 and ≤60"
 )
@@ -75,7 +75,7 @@ class DataConfig:
     flip: bool = True
     """Mirror half of the training pictures (not stated in the paper)."""
     augment: bool = False
-    """Shift, turn and scale training pictures at random before LR is made, as an aligner of faces errs (not in the paper)."""
+    """Shift, turn and scale training pictures at random before LR is made, as inaccurately as a face aligner cuts (not in the paper)."""
     augment_shift: NonNegativeFloat = 0.06
     """data.augment: standard deviation of the shift along each axis, in LR pixels; errors beyond three standard deviations are cut off."""
     augment_turn: TurnDeviation = 0.83
@@ -89,7 +89,7 @@ class DataConfig:
     downscale: Literal["area", "bicubic"] = "area"
     """DS: how LR is made from HR, in the data, the model and the metrics."""
     degrade: bool = False
-    """Make the LR that models see as photographs hold faces: another kernel, another pixel grid, JPEG, noise, drawn for each picture (not in the paper)."""
+    """Make the LR that models see look like a face in a photograph: another kernel, another pixel grid, JPEG, noise, drawn for each picture (not in the paper)."""
     degrade_kernels: List[Literal["box", "bilinear", "bicubic", "lanczos"]] = field(
         default_factory=lambda: ["box", "bilinear", "bicubic", "lanczos"]
     )
@@ -211,7 +211,7 @@ class OptimizerConfig:
     schedule: Literal["constant", "cosine"] = "constant"
     """cosine: after the warm-up, each rate falls to 0 along half a cosine until train.steps (paper: constant)."""
     warmup_steps: NonNegativeInt = 0
-    """Each rate rises linearly to its value over this many first steps (paper: 0)."""
+    """Each rate rises linearly to its value over this many steps at the start (paper: 0)."""
     ema_half_life: NonNegativeFloat = 5541.0
     """Half-life of the average of G's weights, in pictures; 5541 is a decay of 0.999 at batch 8 (not stated in the paper)."""
 
@@ -223,7 +223,7 @@ class TrainConfig:
     steps: PositiveInt = 500000
     """Training steps in all, train.reconstruction_steps included (not stated in the paper)."""
     reconstruction_steps: NonNegativeInt = 0
-    """Number of first steps that train G alone, without discriminators, at z = 0 (paper: 0); srgan, esrgan: on the pixel loss alone."""
+    """Number of steps at the start that train G alone, without discriminators, at z = 0 (paper: 0); srgan, esrgan: on the pixel loss alone."""
     initial_weights: Optional[str] = None
     """A generator.weights.h5 that G starts from, from a run with the same model settings (not in the paper)."""
     initial_run: Optional[str] = None

@@ -80,7 +80,7 @@ def check_consistency(consistency: str, config: Config) -> None:
 
 
 def _check_degradation(config):
-    """Checks what is drawn from for `data.degrade`, in use or not."""
+    """Checks the ranges of `data.degrade`, whether it is in use or not."""
     data = config.data
     for name in ("degrade_frame", "degrade_jpeg"):
         bounds = getattr(data, name)
@@ -175,7 +175,7 @@ def is_there(path) -> bool:
 def check_paths(config: Config) -> Config:
     """Checks that the files that a config names are there; returns the config.
 
-    Apart from `check_config`, because a config may be read where its pictures are not.
+    Separate from `check_config`, because a config may be read where its pictures are not.
 
     Raises:
         ConfigError: names the setting and the missing path.

@@ -104,9 +104,9 @@ def _drop_removed(settings):
 
 
 def _replace_shift(settings):
-    """Says by `data.augment` what an earlier version's `data.shift` did: moves, as large on the whole.
+    """Expresses an earlier version's `data.shift` by `data.augment`: shifts of the same variance.
 
-    Those were by up to n HR pixels each way, each whole number as likely: a variance of n (n + 1) / 3.
+    `data.shift` was up to n HR pixels each way, all equally likely: a variance of n (n + 1) / 3.
     """
     data, model = settings.get("data"), settings.get("model") or {}
     if not isinstance(data, dict) or not isinstance(data.get("shift"), int):

@@ -5,8 +5,8 @@ folder as results.json, results.csv and results.md, with the first pictures as f
 first 64, not hand-picked, as samples.png, and the actual errors of samples over the predicted ones as
 reliability.png; --report adds report.html, a page with all of it. Bicubic upscaling is always measured
 beside the models. The same command gives the same figures, except for speeds. With --data.degrade true, LR is
-made as photographs hold faces, always in the same way, and LR-PSNR is also measured against clean LR. LPIPS
-needs weights (python -m tf_gradsr.metrics.lpips --help), KID needs the extra features (pip install
+made to look like faces in photographs, always in the same way, and LR-PSNR is also measured against clean LR.
+LPIPS needs weights (python -m tf_gradsr.metrics.lpips --help), KID needs the extra [features] (pip install
 'tf-gradsr[features]'); without them, their columns say so.
 """
 
@@ -36,9 +36,9 @@ from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels, use_full_float32
 
 SampleCount = restricted_number_type("SampleCount", int, [(">=", 2)], docstring="int restricted to be ≥2")
-# What degrades and moves pictures.
+# Settings that degrade and move pictures.
 PICTURE_SETTINGS = [f for f in fields(DataConfig) if f.name.startswith(("degrade", "augment"))]
-# Columns of the table where standard output is no terminal.
+# Width of the table, in characters, where standard output is no terminal.
 TABLE_WIDTH = 110
 
 
@@ -91,7 +91,8 @@ def build_parser() -> Parser:
             f"--data.{setting.name}",
             type=setting.type,
             default=SUPPRESS,
-            help="Off unless given, whatever the run has: truth and LR are moved, turned and scaled together."
+            help="Off unless given, whatever the run used: truth and LR are moved, turned and scaled "
+            "together."
             if setting.name == "augment"
             else "As in training (gradsr train --help_all); if left out, the first run's.",
         )

@@ -87,9 +87,9 @@ def build_parser() -> Parser:
         "--align",
         type=Literal["auto", "none", "points"],
         default="auto",
-        help="With --downscale, what of a photograph LR is made from. auto: its largest face, cut as the "
-        "training faces are (extra [photos]); if there is none, its centre. none: its centre. points: the "
-        "face whose eyes are given.",
+        help="With --downscale, which part of a photograph LR is made from. auto: its largest face, cut as "
+        "the training faces are (extra [photos]); if there is none, its centre. none: its centre. points: "
+        "the face whose eyes are given.",
     )
     add_points(add)
     add(

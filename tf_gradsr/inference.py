@@ -95,7 +95,7 @@ class Hallucinator:
             run_dir: path of a run folder with `config.yaml` and `generator.weights.h5`, or the name of a
                 model of the package; None: `DEFAULT_PRESET`.
             pixels_at_once: see the class.
-            input_quality: "clean", inputs were made as the training's were; "photo", their clean LR is
+            input_quality: "clean", inputs were made as in training; "photo", their clean LR is
                 estimated first, by the run's `clean_lr.weights.h5`.
 
         Raises:
@@ -118,7 +118,7 @@ class Hallucinator:
             ) from error
         digest = sha256_of(folder.weights)
         weights, calibration = f"sha256:{digest[:16]}", folder.calibration()
-        # A run may have gone on since it was measured.
+        # A run may have continued since it was measured.
         if calibration and calibration.get("weights") != weights:
             calibration = None
         if input_quality == "clean":

@@ -136,7 +136,7 @@ def hinge_discriminator_loss(logits_real, logits_fake):
         logits_fake: the same for fakes.
 
     Returns:
-        Scalar >= 0, the sum over the heads of `E[max(1 - real, 0)] + E[max(1 + fake, 0)]`; 2 a head where D
+        Scalar >= 0, the sum over the heads of `E[max(1 - real, 0)] + E[max(1 + fake, 0)]`; 2 per head where D
         is undecided.
     """
     real = tf.add_n([tf.reduce_mean(tf.nn.relu(1.0 - logits)) for logits in logits_real])

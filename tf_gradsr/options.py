@@ -27,7 +27,7 @@ def add_pictures(
     """The pictures, as positional arguments, and `-o`, the folder of their results.
 
     Args:
-        more_input, more_output: help on what else this command takes and writes.
+        more_input, more_output: help about what else this command takes and writes.
         default: the folder's name. holds: what is in it.
     """
     add(
@@ -81,7 +81,7 @@ def add_report(add, where: str) -> None:
 
 
 def add_tile(add) -> None:
-    """`--tile`: how large pictures stand on sheets. The default shows 128x128 faces at twice their size."""
+    """`--tile`: how large pictures are on sheets. The default shows 128x128 faces at twice their size."""
     add(
         "--tile",
         type=PositiveInt,

@@ -4,21 +4,21 @@ gradsr photo group.jpg --output photos
 gradsr photo holiday/ --faces 1,3 --outscale 8 --output photos
 
 For each photograph, writes a folder named after it:
-  photo.png                 the whole photograph enlarged, its small faces being the most likely ones (z = 0)
+  photo.png                 the enlarged photograph with the most likely small faces (z = 0)
   photo_sample_00.png ...   the same with other plausible faces
-  faces.png                 the photograph with its faces numbered, the largest one being 1
+  faces.png                 the photograph with its faces numbered; the largest one is 1
   face_1/ ...               for each hallucinated face what gradsr hallucinate writes: reconstruction,
                             samples, uncertainty, sheet ...
-  photo.json                where each face is (as gradsr align has it), what was done with it, settings
+  photo.json                where each face is (as gradsr align writes it), what was done with it, settings
 
 A face whose frame (hair and chin included) is up to 48 pixels wide is hallucinated and put back; what the
 photograph shows of it beyond the model's input is kept. A larger face is sharp already: the photograph shows
-more of it than the model would, so it is enlarged as everything else is. --downscale makes such faces small
+more of it than the model would, so it is enlarged like everything else. --downscale makes such faces small
 first and then hallucinates them, as an experiment. A photograph without faces is enlarged, with a note.
 
 With --report, report.html shows each photograph before and after, and each face.
 
-Prints of each photograph its size, by how many grey levels the enlarged one, reduced again, differs from it,
+Prints for each photograph its size, by how many grey levels the enlarged one, reduced again, differs from it,
 and what was done with each face. EXIF, XMP and the colour profile are kept, GPS positions only with
 --keep_gps. Finding faces needs pip install 'tf-gradsr[photos]'.
 
@@ -79,8 +79,8 @@ def build_parser() -> Parser:
         "--outscale",
         type=PositiveInt,
         default=4,
-        help="How many times larger the photograph becomes. With 1 next to nothing changes, since what the "
-        "photograph shows is kept.",
+        help="How many times larger the photograph becomes. With 1, next to nothing changes, because what "
+        "the photograph shows is kept.",
     )
     add(
         "--num_samples",
@@ -92,20 +92,20 @@ def build_parser() -> Parser:
     add(
         "--z_per_face",
         action="store_true",
-        help="Noise of its own for each face: face n has that of seed + n - 1. Otherwise all share one z.",
+        help="Give each face its own noise: face n has that of seed + n - 1. Otherwise all share one z.",
     )
     add_consistency(add)
     add_input_quality(add, default=None)
     add(
         "--downscale",
         action="store_true",
-        help="An experiment: make faces that are sharp already small first, then hallucinate and compare.",
+        help="An experiment: downscale faces that are sharp already, then hallucinate and compare.",
     )
     add(
         "--min_size",
         type=PositiveFloat,
         default=16,
-        help="Leave faces as they are whose frame is smaller in the photograph, in pixels.",
+        help="Leave faces as they are if their frame in the photograph is smaller than this, in pixels.",
     )
     add("--keep_gps", action="store_true", help="Keep the GPS position where a photograph was taken.")
     add_tile(add)

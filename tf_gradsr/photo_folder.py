@@ -14,7 +14,7 @@ from PIL import Image
 from tf_gradsr import ops
 from tf_gradsr.faces import Face, align, find_faces
 from tf_gradsr.faces.pasting import LOSSY, TRUSTED, difference, enlarged, memory_needed, paste
-from tf_gradsr.faces.similarity import apply_matrix
+from tf_gradsr.faces.similarity import CORNERS, apply_matrix
 from tf_gradsr.gallery.face_preview import face_preview
 from tf_gradsr.gallery.input_figures import InputFigures
 from tf_gradsr.gallery.photo_metadata import PhotoMetadata, read_metadata
@@ -27,7 +27,6 @@ RECORD = "photo.json"
 # Side of a face's frame, in pixels, up to which the hallucinated face is nearer to the truth
 # than the enlarged one: see benchmarks/face_sizes.py.
 SHARP = 48
-CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class PhotoRequest:
     z_per_face: bool = False
     """Whether each face has noise of its own; otherwise sample i of every face has the same z."""
     downscale: bool = False
-    """Whether faces that are sharp already are made small first, as an experiment."""
+    """Whether faces that are sharp already are downscaled first, as an experiment."""
     min_size: float = 16
     """Least side of a face's frame in pixels of the photograph."""
     keep_gps: bool = False
@@ -64,7 +63,7 @@ class Treated:
     folder: Optional[str] = None
     """Where its results are, if it was hallucinated."""
     made_small: bool = False
-    """Whether it was made small first, as an experiment."""
+    """Whether it was downscaled first, as an experiment."""
     figures: Optional[InputFigures] = None
     """Of its results, if it was hallucinated."""
     legend: str = ""
@@ -73,14 +72,14 @@ class Treated:
 
 @dataclass
 class PhotoReport:
-    """What is said of one photograph when its folder is complete."""
+    """What is said about one photograph when its folder is complete."""
 
     size: tuple
     """(width, height) of the photograph."""
     outscale: int
     treated: list = field(default_factory=list)
     difference: tuple = (0.0, 0)
-    """Mean and largest, of the enlarged photograph, reduced, to the photograph, in grey levels."""
+    """Mean and largest, of the enlarged photograph, reduced again, from the photograph, in grey levels."""
     notes: tuple = ()
 
     def __str__(self):
@@ -92,7 +91,7 @@ class PhotoReport:
         return "; ".join([*said, *self.notes])
 
     def faces_said(self) -> list:
-        """What was done with the faces, a line for each, or for several in a row with which the same was."""
+        """What was done with the faces: a line for each, or for several in a row that were treated alike."""
         lines = []
         for done, group in groupby(self.treated, key=lambda treated: treated.done):
             first, *others = group
@@ -131,7 +130,7 @@ class PhotoFolders:
     Args:
         hallucinator: a `Hallucinator` of square LR pictures.
         request: what is wanted.
-        progress: called with a few words on what is being made.
+        progress: called with a few words about what is being made.
         detector: see `find_faces`.
     """
 
@@ -141,7 +140,7 @@ class PhotoFolders:
         self.stochastic = hallucinator.stochastic and request.num_samples > 0
 
     def make(self, file, folder) -> PhotoReport:
-        """Makes everything of a photograph in a folder that exists.
+        """Makes all results of a photograph in an existing folder.
 
         Raises:
             one of `tf_gradsr.result_folder.FAILURES`, or ValueError: a face that is asked for is not there.
@@ -190,7 +189,7 @@ class PhotoFolders:
         report = results.fill(folder / name, name, Picture(lr, icc_profile=picture.icc_profile), truth)
         figures = ", ".join(" ".join(figure) for figure in report.figures())
         kind = "made small, then hallucinated" if made_small else "hallucinated"
-        profile = ", a profile: less to be trusted" if face.profile else ""
+        profile = ", a profile: the result is less reliable" if face.profile else ""
         return Treated(
             number, face, f"{kind}{profile} ({figures})", name, made_small, report, results.legend()
         )
@@ -254,7 +253,7 @@ class PhotoFolders:
             "intended_use": INTENDED_USE,
         }
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-        # Bytes of the file's name that are no UTF-8 become JSON's own escapes.
+        # Bytes of the file's name that are not UTF-8 become JSON's own escapes.
         (folder / RECORD).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
     def _check_size(self, photograph):

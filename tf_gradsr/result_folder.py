@@ -27,11 +27,11 @@ from tf_gradsr.gallery.walk import closed_walk
 from tf_gradsr.gallery.writing import INTENDED_USE, SOFTWARE, save_png, save_walk
 from tf_gradsr.sampling import RunningSpread
 
-# On the sheet; further ones are written, but not shown.
+# On the sheet; further samples are written, but not shown.
 SAMPLES_SHOWN = 24
-# Memory for an HR pixel at the peak: sums over samples (48), a picture with gradient (15), floats.
+# Bytes of memory per HR pixel at the peak: sums over samples (48), a picture with gradient (15), floats.
 BYTES_A_PIXEL = 140
-# Memory for an HR pixel of one forward pass, at the default widths.
+# Bytes of memory per HR pixel of one forward pass, at the default widths.
 BYTES_OF_FEATURES = 500
 # An LR picture this many times larger than in training shows the network little that it knows.
 MUCH_LARGER = 4
@@ -55,8 +55,8 @@ class ResultFolders:
         hallucinator: a `Hallucinator`.
         settings: the command line's settings, by its names: `output`, `num_samples`, `seed`, `temperature`,
             `consistency`, `downscale`, `lr_size`, `interpolate`, `interpolate_format`, `tile`.
-        progress: called with a few words on what is being made.
-        advise: called with a sentence, before the work, on an input that the model adds little to or whose
+        progress: called with a few words about what is being made.
+        advise: called with a sentence, before the work, about an input that the model adds little to or whose
             pixels had to be interpreted.
         cut: with `downscale`, called with the `Picture` that was read, for the part of it to make LR from.
 
@@ -92,7 +92,7 @@ class ResultFolders:
             return self.fill(folder, name, picture, truth)
 
     def fill(self, folder, name: str, picture: Picture, truth: Optional[Picture] = None) -> InputFigures:
-        """Makes the results of one LR picture in a folder that exists.
+        """Makes the results of one LR picture in an existing folder.
 
         Args:
             folder: path. name: on the overview.

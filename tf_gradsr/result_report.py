@@ -33,10 +33,10 @@ class ReportedFolders:
         self.faces, self.count = [], 0
 
     def add(self, name: str, report: InputFigures, legend: str) -> None:
-        """Adds a folder that is complete; of more than `FACES_SHOWN`, only their number.
+        """Adds a folder that is complete; beyond `FACES_SHOWN`, only counts it.
 
         Args:
-            name: of the folder. report: what `ResultFolders.make` said of it.
+            name: of the folder. report: what `ResultFolders.make` said about it.
             legend: what the numbers of its uncertainty map count.
         """
         self.count += 1
@@ -89,7 +89,7 @@ def face_of_folder(folder: Path, report: InputFigures, scale: int, legend: str) 
     """What a page shows of a folder of results.
 
     Args:
-        folder: complete. report: what `ResultFolders.make` said of it. scale: of the model.
+        folder: complete. report: what `ResultFolders.make` said about it. scale: of the model.
         legend: what the numbers of its uncertainty map count.
     """
     lr = read_picture(folder / "lr.png").rgb

@@ -1,4 +1,4 @@
-"""Train the network that estimates clean LR pictures, for small faces of photographs:
+"""Train the network that estimates clean LR pictures, for small faces in photographs:
 
 gradsr train-clean-lr --config configs/clean_lr.yaml --run runs/mine --data.path faces
 
@@ -42,7 +42,7 @@ def _execute(settings):
     if not config.data.degrade:
         raise ConfigError("data.degrade: true, or there is nothing to learn. Received: false")
     folder = RunFolder.trained(settings.run)
-    _check_alike(load_config(folder.config), config, folder.path)
+    _check_fit(load_config(folder.config), config, folder.path)
     check_output(folder.clean_lr, settings.overwrite)
     check_paths(config)
     start_tensorflow(settings.verbose)
@@ -64,7 +64,7 @@ def _execute(settings):
     return 0
 
 
-def _check_alike(of_run: Config, config: Config, path):
+def _check_fit(of_run: Config, config: Config, path):
     """Refuses a network that would not fit the run's generator."""
     for section, name in (
         ("model", "scale"),

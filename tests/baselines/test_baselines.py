@@ -1,14 +1,16 @@
 """SRGAN and ESRGAN: networks, losses, training steps, runs. Sizes by hand from the papers."""
 
 import json
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from arrays import normal, values
+from checkout import ROOT
 from PIL import Image
 from references import conv
+from training_steps import read_metrics
 
 from tf_gradsr import losses, metrics, ops
 from tf_gradsr import train as train_command
@@ -26,7 +28,7 @@ from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.checkpoints import Checkpoints
 from tf_gradsr.training.trainer import train
 
-CONFIGS = Path(__file__).parents[2] / "configs" / "baselines"
+CONFIGS = ROOT / "configs" / "baselines"
 NAMES = ["srgan", "esrgan"]
 
 
@@ -75,14 +77,6 @@ def randomize(network, rng):
             fan_in = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 25
             weight.assign(rng.normal(0, 1 / np.sqrt(fan_in), weight.shape))
     return network
-
-
-def normal(rng, *shape):
-    return rng.normal(size=shape).astype(np.float32)
-
-
-def values(network):
-    return [np.array(weight) for weight in network.get_weights()]
 
 
 def built(layer, *shape):
@@ -475,10 +469,6 @@ def test_vgg19_is_seen_after_its_activation_by_srgan_and_before_it_by_esrgan(rng
 
 
 # ---------------------------------------------------------------- runs
-
-
-def read_metrics(folder):
-    return [json.loads(line) for line in folder.metrics.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -1,4 +1,4 @@
-"""LR as photographs hold it: against Pillow's kernels and JPEG, pure in seed and number, refused settings."""
+"""LR from photographs: against Pillow's kernels and JPEG, pure in seed and number, refused settings."""
 
 import io
 import math

@@ -32,7 +32,7 @@ def drawn(number, seed=EVALUATION_SEED):
 
 
 def streamed(pictures, config):
-    """Pictures that are moved as `evaluate --data.augment true` has them."""
+    """Pictures moved as by `evaluate --data.augment true`."""
     return np.concatenate([hr for _, hr, _ in stream_batches(iter(pictures.array), config, 4, augment=True)])
 
 

@@ -75,7 +75,7 @@ def test_folders_that_are_trained_on(tmp_path, caplog):
     for kind, found in zip(read, pictures.array, strict=True):
         assert np.abs(found.astype(int) - over_white(kind)).max() <= kind.tolerance + 1, kind.row
     doubtful = sum(bool(kind.doubt) for kind in read)
-    assert f"{doubtful} of {len(KINDS)} pictures may not look as meant" in caplog.text
+    assert f"{doubtful} of {len(KINDS)} pictures may not look as intended" in caplog.text
 
 
 def test_the_table_has_a_row_for_each_kind():

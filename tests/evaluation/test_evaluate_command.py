@@ -15,6 +15,7 @@ import sys
 
 import numpy as np
 import pytest
+from commands import status_of
 from PIL import Image
 
 from tf_gradsr import evaluate, metrics
@@ -41,14 +42,6 @@ def folder(tmp_path_factory, write_pictures, write_run):
     return folder
 
 
-def status_of(arguments):
-    """The command's exit status, in this process."""
-    try:
-        return evaluate.main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        return stop.code
-
-
 @pytest.fixture(scope="module")
 def arguments(folder):
     """The command line of `written`, without its output."""
@@ -59,7 +52,7 @@ def arguments(folder):
 @pytest.fixture(scope="module")
 def written(folder, arguments, quick_evaluation):
     """The results folder of two runs with both kinds of consistency."""
-    assert status_of([*arguments, "--output", folder / "results"]) == 0
+    assert status_of(evaluate, [*arguments, "--output", folder / "results"]) == 0
     return folder / "results"
 
 
@@ -145,7 +138,7 @@ def test_markdown_holds_the_table_and_the_command(written, folder, arguments):
 
 def test_an_output_whose_name_is_too_long(arguments, tmp_path, capsys):
     for more in ([], ["--overwrite"]):
-        assert status_of([*arguments, *more, "--output", tmp_path / ("n" * 300)]) == 2
+        assert status_of(evaluate, [*arguments, *more, "--output", tmp_path / ("n" * 300)]) == 2
         assert "error: output: a folder that can be written. Received: " in capsys.readouterr().err
 
 
@@ -154,7 +147,7 @@ def test_files_of_others_are_never_replaced(arguments, tmp_path, capsys, record)
     (tmp_path / "figure.png").write_text("mine")
     if record is not None:
         (tmp_path / "results.json").write_text(record)
-    assert status_of([*arguments, "--overwrite", "--output", tmp_path]) == 2
+    assert status_of(evaluate, [*arguments, "--overwrite", "--output", tmp_path]) == 2
     assert "overwrite: replaces only what this command wrote; " in capsys.readouterr().err
     assert (tmp_path / "figure.png").read_text() == "mine"
 
@@ -168,7 +161,7 @@ def test_weights_that_have_diverged_are_named(folder, tmp_path, capsys):
     layer = generator.up_blocks[-1].to_gradient
     layer.set_weights([np.full_like(weight, np.inf) for weight in layer.get_weights()])
     generator.save_weights(run / "generator.weights.h5")
-    assert status_of(["--run", run, "--num_samples", "2", "--output", tmp_path / "results"]) == 2
+    assert status_of(evaluate, ["--run", run, "--num_samples", "2", "--output", tmp_path / "results"]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert "error: run: weights whose results can be measured; did its training diverge?" in said
     assert "broken" in said
@@ -183,11 +176,11 @@ def test_a_second_run_gives_the_same_except_for_speeds_and_prints_the_table(
     (tmp_path / "again" / "results.md").write_text("old")
     (tmp_path / "again" / "mine.txt").write_text("mine")
     again = [*arguments, "--output", tmp_path / "again"]
-    assert status_of(again) == 2
+    assert status_of(evaluate, again) == 2
     assert "mine.txt already exists; give --overwrite" in capsys.readouterr().err
     assert (tmp_path / "again" / "results.md").read_text() == "old"
 
-    assert status_of([*again, "--overwrite"]) == 0
+    assert status_of(evaluate, [*again, "--overwrite"]) == 0
     assert sorted(path.name for path in (tmp_path / "again").iterdir()) == [
         FILES[0],
         "mine.txt",
@@ -218,7 +211,7 @@ def test_temperatures_and_the_calibration_that_is_recorded(folder, tmp_path, cap
     shutil.copytree(folder / "first", run)
     (run / "summary.json").write_text('{"model": {"psnr": 1.0}}')
     given = ["--temperature", "0.5", "1", "0.5", "--num_samples", "2", "--record_calibration"]
-    assert status_of(["--run", run, *given, "--output", output]) == 0
+    assert status_of(evaluate, ["--run", run, *given, "--output", output]) == 0
     document = json.loads((output / "results.json").read_text())
     assert [row["temperature"] for row in document["rows"]] == [None, None, 0.5, 1.0]
     printed = capsys.readouterr().out
@@ -236,7 +229,7 @@ def test_a_calibration_that_cannot_be_recorded(folder, tmp_path, capsys):
     shutil.copytree(folder / "first", run)
     (run / "summary.json").write_text("[]")
     given = ["--num_samples", "2", "--data.limit", "1", "--record_calibration"]
-    assert status_of(["--run", run, *given, "--output", tmp_path / "results"]) == 2
+    assert status_of(evaluate, ["--run", run, *given, "--output", tmp_path / "results"]) == 2
     assert "error: run: a summary.json with named entries. Received: " in capsys.readouterr().err
 
 
@@ -252,7 +245,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(folder, tmp_path, monkeypatch, 
 
     monkeypatch.setattr("tf_gradsr.evaluation.evaluator.stream_batches", interrupted)
     output = tmp_path / "results"
-    assert status_of(["--run", folder / "first", "--batch_size", "1", "--output", output]) == 130
+    assert status_of(evaluate, ["--run", folder / "first", "--batch_size", "1", "--output", output]) == 130
     assert not output.exists()
     assert capsys.readouterr().err.endswith("Interrupted. Nothing was written.\n")
 
@@ -264,7 +257,7 @@ def test_ctrl_c_while_writing_leaves_no_half_results(folder, tmp_path, monkeypat
 
     monkeypatch.setattr(Image.Image, "save", interrupted)
     few = ["--data.limit", "1", "--num_samples", "2"]
-    assert status_of(["--run", folder / "first", *few, "--output", tmp_path / "results"]) == 130
+    assert status_of(evaluate, ["--run", folder / "first", *few, "--output", tmp_path / "results"]) == 130
     assert list((tmp_path / "results").iterdir()) == []
 
 
@@ -302,7 +295,7 @@ def test_ctrl_c_while_writing_leaves_no_half_results(folder, tmp_path, monkeypat
 def test_bad_settings_end_with_one_line_and_status_2(given, setting, said, folder, tmp_path, capsys):
     given = [text.format(folder=folder) for text in given]
     base = ["--run", folder / "first", "--output", tmp_path / "results"]
-    assert status_of([*base, *given]) == 2
+    assert status_of(evaluate, [*base, *given]) == 2
     output = capsys.readouterr()
     assert output.out == ""
     assert len(output.err.strip().splitlines()) == 1
@@ -312,15 +305,15 @@ def test_bad_settings_end_with_one_line_and_status_2(given, setting, said, folde
 
 
 def test_a_run_is_required_and_an_empty_output_is_refused(folder, tmp_path, capsys):
-    assert status_of(["--output", tmp_path / "new"]) == 2
+    assert status_of(evaluate, ["--output", tmp_path / "new"]) == 2
     assert "error: run: the folder" in capsys.readouterr().err
-    assert status_of(["--run", folder / "first", "--output", ""]) == 2
+    assert status_of(evaluate, ["--run", folder / "first", "--output", ""]) == 2
     assert "error: output: the folder" in capsys.readouterr().err
 
 
 def test_a_file_as_output_is_refused(folder, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert status_of(["--run", folder / "first", "--output", tmp_path / "file"]) == 2
+    assert status_of(evaluate, ["--run", folder / "first", "--output", tmp_path / "file"]) == 2
     assert "output: a folder that can be written" in capsys.readouterr().err
 
 
@@ -335,7 +328,7 @@ def test_a_file_as_output_is_refused(folder, tmp_path, capsys):
 def test_runs_that_differ_are_named_both(settings, name, values, folder, tmp_path, write_run, capsys):
     write_run(tmp_path / "other", folder / "pictures", **settings)
     runs = ["--run", folder / "first", "--run", tmp_path / "other"]
-    assert status_of([*runs, "--output", tmp_path / "results"]) == 2
+    assert status_of(evaluate, [*runs, "--output", tmp_path / "results"]) == 2
     error = capsys.readouterr().err
     assert f"share {name};" in error
     assert values.format(first=folder / "first", other=tmp_path / "other") in error
@@ -344,19 +337,19 @@ def test_runs_that_differ_are_named_both(settings, name, values, folder, tmp_pat
 def test_a_square_lr_size_is_the_same_as_a_list_of_it(folder, tmp_path, write_run, capsys):
     write_run(tmp_path / "other", folder / "pictures", lr_size=[8, 8])
     runs = ["--run", folder / "first", "--run", tmp_path / "other", "--data.path", "no/such"]
-    assert status_of([*runs, "--output", tmp_path / "results"]) == 2
+    assert status_of(evaluate, [*runs, "--output", tmp_path / "results"]) == 2
     assert "data.path:" in capsys.readouterr().err
 
 
 def test_exact_consistency_of_a_bicubic_run_is_refused(folder, tmp_path, write_run, capsys):
     run = write_run(tmp_path / "run", folder / "pictures", downscale="bicubic")
-    assert status_of(["--run", run, "--output", tmp_path / "results"]) == 2
+    assert status_of(evaluate, ["--run", run, "--output", tmp_path / "results"]) == 2
     assert "consistency: none for a model trained with data.downscale bicubic" in capsys.readouterr().err
 
 
 def test_pictures_that_are_gone_are_named(tmp_path, write_run, capsys):
     run = write_run(tmp_path / "run", tmp_path / "gone")
-    assert status_of(["--run", run, "--output", tmp_path / "results"]) == 2
+    assert status_of(evaluate, ["--run", run, "--output", tmp_path / "results"]) == 2
     error = capsys.readouterr().err
     assert "--data.path" in error and f"Received: {tmp_path / 'gone'}" in error
 
@@ -365,10 +358,10 @@ def test_a_run_without_weights_and_one_with_others_are_refused(folder, tmp_path,
     run = write_run(tmp_path / "run", folder / "pictures")
     wider = write_run(tmp_path / "wider", folder / "pictures", widths=[6])
     (run / "generator.weights.h5").write_bytes((wider / "generator.weights.h5").read_bytes())
-    assert status_of(["--run", run, "--output", tmp_path / "results"]) == 2
+    assert status_of(evaluate, ["--run", run, "--output", tmp_path / "results"]) == 2
     assert "run: weights that fit the run's config.yaml" in capsys.readouterr().err
     (run / "generator.weights.h5").unlink()
-    assert status_of(["--run", run, "--output", tmp_path / "results"]) == 2
+    assert status_of(evaluate, ["--run", run, "--output", tmp_path / "results"]) == 2
     assert "run: a run with generator.weights.h5" in capsys.readouterr().err
 
 
@@ -377,7 +370,7 @@ def test_damaged_lpips_weights_are_refused(folder, tmp_path, monkeypatch, capsys
     path = metrics.default_weights_path("alex")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"damaged")
-    assert status_of(["--run", folder / "first", "--output", tmp_path / "results"]) == 2
+    assert status_of(evaluate, ["--run", folder / "first", "--output", tmp_path / "results"]) == 2
     assert str(path) in capsys.readouterr().err
 
 
@@ -390,7 +383,7 @@ def test_another_source_forgets_the_runs_path(folder):
 
 
 def test_help_explains_every_option(capsys):
-    assert status_of(["--help"]) == 0
+    assert status_of(evaluate, ["--help"]) == 0
     text = capsys.readouterr().out
     for option in re.findall(r"\n  (--[\w.]+)", text):
         explanation = text.split(f"\n  {option}", 1)[1].split("\n  --", 1)[0]
@@ -416,7 +409,7 @@ def test_the_report_holds_tables_sheets_and_faces(folder, tmp_path):
     evil = "<b>bold</b>"
     given = ["--num_samples", "4", "--figure_pictures", "2", "--report"]
     run = [f"{evil}={folder / 'first'}", folder / "second"]
-    assert status_of(["--run", *run, *given, "--output", tmp_path / "results"]) == 0
+    assert status_of(evaluate, ["--run", *run, *given, "--output", tmp_path / "results"]) == 0
     page = (tmp_path / "results/report.html").read_text(encoding="utf-8")
     document = json.loads((tmp_path / "results/results.json").read_text())
     assert evil not in page and html.escape(evil) in page

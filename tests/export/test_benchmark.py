@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
+from checkout import ROOT
 from commands import run_command
 
 from tf_gradsr import benchmark
@@ -20,12 +20,6 @@ from tf_gradsr.export.serving.input_checks import Limits
 from tf_gradsr.run_folder import RunFolder
 
 pytest.importorskip("ai_edge_litert", reason="needs ai-edge-litert")
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("benchmark")
 
 
 @pytest.fixture(scope="module")

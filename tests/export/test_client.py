@@ -13,13 +13,14 @@ import threading
 import time
 import urllib.request
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
+from checkout import ROOT
+from commands import names_in, refuses, run_command
 from PIL import Image
 from prediction_server import Refusal, serving
 from tensorflow_serving.apis import predict_pb2
@@ -33,19 +34,11 @@ from tf_gradsr.export.remote.server_errors import ServerError
 from tf_gradsr.export.serving import archive
 from tf_gradsr.export.serving.input_checks import Limits
 from tf_gradsr.gallery import writing
-from tf_gradsr.inference import Hallucinator
 from tf_gradsr.run_folder import RunFolder
 
-ROOT = Path(__file__).parents[2]
 SCALE = 4
 SETTINGS = {"num_samples": 3, "seed": 5, "temperature": 0.7}
 PROTOCOLS = {"grpc": GrpcServer, "rest": RestServer}
-
-
-@pytest.fixture(scope="module")
-def run_dir(tmp_path_factory, write_run):
-    folder = tmp_path_factory.mktemp("client")
-    return write_run(folder / "run", folder / "pictures")
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +47,6 @@ def exported(run_dir):
     version.parent.mkdir(parents=True)
     archive.export(RunFolder(run_dir), version, "exact", Limits())
     return version
-
-
-@pytest.fixture(scope="module")
-def hallucinator(run_dir):
-    return Hallucinator.load(run_dir)
 
 
 @pytest.fixture(scope="module")
@@ -144,11 +132,9 @@ def command(tmp_path, capsys, protocol, monkeypatch):
     monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
 
     def run(at, *arguments, inputs=("face.png",), **settings):
-        try:
-            status = client.main(command_line(at, protocol, tmp_path, inputs, *arguments, **settings))
-        except SystemExit as stop:
-            status = stop.code
-        return SimpleNamespace(status=status, **capsys.readouterr()._asdict())
+        return run_command(
+            client, command_line(at, protocol, tmp_path, inputs, *arguments, **settings), capsys
+        )
 
     return run
 
@@ -192,10 +178,6 @@ def close(a, b):
     """Whether pictures differ by at most one level, and not everywhere."""
     difference = np.abs(a.astype(int) - b.astype(int))
     return a.shape == b.shape and difference.max() <= 1 and np.mean(difference > 0) < 0.01
-
-
-def names_in(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 # ---------------------------------------------------------------- what is written
@@ -668,10 +650,6 @@ def test_answers_that_do_not_fit_their_shape_are_refused():
 
 
 # ---------------------------------------------------------------- the command line
-
-
-def refuses(result, text):
-    return result.status == 2 and text in result.err and len(result.err.splitlines()) == 1
 
 
 def test_bad_settings_are_one_line(command, face, tmp_path, capsys):

@@ -8,12 +8,6 @@ from tf_gradsr import Hallucinator
 from tf_gradsr.export import keras_file
 
 
-@pytest.fixture(scope="module")
-def run_dir(tmp_path_factory, write_run):
-    folder = tmp_path_factory.mktemp("keras")
-    return write_run(folder / "run", folder / "pictures")
-
-
 def test_the_file_gives_the_models_numbers(run_dir, tmp_path, capsys):
     path = tmp_path / "new" / "face.keras"
     assert keras_file.main(["--run", str(run_dir), "-o", str(path)]) == 0

@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from arrays import noise_pictures
 from commands import refuses, run_command
 from PIL import Image
 from tensorflow.core.protobuf import config_pb2
@@ -36,11 +37,6 @@ TensorListSetItem TensorListStack Tile Transpose VarHandleOp VarIsInitializedOp 
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("export")
-
-
-@pytest.fixture(scope="module")
 def run_dir(folder, write_run):
     run = write_run(folder / "run", folder / "pictures")
     RunFolder(run).write_summary(SUMMARY)
@@ -53,11 +49,6 @@ def exported(folder, run_dir):
     output = folder / "models" / "faces" / "3"
     assert saved_model.main(["--run", str(run_dir), "--output", str(output)]) == 0
     return output
-
-
-@pytest.fixture(scope="module")
-def hallucinator(run_dir):
-    return Hallucinator.load(run_dir)
 
 
 @pytest.fixture(scope="module", params=[loaded, loaded_in_session], ids=["v2", "v1"])
@@ -103,10 +94,6 @@ def sampling(num_samples=3, seed=(5, 0), temperature=1.0):
         "seed": np.array(seed, np.int32),
         "temperature": np.array(temperature, np.float32),
     }
-
-
-def noise_pictures(*shape):
-    return np.random.default_rng(1).integers(0, 256, shape, np.uint8)
 
 
 def encoded(*pictures, kind="PNG"):

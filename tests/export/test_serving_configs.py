@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from checkout import ROOT
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from tf_gradsr import client
 
-ROOT = Path(__file__).parents[2]
 SERVING = ROOT / "export" / "serving"
 # tensorflow-serving-api leaves these protos out. From github.com/tensorflow/serving, tensorflow_serving/:
 # servables/tensorflow/session_bundle_config.proto (BatchingParameters), config/monitoring_config.proto.

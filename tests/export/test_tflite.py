@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from arrays import noise_pictures
 from commands import refuses, run_command
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
@@ -15,6 +16,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 from tf_gradsr import ops
 from tf_gradsr.export.lite import conversion as lite_conversion
 from tf_gradsr.export.lite import lite_file, tflite
+from tf_gradsr.export.lite.conversion import KINDS
 from tf_gradsr.export.lite.operators import left_to_cpu, operations, with_quantized_borders
 from tf_gradsr.export.lite.verification import WrongFile, check_operations
 from tf_gradsr.inference import Hallucinator
@@ -22,7 +24,6 @@ from tf_gradsr.run_folder import RunFolder
 
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="needs ai-edge-litert")
 
-KINDS = ("none", "float16", "dynamic", "int8")
 # All that the files may consist of; LiteRT's GPU delegate accepts it (its `gpu_compatibility.cc`).
 FOR_GPUS = """
 ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEQUANTIZE DIV FULLY_CONNECTED LEAKY_RELU MAXIMUM MINIMUM MUL
@@ -38,11 +39,6 @@ def soften(run, factor):
     hallucinator.generator.set_weights([weight * factor for weight in weights])
     hallucinator.generator.save_weights(RunFolder(run).weights)
     return run
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("export")
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +64,6 @@ def wild_dir(folder, write_run):
 
 
 @pytest.fixture(scope="module")
-def hallucinator(run_dir):
-    return Hallucinator.load(run_dir)
-
-
-@pytest.fixture(scope="module")
 def files(folder, run_dir):
     """{kind: path} of what the command wrote, each when it is first needed."""
 
@@ -84,10 +75,6 @@ def files(folder, run_dir):
             return self.setdefault(kind, path)
 
     return Files()
-
-
-def noise_pictures(*shape):
-    return np.random.default_rng(1).integers(0, 256, shape, np.uint8)
 
 
 def smooth_pictures(count):

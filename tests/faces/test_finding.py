@@ -33,7 +33,7 @@ GROUP = [(160, (150, 180), 12), (90, (330, 120), -20), (48, (480, 300), 5)]
 
 @pytest.fixture(scope="module")
 def group(people):
-    """(photograph of three people at a coffee, matrices from their frames), put there by scikit-image."""
+    """(scikit-image's `coffee` with three faces in it, matrices from their frames)."""
     photograph, matrices = data.coffee().astype(np.float64), []
     for picture, (side, centre, degrees) in zip(people, GROUP):
         # Smaller ones are made small first, so that they do not alias.
@@ -178,7 +178,7 @@ def test_the_packages_frame_is_what_its_command_measures(tmp_path, monkeypatch):
     measure_frame.main()
     measured, shipped = json.loads(path.read_text()), json.loads(FRAME_FILE.read_text())
     assert measured.keys() == shipped.keys() and measured["pictures"] == 24
-    # Of so few faces the medians lie apart: a fifth of an LR pixel.
+    # With so few faces the medians lie apart: a fifth of an LR pixel.
     np.testing.assert_allclose(measured["points"], shipped["points"], atol=0.2 / 16)
     np.testing.assert_allclose(measured["shift"], shipped["shift"], atol=0.2 / 16)
     assert measured["scale"] == pytest.approx(shipped["scale"], rel=0.02)

@@ -6,10 +6,10 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from commands import run_command
 from PIL import Image
 
 from tf_gradsr.config import Config, DataConfig
@@ -57,14 +57,7 @@ def command(monkeypatch, capsys):
     """Runs the command in this process with the fakes; returns status, out, err."""
     monkeypatch.setattr(FaceNetworks, "load", FakeNetworks)
 
-    def run(*arguments):
-        try:
-            status = synthesize.main([*map(str, arguments)])
-        except SystemExit as stop:
-            status = stop.code
-        return SimpleNamespace(status=status, **capsys.readouterr()._asdict())
-
-    return run
+    return lambda *arguments: run_command(synthesize, arguments, capsys)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from arrays import noise
 from PIL import Image
 
 from tf_gradsr.errors import ConfigError
@@ -25,11 +26,6 @@ from tf_gradsr.gallery.spread import legend
 from tf_gradsr.gallery.walk import closed_walk, slerp
 from tf_gradsr.gallery.writing import RESULT_FOLDER, RESULT_PICTURE, SOFTWARE, save_png, save_walk
 from tf_gradsr.sampling import RunningSpread
-
-
-def noise(rng, *shape):
-    return rng.integers(0, 256, shape, np.uint8)
-
 
 # ---------------------------------------------------------------- grids
 

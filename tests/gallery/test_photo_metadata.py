@@ -1,4 +1,4 @@
-"""What of a photograph's metadata is kept: positions never unasked, nothing that holds for its file alone."""
+"""Which of a photograph's metadata is kept: no position unasked, nothing that is true of its file only."""
 
 import io
 import warnings

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from arrays import noise
 from PIL import Image
 
 from tf_gradsr.errors import ConfigError
@@ -31,10 +32,6 @@ from tf_gradsr.gallery.writing import save_png
 
 EVIL = """<img src=x onerror=alert(1)>"'{{ 7 * 7 }}</script><script>alert(2)</script>&amp;"""
 VOID = {"meta", "link", "img", "input"}
-
-
-def noise(rng, *shape):
-    return rng.integers(0, 256, shape, np.uint8)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import references
 import skimage.metrics
+from commands import names_in, run_command
 from PIL import Image, ImageCms
 
 import tf_gradsr
@@ -66,11 +67,7 @@ def command(run_dir, tmp_path, capsys):
     def run(*arguments, inputs=("face.png",), run=run_dir, output="out", output_text=None):
         inputs = [str(tmp_path / name) for name in inputs]
         options = ["--output", output_text or str(tmp_path / output), *(["--run", str(run)] if run else [])]
-        try:
-            status = hallucinate.main([*inputs, *options, *map(str, arguments)])
-        except SystemExit as stop:
-            status = stop.code
-        return SimpleNamespace(status=status, **capsys.readouterr()._asdict())
+        return run_command(hallucinate, [*inputs, *options, *arguments], capsys)
 
     return run
 
@@ -86,10 +83,6 @@ def pixels(path):
 def block_mean(image, factor=SCALE):
     height, width = (side // factor for side in image.shape[:2])
     return image.reshape(height, factor, width, factor, -1).mean((1, 3))
-
-
-def names_in(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 def save_16_bit_png(path, levels):

@@ -1,4 +1,4 @@
-"""Inputs as photographs hold them: train-clean-lr, then --input_quality photo of every command."""
+"""Inputs from photographs: train-clean-lr, then --input_quality photo of every command."""
 
 import json
 

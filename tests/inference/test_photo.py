@@ -223,7 +223,7 @@ def test_a_name_that_is_no_text_is_recorded(tmp_path):
     assert record_of(tmp_path)["photo"] == file.name
 
 
-def test_faces_with_which_the_same_was_done_share_a_line():
+def test_faces_treated_alike_share_a_line():
     face = SimpleNamespace(size=60.0)
     done = ["sharp already", "sharp already", "hallucinated (a)", "hallucinated (b)"]
     report = PhotoReport((10, 10), 4, [Treated(n, face, said) for n, said in enumerate(done, 1)])

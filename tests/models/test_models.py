@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from arrays import normal, values
 from references import conv
 from skimage.transform import resize
 from training_steps import fit
@@ -17,20 +18,12 @@ from tf_gradsr.models.blocks import DownBlock, Modulation, ResidualBlock, UpBloc
 from tf_gradsr.models.perceptual import LAYERS, VGGFeatures
 
 
-def normal(rng, *shape):
-    return rng.normal(size=shape).astype(np.float32)
-
-
 def randomize(model, rng, gain=1.0):
     """Makes weights and biases so large that every path through the network shows in its output."""
     for weight in model.weights:
         fan_in = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 25
         weight.assign(rng.normal(0, gain / np.sqrt(fan_in), weight.shape))
     return model
-
-
-def values(network):
-    return [np.array(weight) for weight in network.get_weights()]
 
 
 def largest_change(before, after):

@@ -5,10 +5,11 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 import yaml
+from checkout import ROOT
+from commands import status_of
 
 from tf_gradsr import train
 from tf_gradsr.config import Config
@@ -16,7 +17,7 @@ from tf_gradsr.config_checks import check_config
 from tf_gradsr.config_files import load_config, save_config
 from tf_gradsr.errors import ConfigError
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = ROOT / "configs"
 TINY = ["--data.source", "faces", "--loss.perceptual", "none", "--loss.pixel", "1"]
 
 
@@ -30,14 +31,6 @@ def run_train(*arguments):
         env=environment,
         timeout=300,
     )
-
-
-def status_of(arguments):
-    """The command's exit status, in this process."""
-    try:
-        return train.main(arguments)
-    except SystemExit as stop:
-        return stop.code
 
 
 @pytest.mark.parametrize(
@@ -84,7 +77,7 @@ def status_of(arguments):
     ],
 )
 def test_bad_settings_end_with_one_line_and_status_2(arguments, setting, said, capsys):
-    status = status_of(["--run_dir", "unused", *arguments])
+    status = status_of(train, ["--run_dir", "unused", *arguments])
     output = capsys.readouterr()
     assert status == 2
     assert output.out == ""
@@ -106,7 +99,7 @@ def test_bad_settings_end_with_one_line_and_status_2(arguments, setting, said, c
 )
 def test_bad_settings_in_a_file_are_named_too(text, setting, tmp_path, capsys):
     (tmp_path / "bad.yaml").write_text(text)
-    assert status_of(["--config", str(tmp_path / "bad.yaml"), "--run_dir", "unused"]) == 2
+    assert status_of(train, ["--config", str(tmp_path / "bad.yaml"), "--run_dir", "unused"]) == 2
     assert f"error: {setting}:" in capsys.readouterr().err
     with pytest.raises(ConfigError, match=setting):
         load_config(tmp_path / "bad.yaml")

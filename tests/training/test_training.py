@@ -19,6 +19,7 @@ import pytest
 import tensorflow as tf
 import yaml
 from PIL import Image
+from training_steps import read_metrics
 
 from tf_gradsr import train as train_command
 from tf_gradsr.config import Config
@@ -71,10 +72,6 @@ def load_weights(folder):
     with h5py.File(folder.weights) as file:
         file.visititems(lambda name, item: found.update({name: item[()]}) if hasattr(item, "dtype") else None)
     return found
-
-
-def read_metrics(folder):
-    return [json.loads(line) for line in folder.metrics.read_text().splitlines()]
 
 
 def test_the_run_folder_holds_everything(finished_run):
@@ -140,7 +137,7 @@ def test_cpu_time_is_added_up_over_the_run(finished_run):
     assert folder.cpu_minutes() == pytest.approx(sum(spent) / 60)
 
 
-def test_tensorboard_has_scalars_and_the_picture_grid(finished_run):
+def test_tensorboard_has_scalars_and_the_sample_sheet(finished_run):
     folder = finished_run[0]
     tags = {}
     for path in folder.events.glob("events.*"):

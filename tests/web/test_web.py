@@ -46,18 +46,8 @@ PLACE = "some/where"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("web")
-
-
-@pytest.fixture(scope="module")
 def run_dir(folder, write_run):
     return write_run(folder / "run", folder / "pictures", lr_size=[HEIGHT, WIDTH])
-
-
-@pytest.fixture(scope="module")
-def hallucinator(run_dir):
-    return Hallucinator.load(run_dir)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from tf_gradsr.export.lite import tflite
 from tf_gradsr.faces import detection, face_from_points, find_faces
 from tf_gradsr.faces.frame import the_frame
 from tf_gradsr.faces.resampling import cut
-from tf_gradsr.faces.similarity import apply_matrix, degrees_of
+from tf_gradsr.faces.similarity import CORNERS, apply_matrix, degrees_of
 from tf_gradsr.web import build, face_finder
 from tf_gradsr.web.serve import PlainHandler, serving
 
@@ -37,7 +37,6 @@ LR, SCALE = 16, 4
 GROUP = [(110, (90, 90), 14), (64, (215, 70), -20), (40, (290, 170), 5), (84, (130, 205), 0)]
 # In input pixels; the frame is told to a tenth of the photo's.
 CLOSE = 0.05
-CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)])
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -63,7 +63,7 @@ def noise_picture(height, width, seed=0):
 
 
 def group_photo(ground, places):
-    """A photo with embedded test faces in it, put there by scikit-image.
+    """A photo with embedded test faces, placed by scikit-image.
 
     Args:
         ground: `[h, w, 3]`. places: of each face the side of its frame, its centre (x, y), degrees.

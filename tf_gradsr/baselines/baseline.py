@@ -8,7 +8,7 @@ from tf_gradsr.config import Config
 from tf_gradsr.models import SuperResolver
 from tf_gradsr.models.blocks import convolution, leaky_relu
 
-# Factor of the usual initial variance, for last convolutions, whose first answer is then near grey, and for
+# Factor of the usual initial variance, for last convolutions, whose first output is then nearly grey, and for
 # dense blocks' convolutions (Wang et al. 2018, section 3.1: "smaller initialization").
 SMALL = 0.01
 
@@ -26,7 +26,7 @@ def prelu(**kwargs):
 
 
 def with_gradient(image):
-    """A picture as a generator's answer: (its pyramid, its gradient's pyramid), both at full size alone."""
+    """A picture as a generator's answer: (its pyramid, its gradient's pyramid), both at full size only."""
     return [image], [ops.image_gradient(image)]
 
 

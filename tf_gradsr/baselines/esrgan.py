@@ -6,7 +6,7 @@ import tensorflow as tf
 from tf_gradsr import losses, ops
 from tf_gradsr.baselines.baseline import SMALL, Baseline, with_gradient
 from tf_gradsr.config import Config, LossConfig, widths_for_scale
-from tf_gradsr.models.blocks import convolution, leaky_relu
+from tf_gradsr.models.blocks import checked_widths, convolution, leaky_relu
 from tf_gradsr.models.perceptual import VGGFeatures
 
 # beta of figure 4, the weight of a branch, in dense blocks and around three of them (the authors' value).
@@ -109,9 +109,7 @@ class RRDBNet(keras.Model):
 
     def __init__(self, widths=(64, 64, 64), blocks=23, growth_channels=32, **kwargs):
         super().__init__(**kwargs)
-        if len(widths) < 2:
-            raise ValueError(f"widths must have an entry for LR size and one a doubling. Received: {widths}.")
-        self.widths = list(widths)
+        self.widths = checked_widths(widths)
         self.blocks = blocks
         self.growth_channels = growth_channels
         self.conv_in = convolution(widths[0], name="conv_in")
@@ -165,7 +163,7 @@ class RRDBNet(keras.Model):
 
 
 class ESRGAN(Baseline):
-    """RRDBNet with an L1 of VGG-19 features before activation and the relativistic average GAN loss.
+    """RRDBNet with the L1 distance of VGG-19 features before activation and the relativistic average loss.
 
     Eq. 3: `L_G = L_percep + lambda L_G^Ra + eta L_1`, lambda 5e-3, eta 1e-2; first phase: L_1 of pictures.
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tf_gradsr import losses
 from tf_gradsr.baselines.baseline import Baseline, WideConvolution, batch_norm, prelu, with_gradient
 from tf_gradsr.config import Config, LossConfig, widths_for_scale
-from tf_gradsr.models.blocks import convolution
+from tf_gradsr.models.blocks import checked_widths, convolution
 from tf_gradsr.models.perceptual import VGGFeatures
 
 
@@ -20,7 +20,7 @@ def build_srresnet(config: Config):
 
 @keras.saving.register_keras_serializable("tf_gradsr")
 class NormalizedResidualBlock(keras.layers.Layer):
-    """`x + BN(conv(PReLU(BN(conv(x)))))`, the channels kept (figure 4).
+    """`x + BN(conv(PReLU(BN(conv(x)))))`, with as many channels (figure 4).
 
     Args:
         filters: int, channels of input and output.
@@ -80,8 +80,8 @@ class ShuffleUpBlock(keras.layers.Layer):
 class SRResNet(keras.Model):
     """`(LR, z)` -> a single answer for LR and its image gradient; z is ignored.
 
-    Convolution 9x9 and PReLU; residual blocks and a normalised convolution, with a skip over all of them; a
-    `ShuffleUpBlock` for each doubling; convolution 9x9. Fully convolutional.
+    9x9 convolution and PReLU; residual blocks and a normalised convolution, with a skip over all of them; a
+    `ShuffleUpBlock` for each doubling; 9x9 convolution. Fully convolutional.
 
     Args:
         widths: list of int, channels at LR size, then after each doubling; the paper's are all 64.
@@ -98,9 +98,7 @@ class SRResNet(keras.Model):
 
     def __init__(self, widths=(64, 64, 64), blocks=16, **kwargs):
         super().__init__(**kwargs)
-        if len(widths) < 2:
-            raise ValueError(f"widths must have an entry for LR size and one a doubling. Received: {widths}.")
-        self.widths = list(widths)
+        self.widths = checked_widths(widths)
         self.blocks = blocks
         self.conv_in, self.activation_in = convolution(widths[0], 9), prelu()
         self.residual_blocks = [

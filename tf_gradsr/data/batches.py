@@ -43,8 +43,8 @@ def training_batches(
 
     Returns:
         `tf.data.Dataset` of dicts, B = `train.batch_size`:
-            "lr": float32 `[B, h, w, 3]` in [-1, 1], on the uint8 grid; degraded with `data.degrade`. What it
-                is otherwise is always `lr_pictures(hr, config)`.
+            "lr": float32 `[B, h, w, 3]` in [-1, 1], on the uint8 grid; degraded with `data.degrade`,
+                otherwise `lr_pictures(hr, config)`.
             "hr": float32 `[B, H, W, 3]` in [-1, 1].
             "z": float32 `[B, 2, m]`, two normal vectors for each example.
             "augmentation": float32 `[B, 7]`, uniform in [0, 1), the random numbers of
@@ -77,7 +77,7 @@ def training_batches(
 def evaluation_batches(
     pictures: PictureSet, config: Config, batch_size: int, limit: int | None = None, num_samples: int = 1
 ) -> tf.data.Dataset:
-    """Every picture once, in order, never mirrored nor moved; the last batch may be smaller.
+    """Every picture once, in order, never mirrored or moved; the last batch may be smaller.
 
     Args:
         pictures: from `load_pictures`.
@@ -88,8 +88,8 @@ def evaluation_batches(
 
     Returns:
         `tf.data.Dataset` of dicts "lr", "hr" (see `training_batches`) and "z", float32
-        `[B, num_samples, m]`, which depends on the seed and the picture's number only. What degrades a
-        picture depends on its number alone.
+        `[B, num_samples, m]`, which depends on the seed and the picture's number only. Its degradation
+        depends on its number alone.
     """
     count = len(pictures) if limit is None else min(limit, len(pictures))
 
@@ -130,7 +130,7 @@ def stream_batches(pictures, config: Config, batch_size: int, augment: bool = Fa
     pictures, first = iter(pictures), 0
     while batch := list(itertools.islice(pictures, batch_size)):
         numbers = range(first, first + len(batch))
-        # The kernels of degradation are CPUs'.
+        # The degradation's kernels run on CPUs only.
         with tf.device("CPU"):
             hr, lr = pictures_of(np.stack(batch), np.array(numbers), False)
         yield numbers, hr.numpy(), lr.numpy()
@@ -156,7 +156,7 @@ def prepared(hr, numbers, flip, seed: int, config: Config, augment: bool = False
     """
 
     def each(change, pictures):
-        # One at a time: what becomes of a picture does not depend on those beside it, to the last bit.
+        # One at a time, so that a picture does not depend on the others of its batch, to the last bit.
         return tf.map_fn(
             lambda pair: change(pair[0], pair[1], seed, config),
             (pictures, numbers),

@@ -5,7 +5,8 @@ pictures depend on, so a changed setting or source makes another file; old ones 
 """
 
 # Why not `.npy`: its header holds the number of pictures, known only at the end, and has no place for
-# the unreadable ones' names and the checksum. With both solved it was a few lines longer, and no faster.
+# the unreadable ones' names and the checksum. A version that solved both was a few lines longer and no
+# faster.
 
 import hashlib
 import json
@@ -80,7 +81,7 @@ def check_space(folder, needed):
 
 
 def write_rows(path, decoded, hr_shape):
-    """Writes the pictures and their manifest under another name, then renames."""
+    """Writes the pictures and their manifest under another name, then renames the file."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:

@@ -20,7 +20,7 @@ from tf_gradsr.files import at_home
 ARCHIVE = "img_align_celeba.zip"
 FOLDER = "img_align_celeba"
 PARTITION = "list_eval_partition.txt"
-# The same as Kaggle has it: commas, a line of headings, sometimes a byte order mark.
+# The same file as Kaggle has it: commas, a line of headings, sometimes a byte order mark.
 PARTITIONS = (PARTITION, "list_eval_partition.csv")
 HOMEPAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 # The numbers of list_eval_partition.txt.

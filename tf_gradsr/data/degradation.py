@@ -1,15 +1,15 @@
-"""LR pictures as photographs hold them, in place of the plain downscaling of HR (`data.degrade`).
+"""LR pictures as they are cut out of photographs, instead of plainly downscaled HR (`data.degrade`).
 
-A face of a photograph was brought to its size by some program, lies anywhere on the photograph's pixels and
-JPEG blocks, and is cut out again. Of one HR picture:
+A face in a photograph was resized by some program, lies anywhere on the photograph's pixels and JPEG blocks,
+and is cut out again. For one HR picture:
 
-1. The photograph: HR, continued by reflection, is resampled by a kernel that is drawn, with antialiasing
-   or without, until its side is `data.degrade_frame` times LR's. Where it lies is drawn too, over a whole
-   JPEG block and in parts of a pixel.
+1. The photograph: HR, continued by reflection, is resampled by a random kernel, with antialiasing or without,
+   until its side is `data.degrade_frame` times LR's. Its place is random too, over a whole JPEG block and in
+   fractions of a pixel.
 2. Normal noise is added, then the photograph is saved as JPEG, colours at half resolution (4:2:0), and
    opened.
-3. The cut: each LR pixel is the mean over its area of the photograph, between whose pixels one interpolates
-   (bicubic, Keys), at the very place where the face lies. So LR is not moved against HR, only worse.
+3. The cut: each LR pixel is the mean over its area of the photograph, which is interpolated between its
+   pixels (bicubic, Keys), exactly where the face lies. So LR is not shifted against HR, only worse.
 """
 
 import math
@@ -24,17 +24,17 @@ from tf_gradsr.data.draws import DEGRADATION, SENSOR, normal, uniform
 KERNELS = {"box": "box", "bilinear": "triangle", "bicubic": "keyscubic", "lanczos": "lanczos3"}
 # Side in pixels of what JPEG codes together, colours being at half resolution.
 BLOCK = 16
-# Pixels of the photograph around the face at least, which the cut looks at.
+# At least this many pixels of the photograph around the face, which the cut looks at.
 MARGIN = 8
 
 
 def degraded(hr, number, seed: int, config: Config):
-    """The LR picture of one HR picture, as a photograph holds it.
+    """The LR picture of one HR picture, as it is cut out of a photograph.
 
     Args:
         hr: float32 `[H, W, 3]` in [-1, 1].
-        number: int64, the example's number, and
-        seed: int below 2**32, on which alone what is drawn depends.
+        number: int64, the example's number.
+        seed: int below 2**32. The random draws depend on number and seed alone.
         config: reads `data` and `model.scale`.
 
     Returns:
@@ -42,7 +42,7 @@ def degraded(hr, number, seed: int, config: Config):
     """
     data = config.data
     kernel, aliased, frame, down, right, quality, noise = tf.unstack(uniform(DEGRADATION, seed, number, 7))
-    ratio = _between(frame, data.degrade_frame)  # Pixels of the photograph for one of LR.
+    ratio = _between(frame, data.degrade_frame)  # Pixels of the photograph per LR pixel.
     offset = MARGIN + BLOCK * tf.stack([down, right])
     chosen = tf.cast(kernel * len(data.degrade_kernels), tf.int32) + tf.where(
         aliased < data.degrade_aliased, len(data.degrade_kernels), 0
@@ -52,7 +52,7 @@ def degraded(hr, number, seed: int, config: Config):
     photograph = ops.to_uint8(photograph + ops.LEVEL * noise * data.degrade_noise * grain)
     if data.degrade_jpeg:
         least, most = data.degrade_jpeg
-        # Each whole number is as likely.
+        # Every whole number is equally likely.
         quality = least + tf.cast(quality * (most - least + 1), tf.int32)
         photograph = tf.image.adjust_jpeg_quality(photograph, quality, dct_method="INTEGER_ACCURATE")
         photograph = tf.ensure_shape(photograph, grain.shape)
@@ -87,7 +87,7 @@ def _resampling(side, size, chosen, zoom, offset, config):
 
     Args:
         side: HR's pixels. size: the photograph's. chosen: which kernel, those without antialiasing last.
-        zoom: pixels of the photograph for one of HR. offset: where HR begins in the photograph.
+        zoom: pixels of the photograph per HR pixel. offset: where HR begins in the photograph.
     """
     smallest = min(config.data.degrade_frame) / config.model.scale
     before, after = math.ceil((MARGIN + BLOCK) / smallest), math.ceil((size - MARGIN) / smallest)

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 # Independent streams of random numbers under one seed.
 ORDER, FLIP, TRAINING_NOISE, EVALUATION_NOISE, DEGRADATION, MISALIGNMENT, AUGMENTATION, SENSOR = range(8)
-# What evaluation draws for its pictures, no run's own seed: all runs are measured on the same ones.
+# For what evaluation draws, instead of a run's own seed: all runs are measured on the same pictures.
 EVALUATION_SEED = 2**31
 
 
@@ -14,7 +14,7 @@ def random_seed(stream, seed, number):
 
 
 def normal(stream, seed, number, shape):
-    """Normal numbers that belong to one example, float32 of a shape."""
+    """Normal numbers that belong to one example, float32 of the given shape."""
     # The algorithm is named, because the automatic choice depends on the device.
     return tf.random.stateless_normal(shape, random_seed(stream, seed, number), alg="philox")
 

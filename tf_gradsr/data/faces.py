@@ -12,7 +12,7 @@ def open_faces(config: Config, split: str) -> Source:
     """Opens the faces inside the package; needs no network.
 
     Args:
-        config: not read; every source takes it.
+        config: unused; every source takes it.
         split: "train", "validation" or "test".
 
     Returns:

@@ -1,10 +1,10 @@
 """Your own pictures: every picture file below a folder.
 
-Splits: if the folder holds `train` and at least one of `validation` and `test`, under these names or others
-that are usual (`Train`, `training`, `val`, `valid`), those are the splits, and a missing one is replaced by
+Splits: if the folder holds `train` and at least one of `validation` and `test`, under these names or other
+usual ones (`Train`, `training`, `val`, `valid`), those are the splits, and a missing one is replaced by
 the other held-out one. Otherwise a hash of each picture's relative path sends about 90 % to train, 5 % to
 validation and 5 % to test, so that a picture keeps its split when others come and go; but a folder that looks
-like a split and is not understood is an error, since training on test pictures would go unseen. If a split
+like a split and is not understood is an error, since training on test pictures would go unnoticed. If a split
 would be empty (very few pictures), it uses all of them, with a warning.
 """
 
@@ -145,7 +145,7 @@ def splits_among(names):
 
 
 def words_of(name):
-    """The words of a folder's name, in small letters: "DIV2K_train_HR" -> {"div", "k", "train", "hr"}."""
+    """The words of a folder's name, in lower case: "DIV2K_train_HR" -> {"div", "k", "train", "hr"}."""
     return set(re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()))
 
 

@@ -1,4 +1,4 @@
-"""Pictures cut as wrongly as an aligner of faces cuts them (`data.augment`): moved, turned, scaled."""
+"""Pictures cut as inaccurately as a face aligner cuts them (`data.augment`): moved, turned, scaled."""
 
 import math
 
@@ -7,10 +7,10 @@ import tensorflow as tf
 from tf_gradsr.config import Config
 from tf_gradsr.data.draws import MISALIGNMENT, normal
 
-# Errors are normal, but none is larger than so many standard deviations.
+# Errors are normally distributed, but cut off at this many standard deviations.
 LARGEST = 3.0
-# How far the kernel reaches, in pixels; so much of its end, where it is below 0.02, may be left out: a
-# picture that shrinks by a few per cent then takes as many pixels as one that does not, in half the time.
+# How far the kernel reaches, in pixels, and how much of its end, where it is below 0.02, may be left out: a
+# picture that shrinks by a few per cent then needs no more pixels than one that does not, and half the time.
 REACH, END = 2, 0.2
 
 
@@ -23,8 +23,8 @@ def misaligned(picture, number, seed: int, config: Config):
 
     Args:
         picture: uint8 `[H, W, 3]`.
-        number: int64, the example's number, and
-        seed: int below 2**32, on which alone what is drawn depends.
+        number: int64, the example's number.
+        seed: int below 2**32. The random draws depend on number and seed alone.
         config: reads `data.augment_shift`, `augment_turn`, `augment_scale` and `model.scale`.
 
     Returns:
@@ -86,7 +86,7 @@ def _resample(picture, rows, columns, wide, config):
 
 
 def _weights(places, side, taps, wide):
-    """The first pixel that each place takes of an axis, int32 `[H, W]`, and `taps` weights, `[H, W]` each."""
+    """The first pixel of an axis that each place uses, int32 `[H, W]`, and `taps` weights, `[H, W]` each."""
     places = tf.clip_by_value(places, 0.0, float(side))
     first = tf.clip_by_value(tf.floor(places - 0.5) - (taps // 2 - 1), 0.0, float(side - taps))
     distance = first + 0.5 - places

@@ -186,7 +186,7 @@ class DecodedPictures:
             log.warning("%d of %d pictures left out, unreadable: %s", len(self.skipped), len(self), first)
         if doubtful:
             (name, words), count = doubtful[0], len(doubtful)
-            log.warning("%d of %d pictures may not look as meant: %s: %s", count, len(self), name, words)
+            log.warning("%d of %d pictures may not look as intended: %s: %s", count, len(self), name, words)
         if small:
             height, width = self._config.hr_shape
             log.warning("%d of %d pictures are smaller than %dx%d: enlarged", small, len(self), height, width)

@@ -25,7 +25,7 @@ from tf_gradsr.decoding.opening import (
 )
 from tf_gradsr.decoding.transparency import alpha_of_colour, transparent_colour, used_alpha
 
-# The gamma that PNG files of ordinary pictures name, and how far another may be from it.
+# The gamma of ordinary PNG files, and how far a file's own may be from it.
 USUAL_GAMMA, NEAR = 1 / 2.2, 0.02
 # Reduced pictures have at least this many pixels.
 REDUCED_PIXELS = 2**24
@@ -102,12 +102,12 @@ def decoded(opened: Image.Image, reopen=None, reduced: bool = False) -> Decoded:
         Exception: whatever Pillow's decoder raises for a broken file.
     """
     size, kind, info = opened.size, opened.format, dict(opened.info)
-    # What the file has is known until it is loaded.
+    # Both are known only until the picture is loaded.
     colour, is_deep = transparent_colour(opened), is_deep_colour(opened)
     if reduced:
         _draft(opened)
     picture, doubts = (None, ()) if reopen is None else deep_colour(opened, reopen)
-    # A TIFF is turned as it is loaded, which its own tag then no longer says.
+    # Loading a TIFF turns it upright; its tag is then gone.
     opened.load()
     picture = opened if picture is None else picture
     turn, alpha = orientation(opened), None
@@ -122,7 +122,7 @@ def decoded(opened: Image.Image, reopen=None, reduced: bool = False) -> Decoded:
     elif has_signed_bytes(opened):
         picture, doubts = from_signed_bytes(picture)
     rgb = _reduced(picture if picture.mode == "RGB" else picture.convert("RGB"), reduced)
-    # Without the marks of the file, which would have it turned again.
+    # Without the file's metadata, which would have it turned again.
     rgb = rgb.copy() if rgb is opened else rgb
     rgb.info = {}
     if is_deep and not doubts:
@@ -179,7 +179,7 @@ def _times(size):
 
 
 def _profile(info):
-    """A profile of CMYK or grey does not fit the RGB made from it."""
+    """The colour profile, if it is for RGB; one for CMYK or grey does not fit the RGB made from it."""
     profile = info.get("icc_profile")
     return profile if isinstance(profile, bytes) and profile[16:20] == b"RGB " else None
 

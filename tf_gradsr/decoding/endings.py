@@ -1,6 +1,6 @@
-"""Which files are taken for pictures in folders and patterns, and the walk through folders.
+"""Which files in folders and patterns count as pictures, and the walk through folders.
 
-A file that is named is read whatever its ending, by what it holds.
+A file that is given by name is read by what it holds, whatever its ending.
 """
 
 import os
@@ -24,7 +24,7 @@ def has_picture_ending(name: str) -> bool:
 def walk(root, report):
     """Goes through a folder and every one below it, hidden ones left out, to any depth.
 
-    Links to folders are followed after all that is no link, each real folder once, so that loops end.
+    Links to folders are followed after everything else, each real folder once, so that loops end.
 
     Args:
         root: path. report: called with the `OSError` of a folder that cannot be read.

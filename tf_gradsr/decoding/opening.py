@@ -11,14 +11,14 @@ import psutil
 from PIL import Image
 from PIL.ExifTags import Base
 
-# Pixels of a picture that is read as it is: above, Pillow too takes a file for an attack.
+# Most pixels of a picture that is read at full size: above this, Pillow too takes a file for an attack.
 LARGEST = 178_956_970
-# Pixels of a picture that is read at reduced size.
+# Most pixels of a picture that is read at reduced size.
 LARGEST_REDUCED = 2**28
-# What Pillow holds of a pixel while it decodes, and a copy of it.
+# What Pillow holds per pixel while it decodes, and a copy.
 BYTES_A_PIXEL = 5
 PNG = b"\x89PNG\r\n\x1a\n"
-# Bytes of a colour profile, unpacked, that Pillow takes.
+# Most bytes of an unpacked colour profile that Pillow takes.
 LONGEST_PROFILE = 1 << 20
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -76,17 +76,18 @@ def _check_size(size, reduced):
             else "; gradsr hallucinate --downscale reads it at reduced size"
         )
         raise PictureTooLarge(f"{millions}; at most {most / 1e6:.0f} million are read{remedy}")
-    # Small ones are not worth the question.
+    # Small ones are not worth the check.
     if pixels > 2**24 and pixels * BYTES_A_PIXEL > psutil.virtual_memory().available:
         raise PictureTooLarge(f"{millions}, more than the free memory holds")
 
 
 def orientation(picture: Image.Image):
-    """How to turn a picture upright, one of `PIL.Image.Transpose`; None: it is, or nothing usable says so."""
+    """How to turn a picture upright, one of `PIL.Image.Transpose`; None: it is upright, or no usable tag says
+    otherwise."""
     try:
         with without_warnings():
             return TURNS.get(picture.getexif().get(Base.Orientation, 1))
-    # Cameras and editors write EXIF of every kind of wrong: wrong types, outside the file, twice.
+    # Cameras and editors write EXIF that is wrong in every way: wrong types, outside the file, twice.
     except Exception:
         return None
 
@@ -122,7 +123,7 @@ def plain_png(file):
 
 
 def _is_sound(name, chunk, colours):
-    """Whether a chunk that a picture can do without is one of use, and whole."""
+    """Whether an optional chunk is useful and intact."""
     data, checksum = chunk[8:-4], chunk[-4:]
     if name not in (b"tRNS", b"gAMA", b"sRGB", b"eXIf", b"iCCP"):
         return False

@@ -5,21 +5,21 @@ from PIL import Image
 
 from tf_gradsr.decoding.levels import with_low_bytes
 
-# Formats whose fourth channel many programs leave at 0 and mean nothing by it.
+# Formats whose fourth channel many programs leave at 0 without meaning anything by it.
 UNUSED_ALPHA = ("BMP", "DIB", "TGA", "ICO", "CUR")
 
 
 def transparent_colour(opened: Image.Image):
     """The colour that a PNG calls transparent (tRNS), as the file has it; None if there is none.
 
-    Before the picture is loaded: until then it says how many bits the file has.
+    To be asked before the picture is loaded: until then it says how many bits the file has.
     """
     if opened.format != "PNG" or opened.mode not in ("L", "I;16", "RGB"):
         return None
     colour = opened.info.get("transparency")
     raw = str(opened.tile[0].args) if getattr(opened, "tile", None) else ""
     if colour is not None and raw in ("L;2", "L;4"):
-        # Pillow brings the pixels to 8 bits, but not this.
+        # Pillow brings the pixels to 8 bits, but not this colour.
         return colour * {"L;2": 85, "L;4": 17}[raw]
     return colour
 

@@ -1,4 +1,4 @@
-"""Records what an evaluation found out about a run's samples in the run, for those who use them later."""
+"""Records in a run what an evaluation found out about its samples, for those who use them later."""
 
 from typing import Optional
 

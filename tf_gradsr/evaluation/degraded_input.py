@@ -44,7 +44,7 @@ class InputQuality:
         self._values.append(np.minimum(metrics.psnr(batch.lr, clean), LARGEST_PSNR))
 
     def note(self) -> str:
-        """One sentence for below the table."""
+        """One sentence to stand below the table."""
         found = np.concatenate(self._values)
         return (
             f"LR degraded (data.degrade), always in the same way: PSNR {found.mean():.1f} dB against clean "

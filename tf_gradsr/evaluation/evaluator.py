@@ -36,7 +36,7 @@ class Results:
     skipped: list
     """(file name, reason) of each picture that could not be read."""
     absent: Dict[str, str]
-    """By column: the words that replace figures that could not be measured."""
+    """By column: the words that stand in place of figures that could not be measured."""
     notes: List[str]
     """Sentences below the table."""
     environment: Dict[str, str]

@@ -1,4 +1,4 @@
-"""Puts face distances into perspective: that of a picture and itself, compressed, and that of strangers."""
+"""Puts face distances into perspective: between a picture and itself, compressed, and between strangers."""
 
 import numpy as np
 import tensorflow as tf

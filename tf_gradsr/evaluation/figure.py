@@ -8,9 +8,9 @@ from tf_gradsr.evaluation.evaluator import Results
 from tf_gradsr.gallery.chart import Words, diagonal_chart
 from tf_gradsr.gallery.grid import cell_size, picture_grid, square_grid
 
-# About how many pixels wide a title's letter is.
+# About how many pixels wide a letter of a title is.
 LETTER = 7
-# The least share of all pixels and colours that a point of the reliability chart stands for: less is chance.
+# A point of the reliability chart stands for at least this share of all pixels and colours: less is chance.
 LEAST_SHARE = 1e-3
 RELIABILITY = Words(
     title="",
@@ -96,7 +96,7 @@ def reliability(results: Results, split: str) -> Optional[np.ndarray]:
 
 
 def label(row, shared, room):
-    """A row's title without what all models share; the model's name is cut to the space that is left."""
+    """A row's title without what all models share; the model's name is cut to fit."""
     kind = ", ".join(part for part in (row.kind, None if shared["consistency"] else row.consistency) if part)
     if not row.consistency or not (shared["model"] and kind):
         space = room - len(kind) - 2 if kind else room

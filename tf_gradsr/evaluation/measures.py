@@ -92,7 +92,7 @@ class Measures:
 
     @tf.function(reduce_retracing=True)
     def own_gradient_error(self, images, gradients):
-        """How far the gradients that G outputs are from those of its pictures, as rounded and projected.
+        """How far the gradients that G outputs are from those of its rounded and projected pictures.
 
         Args:
             images: uint8 `[B, H, W, 3]`. gradients: float32 `[B, H, W, 3 or 1]`, of pictures in [-1, 1].

@@ -26,7 +26,7 @@ class Networks(NamedTuple):
     features: Dict[str, Callable]
     """The features that kernel distances compare, by column: uint8 `[B, H, W, 3]` -> float32 `[B, d]`."""
     absent: Dict[str, str]
-    """By column, the words that replace it."""
+    """By column, the words that stand in its place."""
     notes: List[str]
     """Sentences below the table."""
 

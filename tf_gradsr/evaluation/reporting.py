@@ -46,7 +46,7 @@ def report_contents(results, evaluation: Evaluation, command: str, pictures: dic
         weights=tuple((name, identity["weights"]) for name, identity in identities.items()),
         faces=tuple(_face(results, number) for number in range(count)),
         further=len(results.lr) - count,
-        # Of models with one answer there is no diversity.
+        # Models with one answer have no diversity.
         tables=tuple(table for table in tables if table.models),
         sheets=tuple(
             ShownSheet(title, embedded(pictures[name]), words)
@@ -58,7 +58,7 @@ def report_contents(results, evaluation: Evaluation, command: str, pictures: dic
 
 
 def _table(title, columns, results):
-    """Models side by side; where only samples can be measured, only they."""
+    """Models side by side; only samples where nothing else can be measured."""
     rows = [row for row in results.rows if columns is not DIVERSITY or row.z == Z_RANDOM]
     measures = (
         Measure(heading(c), c.better, c.meaning, tuple(_cell(row, c, results) for row in rows))

@@ -16,7 +16,7 @@ from tf_gradsr.run_folder import RunFolder
 SHARED = ("model.scale", "data.lr_size", "data.downscale")
 # Written in results.json, for programs that read it.
 FORMAT = 1
-# results.json, by which such a folder is recognised, comes into place before the others.
+# results.json, by which such a folder is recognised, is put in place before the others.
 RESULT_FILES = (
     "results.json",
     "results.csv",
@@ -95,7 +95,7 @@ def read_runs(named: Optional[List[str]]) -> Tuple[Run, ...]:
 
 
 def read_run(text: str) -> Run:
-    """Reads a run from "DIR" or "NAME=DIR"; the name is the folder's unless given."""
+    """Reads a run from "DIR" or "NAME=DIR"; the name is the folder's unless one is given."""
     name, equals, path = text.partition("=")
     if not equals or is_there(text):
         name, path = "", text
@@ -123,8 +123,8 @@ def pictures_config(
     """Returns a run's config with other pictures; None keeps the run's own.
 
     Args:
-        others: other settings of `data` by name, such as "degrade". Without `augment` pictures are not
-            moved, whatever the run has.
+        others: other settings of `data` by name, such as "degrade". Without `augment`, pictures are not
+            moved, whatever the run used.
 
     Raises:
         ConfigError: the settings do not go together, or the path does not exist.

@@ -1,4 +1,4 @@
-"""Times exported models side by side: each in its own process, by turns, so that all share the noise."""
+"""Times exported models side by side: each in its own process, in turns, so that all share the noise."""
 
 import json
 import statistics
@@ -85,7 +85,7 @@ def size_of(path) -> int:
 
 
 class _Stopwatch:
-    """`tf_gradsr.export.stopwatch` in a fresh process; ended with the block."""
+    """`tf_gradsr.export.stopwatch` in a fresh process, which ends with the block."""
 
     def __init__(self, model, threads):
         self.model = model

@@ -1,4 +1,4 @@
-"""The model card in a SavedModel: what the model is, its run, how good it is, what it was made with."""
+"""The model card in a SavedModel: what the model is, its run, how good it is, which versions made it."""
 
 import json
 import platform

@@ -2,7 +2,7 @@
 
 python -m tf_gradsr.export.stopwatch MODEL THREADS
 
-Talks to `gradsr benchmark` in lines of JSON: it says what it loaded and then, for each number of runs that it
+Talks to `gradsr benchmark` in lines of JSON: says what it loaded and then, for each number of runs that it
 reads, how long they took. TensorFlow is not loaded for LiteRT files.
 """
 

@@ -1,4 +1,4 @@
-"""Faces: found in photographs, cut out as the training faces are; and made, to train on.
+"""Faces: found in photographs and cut out as the training faces are, or made, to train on.
 
 Finding needs the extra [photos]; placing faces by points, and cutting, does not.
 """

@@ -12,9 +12,9 @@ from tf_gradsr.gallery.reading import Picture, over_white
 class AlignedInput:
     """Cuts the largest face out of a photograph, as the training faces are cut.
 
-    Call: `Picture` of any size -> `Picture`, `[side, side, 3]`, with a note; or as it was, with a note that
-    says why, so that its centre is used. A picture of that very size is taken for aligned already, a
-    smaller one for no photograph.
+    Call: `Picture` of any size -> `Picture`, `[side, side, 3]`, with a note; or the picture as it was, with a
+    note that says why, so that its centre is used. A picture of exactly that size counts as aligned already,
+    a smaller one not as a photograph.
 
     Args:
         side: int, of HR.
@@ -37,7 +37,7 @@ class AlignedInput:
         try:
             faces = find_faces(over_white(picture).rgb, detector=self.detector)
         except ConfigError as error:
-            # Without the extra, all else works.
+            # Without the extra, everything else works.
             return _with_note(picture, f"its centre is used, since faces are not searched for: {error}")
         if not faces:
             return _with_note(picture, "no face was found, so its centre is used; --eyes says where one is")
@@ -46,7 +46,7 @@ class AlignedInput:
 
     def _cut(self, picture, face, which):
         enlarged = ", enlarged" if face.size < self.side else ""
-        profile = ", a profile: less to be trusted" if face.profile else ""
+        profile = ", a profile: the result is less reliable" if face.profile else ""
         note = f"{which} is cut out ({face.size:.0f} pixels{enlarged}{profile})"
         whole = over_white(picture)
         return _with_note(replace(whole, rgb=align(whole.rgb, face, self.side)), note)

@@ -12,12 +12,12 @@ import numpy as np
 from tf_gradsr.cli import missing_extra
 from tf_gradsr.faces.frame import Frame, the_frame
 
-# Below it the first network has nothing to look at.
+# The smallest picture that the first network can look at.
 SMALLEST_SIDE = 20
 
 
 class Detection(NamedTuple):
-    """What a detector says of one face. Pixels, (0, 0) the outer corner of the first, see `Face`."""
+    """What a detector says about one face. Pixels, (0, 0) the outer corner of the first, see `Face`."""
 
     box: np.ndarray
     """float `[4]`: left, top, right, bottom."""
@@ -65,7 +65,7 @@ class Detector:
         """
         if min(picture.shape[:2]) < SMALLEST_SIDE:
             return []
-        # "numpy" keeps the fractions of pixels, which are rounded away in the other kind of answer.
+        # "numpy" keeps the fractions of pixels, which the other kind of answer rounds away.
         rows = self._mtcnn.detect_faces(picture, output_type="numpy", box_format="xyxy", fit_to_image=False)
         return [Detection(row[1:5], row[6:].reshape(2, 5).T, float(row[5])) for row in np.atleast_2d(rows)]
 

@@ -11,13 +11,14 @@ from tf_gradsr.faces.resampling import cut
 from tf_gradsr.faces.similarity import apply_matrix
 from tf_gradsr.picture_input import as_pictures
 
-# Of the confidence, MTCNN's own limit.
+# The confidence is MTCNN's own limit.
 MIN_SIZE, MIN_CONFIDENCE = 16, 0.8
-# Photographs are searched at this side of the smallest frame wanted, of which hardly a face is missed; but
-# not enlarged to more than the first nor searched at more than the second number of pixels, which takes long.
+# Photographs are searched at a size at which the smallest frame wanted has this side, so that hardly a face
+# is missed; but they are not enlarged to more pixels than the first number, nor searched at more than the
+# second, which would take long.
 EASY, ENLARGED_PIXELS, MOST_PIXELS = 40, 1_000_000, 4_000_000
-# Side of the aligned picture in which a face's points are looked for again: that of the faces on which the
-# frame was measured.
+# Side of the aligned picture in which a face's points are looked for again: the side at which the frame was
+# measured.
 SECOND_LOOK = 128
 # Two faces whose frames' centres are nearer than this, in units of the larger frame, are one.
 SAME = 0.3
@@ -28,9 +29,8 @@ def find_faces(
 ) -> list:
     """Finds the faces of a photograph.
 
-    Each is looked at twice: in the photograph, then cut out by what was found and turned upright, at the
-    size at which the training faces were measured. That makes up for MTCNN's errors on small and on turned
-    faces.
+    Each is looked at twice: in the photograph, then cut out and turned upright, at the size at which the
+    training faces were measured. That makes up for MTCNN's errors on small and on turned faces.
 
     Args:
         picture: a photograph, upright, as `tf_gradsr.picture_input.as_pictures` takes it: a path, a PIL
@@ -97,10 +97,10 @@ def _search(picture, zoom, detector):
 
 
 def _look_again(picture, face, detector):
-    """The face as its aligned picture shows it; as it was, if there it is not found."""
+    """The face as found in its aligned picture; as it was, if it is not found there."""
     matrix = np.asarray(face.matrix)
     found = detector(cut(picture, matrix, SECOND_LOOK))
-    # Of faces beside this one parts are in the picture, too.
+    # Parts of faces beside this one are in the picture, too.
     found = [d for d in found if np.linalg.norm(d.box.reshape(2, 2).mean(axis=0) / SECOND_LOOK - 0.5) < SAME]
     if not found:
         return face
@@ -111,7 +111,7 @@ def _look_again(picture, face, detector):
 
 
 def _each_once(faces):
-    """The faces, less those that are others found twice; the more confident one stays."""
+    """The faces without those that were found twice; the more confident one stays."""
     kept = []
     for face in sorted(faces, key=lambda face: -face.confidence):
         if all(math.dist(face.centre, k.centre) >= SAME * max(face.size, k.size) for k in kept):

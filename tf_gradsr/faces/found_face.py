@@ -28,7 +28,7 @@ class Face:
         residual: RMS distance of the points from where a face seen straight on would have them, in units of
             the frame's side; None by hand.
         profile: whether the face is turned farther, or its points fit worse, than those of 99.5 % of the
-            training faces. Five points mislead there, and the model has seen few of the kind.
+            training faces. Five points mislead on such faces, and the model has seen few of them.
     """
 
     box: tuple
@@ -63,7 +63,7 @@ def face_from_points(
         points: float in the photograph's pixels. `[5, 2]`: a detector's, in the order of `Face.points`. `[3,
             2]`: both eyes and the middle of the mouth; `[2, 2]`: the eyes; either eye may be the first.
         box: (left, top, right, bottom) or None. confidence: 0 to 1 or None.
-        frame: as the detector of the points sees it; None, the package's.
+        frame: as the detector of the points sees it; None: the package's.
 
     Raises:
         ValueError: another shape, numbers that are not finite, or points too near to each other to tell a
@@ -98,7 +98,7 @@ def face_from_points(
 
 
 def _left_eye_first(points):
-    """Eyes in the order in which the mouth lies below them; without one, the eye farther left first."""
+    """Eyes in the order in which the mouth lies below them; without a mouth, the eye farther left first."""
     first, second = points[:2]
     if math.dist(first, second) == 0:
         raise ValueError(f"points: two eyes in different places. Received: {points.tolist()}")

@@ -16,7 +16,7 @@ from tf_gradsr.files import json_text
 
 FRAME_FILE = Path(__file__).parent / "frame.json"
 # The rule by which FFHQ was cut (Karras et al. 2019, "A Style-Based Generator Architecture for GANs", their
-# data set): so many distances between the eyes, or from the eyes to the mouth, whichever is more.
+# data set): this many distances between the eyes, or from the eyes to the mouth, whichever is more.
 SIDES_ACROSS, SIDES_DOWN, CENTRE_DOWN = 4.0, 3.6, 0.1
 
 
@@ -43,7 +43,7 @@ class Frame:
     pictures: int
 
     def place(self, left_eye, right_eye, mouth) -> np.ndarray:
-        """Where the frame lies, by eyes and mouth.
+        """Where the frame lies, from eyes and mouth.
 
         FFHQ's rule measures the side across or down, whichever is longer, so that a turned head, whose eyes
         come nearer to each other, is not cut too narrowly, as least squares over all points would.
@@ -63,7 +63,7 @@ class Frame:
         )
 
     def place_by_eyes(self, left_eye, right_eye) -> np.ndarray:
-        """As `place`, where nothing but the eyes is known."""
+        """As `place`, where only the eyes are known."""
         return fit_similarity(np.array(self.points[:2]), np.array([left_eye, right_eye]))
 
     def residual_of(self, points) -> float:
@@ -78,7 +78,7 @@ class Frame:
     def is_profile(self, points) -> bool:
         """Whether five points, `[5, 2]` in pixels, are of a face turned farther than the training faces are.
 
-        Or fit worse than theirs, as on a face that is partly hidden: either way a cut by them misleads.
+        Or whether they fit worse, as on a face that is partly hidden: either way a cut by them misleads.
         """
         return turn_of(points) > self.turn_limit or self.residual_of(points) > self.residual_limit
 
@@ -104,7 +104,7 @@ def measure_frame(points, detector: str) -> Frame:
     """
     points = np.asarray(points, np.float64)
     back = [invert_matrix(_ffhq_square(p[0], p[1], p[3:].mean(axis=0))) for p in points]
-    # Rotations are as often to the left as to the right.
+    # Rotations to the left are as frequent as to the right.
     scale, shift = np.median([scale_of(m) for m in back]), np.median([m[:, 2] for m in back], axis=0)
     values = {"detector": detector, "pictures": len(points), "residual_limit": 0.0, "turn_limit": 0.0}
     median = tuple(tuple(round(float(x), 5) for x in point) for point in np.median(points, axis=0))

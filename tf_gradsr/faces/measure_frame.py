@@ -47,7 +47,7 @@ def frame_of(faces, detector) -> Frame:
     points = []
     for face in faces:
         side = len(face)
-        # The size at which photographs' faces are looked at for the second time.
+        # The size at which a photograph's faces are looked at the second time.
         found = detector(cut(face, np.array([[side, 0.0, 0.0], [0.0, side, 0.0]]), SECOND_LOOK))
         middle = [
             d for d in found if np.linalg.norm(d.box.reshape(2, 2).mean(axis=0) / SECOND_LOOK - 0.5) < SAME
@@ -61,7 +61,7 @@ def main():
     """Command line: measures, writes, prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--input", help="folder of square aligned faces (default: the embedded ones)")
-    parser.add_argument("--limit", type=int, default=EMBEDDED, help="the first so many (default: 1024)")
+    parser.add_argument("--limit", type=int, default=EMBEDDED, help="number of faces (default: 1024)")
     parser.add_argument("--output", default=FRAME_FILE, type=Path, help="default: the package's file")
     options = parser.parse_args()
     try:

@@ -6,18 +6,18 @@ import numpy as np
 from PIL import Image
 
 from tf_gradsr.faces.resampling import cut
-from tf_gradsr.faces.similarity import apply_matrix, compose, invert_matrix
+from tf_gradsr.faces.similarity import CORNERS, apply_matrix, compose, invert_matrix
 
 # Width of the border, in units of the frame's side, over which a face fades into its photograph.
 FEATHER = 0.15
 # Back-projections onto the photograph: the share of the difference that each adds. On faces of 16 to 48
-# pixels, two whole ones gain most of what four do; of a photograph saved as JPEG, whose blocks would come
+# pixels, two whole ones gain most of what four do; on a photograph saved as JPEG, whose blocks would come
 # back with the difference, less is more: see benchmarks/face_sizes.py.
 TRUSTED, LOSSY = (1.0, 1.0), (0.6,)
 # Pixels of the photograph around a face that a back-projection takes into account.
 MARGIN = 4
-# Memory for a pixel of the canvas (a copy without faces, the one that is being made, its file or its being
-# reduced), of the photograph, and of the part of the canvas that is back-projected, all at their peaks.
+# Bytes of memory per pixel of the canvas (a copy without faces, the one being made, its file or its
+# reduction), of the photograph, and of the part of the canvas that is back-projected, all at their peaks.
 BYTES_OF_CANVAS, BYTES_OF_PHOTOGRAPH, BYTES_OF_REGION = 12, 40, 80
 # Side of the squares in which a face is resampled; bounds the memory, whatever its size.
 SQUARE = 512
@@ -31,7 +31,7 @@ def memory_needed(shape: tuple, outscale: int, face_size: float) -> int:
         face_size: of the largest face that is back-projected, the side of its frame in pixels.
     """
     pixels = shape[0] * shape[1]
-    # Turned by 45 degrees it takes most.
+    # A face turned by 45 degrees takes the most.
     region = min(pixels, (math.sqrt(2) * face_size + 2 * MARGIN) ** 2)
     canvas = (BYTES_OF_CANVAS * pixels + BYTES_OF_REGION * region) * outscale**2
     return int(canvas + BYTES_OF_PHOTOGRAPH * pixels)
@@ -57,9 +57,9 @@ def paste(
     """Puts an aligned face into the enlarged photograph, in place.
 
     The face is resampled once, antialiased, and fades out towards the frame's border. With `photograph`, it
-    is then back-projected (Irani and Peleg 1991): what the photograph shows and the face, reduced to its
-    size, does not, is added to the face. So a face that was generated from 16x16 pixels keeps what the
-    photograph shows beyond them.
+    is then back-projected (Irani and Peleg 1991): the difference between the photograph and the face, reduced
+    to the photograph's size, is added to the face. So a face that was generated from 16x16 pixels keeps what
+    the photograph shows beyond them.
 
     Args:
         canvas: uint8 `[H, W, 3]`, see `enlarged`; changed.
@@ -71,7 +71,7 @@ def paste(
     """
     matrix = np.asarray(matrix, np.float64)
     height, width = (side // outscale for side in canvas.shape[:2])
-    corners = apply_matrix(matrix, [(0, 0), (1, 0), (0, 1), (1, 1)])
+    corners = apply_matrix(matrix, CORNERS)
     left, top = (max(0, math.floor(low) - MARGIN) for low in corners.min(axis=0))
     right, bottom = (
         min(side, math.ceil(high) + MARGIN) for high, side in zip(corners.max(axis=0), (width, height))
@@ -124,7 +124,7 @@ def _levels(region):
 def _warped(picture, matrix, corner, shape, outscale):
     """(the face as an area of the canvas shows it, its share of it): float32 `[H, W, 3]` and `[H, W, 1]`.
 
-    `corner` is the area's, (x, y), in pixels of the photograph.
+    `corner`: the area's, (x, y), in pixels of the photograph.
     """
     side = max(shape)
     # From the area's square, in units of its side, to the photograph, to the frame, to the face's pixels.
@@ -139,7 +139,7 @@ def _warped(picture, matrix, corner, shape, outscale):
 
 
 def _resized(region, shape):
-    """float32 `[h, w, 3]`, each colour by itself, since Pillow knows no float RGB."""
+    """float32 `[h, w, 3]`, each colour by itself, because Pillow has no float RGB."""
     colours = (
         Image.fromarray(region[..., colour]).resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
         for colour in range(3)

@@ -14,7 +14,7 @@ def points_by_hand(eyes: Optional[str], mouth: Optional[str], photographs: int) 
         eyes, mouth: the options' texts, or None. photographs: how many there are.
 
     Returns:
-        `[[x1, y1], [x2, y2]]` and perhaps `[x, y]`, in pixels of the upright photograph; None without.
+        `[[x1, y1], [x2, y2]]` and perhaps `[x, y]`, in pixels of the upright photograph; None without `eyes`.
 
     Raises:
         ConfigError: no numbers, the same place for both eyes, the mouth without eyes, or several photographs.

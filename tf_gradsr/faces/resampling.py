@@ -9,23 +9,23 @@ from tf_gradsr.faces.similarity import scale_of
 
 # Subpixels computed at once; bounds the memory, whatever the sizes.
 BLOCK = 500_000
-# Blocks of the picture's pixels along a pixel's side, at least, where so large ones are averaged first.
+# Where blocks are averaged first, at least this many lie along a pixel's side.
 FINE = 2
-# Pixels beyond a position that the interpolation reaches, and one for rounding.
+# How many pixels the interpolation reaches beyond a position, and one for rounding.
 REACH = 3
-# A reduction by 1 that rounding made a little more must not blur.
+# A reduction by 1 that rounding made slightly larger must not blur.
 TOLERANCE = 1e-6
 
 
 def cut(picture: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Resamples a turned square of a picture.
 
-    Each pixel of the result is the mean, over its area, of the picture between whose pixels one interpolates
-    (Keys 1981, cubic convolution, a = -1/2): the area is sampled in a grid at least as fine as the picture's
-    own pixels. So a cut along the pixels that reduces by a whole factor is the block mean, and one that
-    does not reduce is plain bicubic interpolation. Where a pixel of the result is 4 of the picture's or more
-    wide, means of whole blocks, at most half as wide, are taken first. Beyond its borders the picture goes
-    on as its border pixels.
+    Each pixel of the result is the mean over its area of the picture, which is interpolated between its
+    pixels (Keys 1981, cubic convolution, a = -1/2): the area is sampled in a grid at least as fine as the
+    picture's own pixels. So a cut along the pixels that reduces by a whole factor is the block mean, and one
+    that does not reduce is plain bicubic interpolation. Where a pixel of the result is 4 of the picture's or
+    more wide, means of whole blocks, at most half as wide, are taken first. Beyond its borders, the picture
+    repeats its border pixels.
 
     Args:
         picture: uint8 `[h, w, 3]`.
@@ -53,7 +53,7 @@ def cut(picture: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
 
 
 def _block_means(picture, factor):
-    """uint8; blocks that the right and the lower border cut off are means of what there is."""
+    """uint8; blocks cut off by the right and the lower border are means of what there is."""
     return np.asarray(Image.fromarray(picture).reduce(factor))
 
 
@@ -98,7 +98,7 @@ def _taps(places):
 
 
 def _region(picture, low, high):
-    """Pixels from `low` to `high`, (x, y), of a picture that goes on beyond its borders as these."""
+    """Pixels from `low` to `high`, (x, y), of a picture that repeats its border pixels beyond its borders."""
     xs = np.arange(low[0], high[0]).clip(0, picture.shape[1] - 1)
     ys = np.arange(low[1], high[1]).clip(0, picture.shape[0] - 1)
     inside = picture[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]

@@ -8,6 +8,9 @@ import math
 
 import numpy as np
 
+# Of the unit square, in order around it.
+CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+
 
 def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The rotation, scale and shift that bring points nearest to others, in least squares.
@@ -51,10 +54,10 @@ def apply_matrix(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def invert_matrix(matrix: np.ndarray) -> np.ndarray:
-    """The matrix `[2, 3]` of the way back.
+    """The matrix `[2, 3]` of the inverse map.
 
     Raises:
-        numpy.linalg.LinAlgError: it maps all to a line or a point.
+        numpy.linalg.LinAlgError: it maps everything to a line or a point.
     """
     linear = np.linalg.inv(np.asarray(matrix, np.float64)[:, :2])
     return np.column_stack([linear, -linear @ np.asarray(matrix, np.float64)[:, 2]])
@@ -72,5 +75,6 @@ def scale_of(matrix: np.ndarray) -> float:
 
 
 def degrees_of(matrix: np.ndarray) -> float:
-    """By how much a similarity turns, in (-180, 180]; positive is clockwise to the eye, y being down."""
+    """By how much a similarity turns, in (-180, 180]; positive is clockwise to the eye, because y points
+    down."""
     return float(math.degrees(math.atan2(matrix[1][0], matrix[0][0])))

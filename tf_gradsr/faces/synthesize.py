@@ -35,7 +35,7 @@ from tf_gradsr.faces.synthesis_networks import BLOCK, NOISE_SIZE, FaceNetworks
 from tf_gradsr.files import json_text, prepare_folder, replaced_when_complete
 from tf_gradsr.progress import ProgressBar
 
-# The names have five digits, which keeps them in order.
+# Names have five digits, which keeps them in order.
 Count = restricted_number_type(
     "Count", int, [(">=", 1), ("<=", 100_000)], docstring="int restricted to be ≥1 and ≤100000"
 )
@@ -61,7 +61,7 @@ def build_parser() -> Parser:
     add = parser.add_argument
     add("--count", type=Count, help="Pictures in the folder when done, those already there included.")
     add("-o", "--output", type=str, help="Folder of the pictures, made if needed.")
-    add("--seed", type=Seed, default=Recipe.seed, help="Seed of the faces; another seed, other people.")
+    add("--seed", type=Seed, default=Recipe.seed, help="Seed of the faces; another seed gives other people.")
     add(
         "--size",
         type=Literal[1024, 512, 256, 128, 64, 32, 16, 8],

@@ -24,7 +24,7 @@ class Embedded(NamedTuple):
     """Of the picture, which may have been larger than what is embedded."""
     height: int
     exact: bool
-    """Whether it holds the very pixels."""
+    """Whether it holds the exact pixels."""
 
 
 def embedded(picture) -> Embedded:
@@ -35,7 +35,7 @@ def embedded(picture) -> Embedded:
             byte by byte, with its metadata.
 
     Returns:
-        `Embedded`: PNG with the very pixels, or WebP where there are more than `EXACT_PIXELS`.
+        `Embedded`: PNG with the exact pixels, or WebP where there are more than `EXACT_PIXELS`.
     """
     if isinstance(picture, np.ndarray):
         return _of(Image.fromarray(picture))

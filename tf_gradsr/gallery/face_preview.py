@@ -1,4 +1,4 @@
-"""The photograph with its faces numbered, for those who choose among them."""
+"""The photograph with its faces numbered, so that one can choose among them."""
 
 import math
 
@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from tf_gradsr.gallery.grid import font_of
 
-# Longest side; larger photographs are shown smaller, smaller ones at most so many times larger.
+# Longest side; larger photographs are shown smaller, smaller ones at most this many times larger.
 SIDE, MOST = 1600, 4
 # Told apart by colour-blind readers, too (Okabe and Ito 2008): chosen faces, others.
 CHOSEN, OTHER = (230, 159, 0), (150, 150, 150)

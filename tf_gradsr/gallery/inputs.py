@@ -15,11 +15,11 @@ RESERVED = ("overview.png", "report.html", "faces.jsonl")
 
 
 class Found(NamedTuple):
-    """A file, and where in the tree that was given it lies."""
+    """A file, and where it lies in the given tree."""
 
     path: Path
     below: PurePath = PurePath()
-    """Its folder, relative to the one that was given, if folders are searched to any depth."""
+    """Its folder, relative to the given one, if folders are searched to any depth."""
 
 
 def find_inputs(paths) -> list:
@@ -38,7 +38,7 @@ def find_inputs(paths) -> list:
 
 
 def find_in_trees(paths, recursive: bool = True) -> list:
-    """As `find_inputs`, but of a folder also the pictures in all folders below it, if `recursive`.
+    """As `find_inputs`; if `recursive`, also the pictures in all folders below a given folder.
 
     A path that exists is that file or folder, whatever brackets and stars its name has.
 
@@ -67,7 +67,7 @@ def folder_names(files, below=None) -> list:
     Names differ in more than case, which some file systems ignore, and from those in `RESERVED`.
 
     Args:
-        files: list of `Path`. below: of each, the folder that its name goes into, relative; None: none.
+        files: list of `Path`. below: for each, the folder that its name goes into, relative; None: none.
     """
     below = below or [PurePath()] * len(files)
     # Dots alone would lead out of the folder.

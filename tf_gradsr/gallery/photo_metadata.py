@@ -1,4 +1,4 @@
-"""What a photograph's file says about it, for the files that are made of it."""
+"""What a photograph's file says about it, for the files that are made from it."""
 
 import codecs
 import re
@@ -21,8 +21,8 @@ KEPT = {
     *(Base.Rating, Base.RatingPercent, Base.XPTitle, Base.XPComment, Base.XPAuthor, Base.XPKeywords),
     *(Base.XPSubject, IFD.Exif, GPS),
 }
-# Of EXIF's second directory: the size, which is another one now; the maker's own notes, which no program can
-# move without breaking them, and in which some makers write a position.
+# Left out of EXIF's second directory: the size, which has changed; the maker's own notes, which no program
+# can move without breaking them, and in which some makers write a position.
 DROPPED = (Base.ExifImageWidth, Base.ExifImageHeight, IFD.MakerNote)
 # XMP has many names for a position: exif:GPSLatitude, drone-dji:GpsLatitude, geo:lat, georss:point ...
 POSITION = re.compile(r"gps|latitude|longitude|\bgeo:(lat|long)\b|georss", re.IGNORECASE)
@@ -96,7 +96,7 @@ def read_metadata(path, icc_profile: Optional[bytes] = None, keep_gps: bool = Fa
 
 
 def _about_the_photograph(exif):
-    """EXIF without what holds for its own file alone, as bytes; None where nothing is left."""
+    """EXIF without what is true of its own file only, as bytes; None where nothing is left."""
     for tag in set(exif) - KEPT:
         del exif[tag]
     if IFD.Exif in exif:

@@ -60,12 +60,12 @@ def planned(settings) -> list:
 
 
 def makes(settings, name: str) -> bool:
-    """Whether a file of all inputs is written: not when it is there and `skip_existing` leaves it."""
+    """Whether a file about all inputs is written: not if it exists and `skip_existing` keeps it."""
     return not (settings.skip_existing and (settings.output / name).exists())
 
 
 def _check_of_all(path, settings):
-    """That the overview or the report may be written."""
+    """Checks that the overview or the report may be written."""
     if path.name == OVERVIEW:
         check_output(path, settings.overwrite, RESULT_PICTURE, received=settings.output)
         return

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from tf_gradsr.decoding import decode, fit_picture, frames_of
 from tf_gradsr.errors import reason_of
 
-# How files begin that Pillow reads in part, or not at all, and what to say of them.
+# First bytes of files that Pillow reads in part, or not at all, and what to say about them.
 KINDS = (
     (b"\xff\xd8\xff", 0, "a JPEG file of a kind that is not read, such as 12 bits a channel; save it with 8"),
     (b"II*\0", 0, "a TIFF file of a kind that is not read; save it with 8 or 16 bits a channel"),
@@ -39,7 +39,7 @@ class Picture:
     notes: tuple = ()
     """What the reader left out or changed, in words."""
     doubts: tuple = ()
-    """Those of the notes that tell how its pixels were understood; they may look otherwise than meant."""
+    """The notes that tell how its pixels were understood, which may not be as intended."""
 
 
 def read_picture(path, reduced: bool = False) -> Picture:
@@ -119,7 +119,7 @@ def upscale_alpha(alpha, scale: int) -> np.ndarray:
 
 
 def _unknown_kind(path):
-    """Why Pillow knows nothing of a file."""
+    """Why Pillow cannot open a file."""
     with Path(path).open("rb") as file:
         start = file.read(16)
     if not start:

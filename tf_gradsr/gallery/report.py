@@ -19,7 +19,9 @@ from tf_gradsr.gallery.writing import REPORT_FILE as REPORT_FILE
 # Further faces are left out, as from the overview: a face with eight samples takes about half a megabyte.
 FACES_SHOWN = 16
 TEMPLATES = Path(__file__).parent / "templates"
-# By which a report is known again, among its first letters.
+# The page for browsers has the same ones.
+COLOURS = TEMPLATES / "colours.css"
+# What a report is recognised by, among its first characters.
 GENERATOR = "tf_gradsr report"
 HEAD = 2000
 # Per cent of a cell's width that its interval keeps free on either side.
@@ -36,7 +38,7 @@ class Shown:
     title: str
     picture: Embedded
     before: bool = False
-    """Whether the slider shows it on its left, which the others on its right are compared with."""
+    """Whether the slider shows it on its left, for comparison with the others on its right."""
     in_pixels: bool = False
     """Whether it is enlarged pixel by pixel."""
     caption: str = ""
@@ -61,7 +63,7 @@ class ShownFace:
 
     name: str
     pictures: tuple
-    """`Shown`, all of one shape of side; at least one with `before` and one without."""
+    """`Shown`, all of one aspect ratio; at least one with `before` and one without."""
     figures: tuple = ()
     """(name, figure with its unit) pairs."""
     uncertainty: Optional[UncertaintyMap] = None
@@ -76,7 +78,7 @@ class ShownFace:
 
     @property
     def exact(self) -> bool:
-        """Whether the page holds the very pixels of every picture."""
+        """Whether the page holds the exact pixels of every picture."""
         return all(shown.picture.exact for shown in self.pictures)
 
 
@@ -140,7 +142,7 @@ class ShownSheet(NamedTuple):
     title: str
     picture: Embedded
     words: str
-    """What it shows, for those who do not see it."""
+    """What it shows, for those who cannot see it."""
 
 
 @dataclass(frozen=True)
@@ -208,13 +210,14 @@ def write_report(path, contents: Contents, overwrite: bool = False) -> None:
         ConfigError: see `claim_output`.
     """
     with claim_output(path, overwrite, REPORT) as partial:
-        # Names of files may be no text.
+        # File names may not be valid text.
         partial.write_text(as_html(contents), encoding="utf-8", errors="backslashreplace")
 
 
 def as_html(contents: Contents) -> str:
-    """The page; the same contents give the same letters."""
+    """The page; the same contents give the same text."""
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    style = COLOURS.read_text(encoding="utf-8") + style
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -231,12 +234,12 @@ def as_html(contents: Contents) -> str:
         intended_use=INTENDED_USE,
         style=Markup(style),
         script=Markup(script),
-        # The browser runs and applies these two alone, whatever a name may hold.
+        # The browser runs and applies only these two, whatever a name may hold.
         style_digest=_digest(style),
         script_digest=_digest(script),
     )
 
 
 def _digest(text):
-    """As a Content-Security-Policy has it."""
+    """A digest as a Content-Security-Policy writes it."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"

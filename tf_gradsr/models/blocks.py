@@ -18,7 +18,7 @@ Z_GAIN = 0.01
 
 
 def convolution(filters, kernel_size=3, gain=1.0, dtype="float32", **kwargs):
-    """Returns a same-size convolution, its weights as He et al. 2015 for the leak, variance times `gain`.
+    """Returns a same-size convolution, weights as in He et al. 2015 for this leak, variance times `gain`.
 
     Args:
         dtype: Keras policy, as a block's; inputs are cast to it, outputs have it.
@@ -28,6 +28,19 @@ def convolution(filters, kernel_size=3, gain=1.0, dtype="float32", **kwargs):
     return keras.layers.Conv2D(
         filters, kernel_size, padding="same", kernel_initializer=initializer, dtype=dtype, **kwargs
     )
+
+
+def checked_widths(widths) -> list:
+    """Returns a generator's widths as a list.
+
+    Raises:
+        ValueError: fewer than two.
+    """
+    if len(widths) < 2:
+        raise ValueError(
+            f"widths must have an entry for LR size and one for each doubling. Received: {widths}."
+        )
+    return list(widths)
 
 
 def leaky_relu(x):
@@ -71,7 +84,7 @@ class Modulation(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tf_gradsr")
 class ResidualBlock(keras.layers.Layer):
-    """`x + scale * conv(lrelu(conv(lrelu(x))))`, the channels kept.
+    """`x + scale * conv(lrelu(conv(lrelu(x))))`, with as many channels.
 
     Args:
         filters: int, channels of input and output.

@@ -1,9 +1,9 @@
-"""A small network before G that estimates the clean LR picture behind one as photographs hold it.
+"""A small network before G that estimates the clean LR picture behind a damaged one.
 
-G is exact to its input, so the damage of JPEG, noise and odd resampling would be built into every result.
-Here another network first says what the input was before it was damaged: at z = 0 the most likely, otherwise
-plausible ones, so that what is not known of the input becomes part of the samples' spread. G is then exact
-to that estimate. Ours, not in the paper.
+G's pictures downscale exactly to its input, so the damage of JPEG, noise and odd resampling would be built
+into every result. Here another network first estimates what the input was before it was damaged: at z = 0 the
+most likely picture, otherwise plausible ones, so that what is not known about the input becomes part of the
+samples' spread. G's pictures then downscale to that estimate. Ours, not in the paper.
 """
 
 import keras

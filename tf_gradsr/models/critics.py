@@ -106,7 +106,7 @@ class MirrorCritic(Critic):
         return losses.generator_adversarial_loss(logits)
 
     def perceptual_distance(self, fake: Seen, real: Seen):
-        """Eq. (6) with the features of D as it learns (Larsen et al. 2016); D gets no gradient of it."""
+        """Eq. (6) with the features of D as it learns (Larsen et al. 2016); D gets no gradient from it."""
         features = (self.discriminator.features(self.view(seen)) for seen in (fake, real))
         return losses.perceptual_loss(*features)
 

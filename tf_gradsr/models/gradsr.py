@@ -233,7 +233,7 @@ class GradSR(SuperResolver):
         return self.loss_config.mean * loss, logs
 
     def _reconstruction_step(self, batch):
-        """Trains G alone at z = 0. The weights of z keep their small start: hallucinations stay near it."""
+        """Trains G alone at z = 0. The weights of z stay small, so hallucinations stay near it."""
         lr = batch["lr"]
         real = self.real_pyramids(batch["hr"])
         with tf.GradientTape() as tape:
@@ -258,8 +258,8 @@ class GradSR(SuperResolver):
             batch: dict as for training.
 
         Returns:
-            `{"image": (real, fake), "gradient": (real, fake)}`, mean outputs of D_I and D_g, as far as there
-            are any, float32 `[B]`, positive for real.
+            `{"image": (real, fake), "gradient": (real, fake)}`, mean outputs of D_I and D_g, if there are
+            any, float32 `[B]`, positive for real.
         """
         lr = batch["lr"]
         real = self.real_pyramids(batch["hr"])

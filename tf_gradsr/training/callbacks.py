@@ -133,7 +133,7 @@ def write_metrics(run_folder, writer, step, values):
 
 
 class SampleSheets(StepCallback):
-    """Saves a grid of the same pictures with the same z throughout the run."""
+    """Saves sheets of the same pictures with the same z throughout the run."""
 
     def __init__(self, run_folder, writer, interval, batch):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The picture grid that shows how a run is doing: a row for each face, a column for each kind of picture."""
+"""The sheet that shows how a run is doing: a row for each face, a column for each kind of picture."""
 
 import numpy as np
 import tensorflow as tf

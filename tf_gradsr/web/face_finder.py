@@ -1,7 +1,7 @@
 """Writes what the page finds faces with: MTCNN's networks as a LiteRT file, and the training faces' frame.
 
 They are the networks of `tf_gradsr.faces`, so that the page finds what `gradsr align` finds and cuts it by
-the same numbers. What `mtcnn` and `tf_gradsr.faces` do around them is in `export/web/src` again.
+the same numbers. What `mtcnn` and `tf_gradsr.faces` do around them is written again in `export/web/src`.
 """
 
 import json

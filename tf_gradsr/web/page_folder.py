@@ -6,11 +6,12 @@ from pathlib import Path
 
 from tf_gradsr.data.faces import encoded_faces
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.gallery.report import COLOURS
 from tf_gradsr.gallery.writing import INTENDED_USE
 from tf_gradsr.web import bundling
 from tf_gradsr.web.face_finder import write_face_finder
 
-STATIC = ("index.html", "style.css", "icon.svg")
+STATIC = ("index.html", "icon.svg")
 # Numbers of embedded test faces of different ages and looks, without odd artefacts; the first is opened.
 EXAMPLE_FACES = (31, 14, 82, 3, 67, 55)
 # Digits of the weights' digest that pictures name, as in `Hallucinator.identity`.
@@ -37,6 +38,8 @@ def write_page(model, folder) -> int:
     bundling.bundle(folder)
     for name in STATIC:
         shutil.copyfile(bundling.SOURCES / "src" / name, folder / name)
+    styles = (COLOURS, bundling.SOURCES / "src" / "style.css")
+    (folder / "style.css").write_bytes(b"\n".join(path.read_bytes() for path in styles))
     shutil.copyfile(model, folder / facts["file"])
     (folder / "wasm").mkdir()
     for path in bundling.wasm_files():
@@ -77,7 +80,7 @@ def page_facts(description) -> dict:
 
 
 def write_example_faces(folder) -> list:
-    """Writes a few of the embedded test faces, as they are, below a folder; their names, relative to it."""
+    """Writes a few embedded test faces, as they are, below a folder; returns their names, relative to it."""
     (folder / "faces").mkdir()
     faces = encoded_faces("test", EXAMPLE_FACES)
     names = [f"faces/{number:03d}.jpg" for number in EXAMPLE_FACES]

@@ -7,7 +7,7 @@ const CALL_FAILED = {
     'This browser could not start LiteRT, which runs the model: it needs WebAssembly with SIMD, which current ' +
     `versions of Chrome, Edge, Firefox and Safari have, and the page's folder wasm. (${reason})`,
   run: (reason) => `The model failed: ${reason}.`,
-  loadFinder: (reason) => `What finds faces could not be loaded: ${reason}.`,
+  loadFinder: (reason) => `The face finder could not be loaded: ${reason}.`,
   find: (reason) => `The search for faces failed: ${reason}.`,
 };
 
@@ -53,7 +53,7 @@ export class Engine {
   }
 
   /**
-   * Loads what finds faces; after `load`.
+   * Loads the face finder; after `load`.
    *
    * @param {object} facts what finder.json holds
    */

@@ -7,7 +7,7 @@ export class FaceFinder {
   /**
    * @param {import('./mtcnn.js').Mtcnn} detector
    * @param {import('./frame.js').Frame} frame
-   * @param {object} search what finder.json says of it
+   * @param {object} search what finder.json says about it
    */
   constructor(detector, frame, search) {
     this.detector = detector;
@@ -16,8 +16,8 @@ export class FaceFinder {
   }
 
   /**
-   * Each face is looked at twice: in the photograph, then cut out by what was found and turned upright, at the size
-   * at which the training faces were measured.
+   * Each face is looked at twice: in the photograph, then cut out and turned upright, at the size at which the
+   * training faces were measured.
    *
    * @param {{width: number, height: number, data: ArrayLike<number>}} photo RGBA, opaque
    * @returns {Promise<import('./frame.js').Face[]>} the largest first
@@ -48,12 +48,12 @@ export class FaceFinder {
     );
   }
 
-  /** The face as its aligned picture shows it; as it was, if there it is not found. */
+  /** The face as found in its aligned picture; as it was, if it is not found there. */
   async #lookAgain(photo, face) {
     const { second_look: side, same } = this.search;
     const boxes = await this.#detect(cut(photo, face.matrix, side));
     const middle = ({ sides: [left, top, right, bottom] }) => [(left + right) / 2 / side, (top + bottom) / 2 / side];
-    // Of faces beside this one parts are in the picture, too.
+    // Parts of faces beside this one are in the picture, too.
     const found = boxes.filter((box) => distance(middle(box), [0.5, 0.5]) < same);
     if (!found.length) return face;
     const best = found.reduce((one, other) => (other.score > one.score ? other : one));
@@ -66,7 +66,7 @@ export class FaceFinder {
     return this.detector.detect(picture);
   }
 
-  /** The faces, less those that are others found twice; the surer one stays. */
+  /** The faces without those that were found twice; the surer one stays. */
   #eachOnce(faces) {
     const kept = [];
     for (const face of [...faces].sort((one, other) => other.confidence - one.confidence)) {

@@ -30,7 +30,7 @@ export class Frame {
     return { box, points, matrix, centre: apply(matrix, [0.5, 0.5]), size, confidence, profile: this.#isProfile(points) };
   }
 
-  /** FFHQ's rule: the side is so many distances between the eyes, or from the eyes to the mouth; matrix of the square. */
+  /** FFHQ's rule: the side is this many distances between the eyes, or from the eyes to the mouth; matrix of the square. */
   #square(points) {
     const [left, right] = points;
     const eyes = meanOf([left, right]);

@@ -277,7 +277,7 @@ async function loadModel(folder) {
 async function loadFinder(engine, folder) {
   try {
     const response = await fetch(`${folder}finder.json`);
-    if (!response.ok) throw new Error('What finds faces is missing: finder.json beside this page.');
+    if (!response.ok) throw new Error('The face finder is missing: finder.json beside this page.');
     await engine.loadFinder(await response.json());
     panel.setFinder((photo) => engine.find(photo));
   } catch (error) {
@@ -297,7 +297,7 @@ async function start() {
   listen();
   grid.resize(COUNT);
   $('about').textContent = `Model: ${identityOf(page.model)}. It runs with LiteRT.js (Apache-2.0). MTCNN (MIT) finds the faces.`;
-  // It waits for what finds faces, which comes after the model.
+  // It waits for the face finder, which comes after the model.
   if (page.model.faces.length) useFace(folder + page.model.faces[0], 'Sample face 1');
   const stochastic = await loadModel(folder);
   say('Choose a photo.');

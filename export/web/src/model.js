@@ -1,4 +1,4 @@
-/** What the page knows of its model: gradsr.json, checked against the file. */
+/** What the page knows about its model: gradsr.json, checked against the file. */
 
 /**
  * @param {string} folder URL of the page's folder, ending in /

@@ -41,7 +41,7 @@ export async function readPhoto(file, name, least) {
   return pixels;
 }
 
-/** Width and height as the file's header has them; null if it is no picture. */
+/** Width and height as the file's header has them; null if it is not a picture. */
 async function sizeOf(file) {
   const image = new Image();
   image.src = URL.createObjectURL(file);

@@ -26,7 +26,7 @@ export class PicturePanel {
   constructor(elements, events) {
     Object.assign(this, elements);
     this.events = events;
-    // What finds faces, once it has been loaded; null then, if it could not be.
+    // The face finder, once it has been loaded; null then, if it could not be.
     this.finder = new Promise((resolve) => {
       this.#find = resolve;
     });
@@ -109,7 +109,7 @@ export class PicturePanel {
     if (this.#isAligned(this.photo)) return;
     if (!faces.length) {
       this.looking.textContent =
-        `No face was found in ${name}. Lay the frame over one by hand: both eyes on the same height, in the frame’s ` +
+        `No face was found in ${name}. Lay the frame over one by hand: both eyes at the same height, in the frame’s ` +
         'middle, and the chin just inside it.';
       this.byHand.open = true;
     } else if (faces.length === 1) {

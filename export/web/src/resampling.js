@@ -1,15 +1,15 @@
 /** One resampling from a photograph to a turned rectangle of it: tf_gradsr/faces/resampling.py again. */
 import { scaleOf } from './similarity.js';
 
-// Blocks of the picture's pixels along a pixel's side, at least, where so large ones are averaged first.
+// Where blocks are averaged first, at least this many lie along a pixel's side.
 const FINE = 2;
-// Pixels beyond a position that the interpolation reaches.
+// How many pixels the interpolation reaches beyond a position.
 const REACH = 3;
 const TOLERANCE = 1e-6;
 
 /**
- * The mean, over each pixel's area, of the photograph between whose pixels one interpolates (Keys 1981, a = -1/2).
- * Beyond its borders the photograph goes on as its border pixels.
+ * The mean over each pixel's area of the photograph, which is interpolated between its pixels (Keys 1981, a = -1/2).
+ * Beyond its borders, the photograph repeats its border pixels.
  *
  * @param {{width: number, height: number, data: ArrayLike<number>}} photo RGBA, opaque
  * @param {import('./similarity.js').Matrix} matrix from the square around the result to the photograph: (0, 0) to
@@ -47,7 +47,7 @@ export function cut(photo, matrix, width, height = width) {
   return { width, height, rgb };
 }
 
-/** The block means that a cut needs: {left, top, width, rgb}, going on beyond the borders. */
+/** The block means that a cut needs: {left, top, width, rgb}, repeated beyond the borders. */
 function regionOf(photo, coarse, last, { a, b, x0, c, d, y0, columns, rows }) {
   const corners = [
     [0, 0],
@@ -66,7 +66,7 @@ function regionOf(photo, coarse, last, { a, b, x0, c, d, y0, columns, rows }) {
   for (let y = top; y < bottom; y++) {
     const line = (y - top) * width * 3;
     const row = inside(y, last.height);
-    // Above and below the photograph its border goes on.
+    // Above and below the photograph, its border is repeated.
     if (row === previous) {
       rgb.copyWithin(line, from, from + width * 3);
       continue;

@@ -35,7 +35,7 @@ export function saveSheet(model, seed, samples) {
   save(drawSheet(cells, note), `gradsr_seed${seed}`, wordsOf(model, seed));
 }
 
-/** What a file says of itself; nothing of the photo. */
+/** What a file says about itself; nothing about the photo. */
 function wordsOf({ name, weights, version, disclaimer }, seed) {
   const temperature = fixed('temperature');
   return {

@@ -10,7 +10,7 @@ export function apply(matrix, [x, y]) {
   return matrix.map((row) => row[0] * x + row[1] * y + row[2]);
 }
 
-/** @returns {Matrix} of the way back */
+/** @returns {Matrix} of the inverse map */
 export function invert([[a, b, x], [c, d, y]]) {
   const area = a * d - b * c;
   return [

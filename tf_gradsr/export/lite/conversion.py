@@ -33,10 +33,7 @@ def converted(generator, signatures: dict, quantize: str, representative=None) -
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if quantize == "float16":
             converter.target_spec.supported_types = [tf.float16]
-        if quantize == "int8":
-            model = in_integers(converter, representative)
-        else:
-            model = converter.convert()
+        model = in_integers(converter, representative) if representative else converter.convert()
     return without_inner_names(with_quantized_borders(model))
 
 

@@ -36,7 +36,7 @@ def export(
         consistency: "exact" or "none".
         representative_path: for int8: where the run's pictures are, if not where its config says.
         representative_pictures: for int8: how many of them to calibrate with.
-        progress: called with a few words on what is being done.
+        progress: called with a few words about what is being done.
         overwrite: whether existing files may be replaced.
 
     Returns:

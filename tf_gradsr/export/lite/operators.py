@@ -1,7 +1,8 @@
 """A LiteRT file's operations: which there are, which GPUs leave to the CPU, and how pictures enter and leave.
 
 The conditions are those of LiteRT's GPU delegate (`gpu_compatibility.cc` of TensorFlow). They are repeated
-here since `tf.lite.experimental.Analyzer` of TensorFlow 2.21 finds every file compatible, whatever is in it.
+here because `tf.lite.experimental.Analyzer` of TensorFlow 2.21 finds every file compatible, whatever it
+holds.
 """
 
 from tensorflow.lite.python import schema_py_generated as schema
@@ -184,7 +185,7 @@ def _fits(name, operator, tensors):
 
 
 def _shape(tensor):
-    # The file leaves out the shape of a scalar.
+    # Files leave out the shape of a scalar.
     return [] if tensor.shape is None else list(tensor.shape)
 
 

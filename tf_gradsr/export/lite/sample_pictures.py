@@ -1,4 +1,4 @@
-"""LR pictures to compare a LiteRT file on and to calibrate an int8 file with."""
+"""LR pictures for comparing a LiteRT file and for calibrating an int8 file."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from tf_gradsr.config import Config, DataConfig
 from tf_gradsr.data import stream_batches, stream_pictures
 from tf_gradsr.errors import ConfigError
 
-# Pictures that a file is compared on.
+# How many pictures a file is compared on.
 COMPARED = 16
 EMBEDDED = "embedded"
 

@@ -3,8 +3,8 @@
 Writes a LiteRT file for one LR size, uint8 pictures in and out, with the signatures hallucinate(lr, z) and
 reconstruct(lr) (models that give one answer per picture: only reconstruct), and a description beside it
 (model.tflite.json). Before it gets its name, the file is run with LiteRT and its answers are compared with
-the trained model's. none and float16: at most 2 grey levels apart anywhere; dynamic and int8: 38 dB PSNR at
-least.
+the trained model's. none and float16: at most 2 grey levels apart anywhere; dynamic and int8: at least 38 dB
+PSNR.
 
 Needs LiteRT: pip install 'tf-gradsr[mobile]'
 """
@@ -51,8 +51,8 @@ def build_parser() -> Parser:
         default=None,
         metavar="DIR",
         help="int8: where the run's pictures (data.path) are on this machine, if not where its config.yaml "
-        "says; embedded: the faces in the package, of the kind that its own model was trained on. "
-        "Training pictures give the ranges of the integers; answers are compared on test pictures.",
+        "says; embedded: the faces in the package, like those that its own model was trained on. Training "
+        "pictures give the ranges of the integers; answers are compared on test pictures.",
     )
     add(
         "--representative_pictures",
@@ -86,7 +86,7 @@ def check_lr_size(size) -> Optional[tuple]:
     """(height, width) of `--lr_size`; None for the run's own.
 
     Raises:
-        ConfigError: a list of other than two sides.
+        ConfigError: a list that does not have two sides.
     """
     if size is None:
         return None
@@ -126,7 +126,7 @@ def _export(run_folder, path, lr_shape, settings):
 
 
 def report(description: dict) -> list:
-    """Lines on how far a file's answers are from the Python model's, and on what a phone's GPU cannot run."""
+    """Lines about how far a file's answers are from the Python model's, and what a phone's GPU cannot run."""
     lines = []
     for signature, found in description["differences_to_python_in_grey_levels"].items():
         psnr = "equal" if found["psnr"] is None else f"PSNR {found['psnr']:.1f} dB"

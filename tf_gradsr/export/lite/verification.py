@@ -12,7 +12,7 @@ from tf_gradsr import ops
 from tf_gradsr.export.lite.operators import left_to_cpu, operations
 from tf_gradsr.inference import Hallucinator
 
-# Grey levels of uint8, for the kinds of file that keep floats.
+# Grey levels of uint8, for the kinds of files that keep floats.
 LARGEST_DIFFERENCE = 2.0
 # dB, over all pictures together, for the kinds that do not.
 SMALLEST_PSNR = 38.0

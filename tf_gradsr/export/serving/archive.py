@@ -28,7 +28,7 @@ def export(
         run: a trained run.
         folder: the version's, as from `check_version_folder`.
         consistency: "exact" or "none". limits: what a request may ask for.
-        progress: called with a few words on what is being done.
+        progress: called with a few words about what is being done.
         overwrite: whether an existing SavedModel may be replaced.
 
     Returns:

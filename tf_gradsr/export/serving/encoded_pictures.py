@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tf_gradsr.decoding.opening import PNG
 from tf_gradsr.export.serving.input_checks import (
     Limits,
     after,
@@ -12,11 +13,10 @@ from tf_gradsr.export.serving.input_checks import (
 )
 from tf_gradsr.export.serving.orientation import orientation, turn, turned
 
-PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
 # Signature, length and name of the first chunk, width, height, bits, kind of colour.
 PNG_HEADER = 26
-# 16 bits, grey; TensorFlow would cut off the low byte, as it does and Pillow does in colour.
+# 16 bits, grey: here TensorFlow would cut off the low byte, as both it and Pillow do in colour.
 DEEP_GREY = b"\x10\0"
 # The operation that fails on broken data is named after the input, so that the error message names it.
 NODE = "image_bytes_decoding"
@@ -98,7 +98,7 @@ def _size(image_bytes):
 
 
 def _pixels(image_bytes):
-    """RGB, uint8 `[h, w, 3]`, the same as Pillow's and so as `gradsr hallucinate` reads."""
+    """RGB, uint8 `[h, w, 3]`, the same as Pillow's, and so as those that `gradsr hallucinate` reads."""
 
     def of_deep_grey():
         pixels = tf.io.decode_png(image_bytes, channels=1, dtype=tf.uint16, name=NODE)

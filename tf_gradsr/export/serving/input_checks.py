@@ -44,7 +44,7 @@ def received_shape(tensor):
     """Returns the shape that a tensor really has, int32 `[rank]`.
 
     A server does not hold requests to the signature's shapes, but the graph's optimiser takes them for
-    granted: it would find a check of the rank always true. It does not know the shape of a parsed tensor.
+    granted and would find a check of the rank always true. It does not know the shape of a parsed tensor.
     """
     return tf.shape(tf.io.parse_tensor(tf.io.serialize_tensor(tensor), tensor.dtype))
 
@@ -127,5 +127,5 @@ def _equal(shape, expected):
     """Whether a shape of any rank is the expected one."""
     expected = tf.stack(expected)
     same_rank = tf.size(shape) == tf.size(expected)
-    # Broadcasting stands in where ranks differ, so that the comparison itself never fails.
+    # Broadcasting fills in where ranks differ, so that the comparison itself never fails.
     return same_rank & tf.reduce_all(tf.where(same_rank, shape, expected) == expected)

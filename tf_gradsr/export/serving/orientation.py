@@ -1,12 +1,12 @@
 """Reads EXIF's orientation from png and jpeg bytes and turns pixels upright, inside the graph.
 
-Bytes are looked at one by one, each only where the file has it, so that damaged or hostile files are taken
-for upright and never fail. What is found is what Pillow finds; XMP is not read.
+Bytes are looked at one by one, each only where the file has it, so that damaged or hostile files count as
+upright and never fail. The result is Pillow's; XMP is not read.
 """
 
 import tensorflow as tf
 
-# Parts of a file, and entries of a directory, that are looked through at most: each costs microseconds.
+# At most so many parts of a file, and entries of a directory, are looked through: each costs microseconds.
 MOST = 1000
 TAG = 0x0112
 # EXIF's types of whole numbers and how many bytes of an entry's four hold one.
@@ -26,7 +26,7 @@ def orientation(image_bytes, is_png):
 
 
 def turned(size, found):
-    """int32 `[2]`, height and width of the upright picture, from those that are stored."""
+    """int32 `[2]`, height and width of the upright picture, from the stored ones."""
     return tf.where(found >= 5, size[::-1], size)
 
 
@@ -47,11 +47,11 @@ class _Bytes:
 
     def __init__(self, data):
         self.length = tf.size(data)
-        # One more, which stands for all beyond the end.
+        # One more, which stands for everything beyond the end.
         self.data = tf.concat([data, tf.zeros([1], tf.uint8)], axis=0)
 
     def number(self, place, count, little=False):
-        """Whole number of `count` bytes, int32 and never negative, at a place."""
+        """The whole number of `count` bytes at a place, int32 and never negative."""
         places = place + tf.range(count)
         inside = (places >= 0) & (places < self.length)
         found = tf.cast(tf.gather(self.data, tf.where(inside, places, self.length)), tf.int64)

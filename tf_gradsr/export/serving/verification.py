@@ -122,7 +122,7 @@ def largest_difference(signature: str, answer: dict, right: dict) -> float:
 
 
 def operations(path) -> set:
-    """Names of all operations in a SavedModel, those in its functions too."""
+    """Names of all operations in a SavedModel, including those in its functions."""
     model = saved_model_pb2.SavedModel.FromString((Path(path) / "saved_model.pb").read_bytes())
     graph = model.meta_graphs[0].graph_def
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]

@@ -1,6 +1,6 @@
 'use strict'
 
-// Each face's slider shows two of the pictures beside it. Without this script the pictures alone are there.
+// Each face's slider shows two of the pictures beside it. Without this script, only the pictures are there.
 document.documentElement.classList.add('scripted')
 document.querySelectorAll('.face').forEach(compare)
 addEventListener('beforeprint', () => {
