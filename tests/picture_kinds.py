@@ -16,6 +16,8 @@ LEVELS = COLOUR[..., 2]
 GREY_COLOUR = np.repeat(LEVELS[..., None], 3, -1)
 HALF = np.where(ACROSS < 4, 0, 255).astype(np.uint8)
 REFUSED = "refused"
+# First bytes of what browsers read, beside AVIF: PNG, JPEG, GIF, WebP, BMP.
+PAGE_READS = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"BM")
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,17 @@ class Kind:
     """Regular expression of what is said about it; or why it is refused."""
     served: object = None
     """REFUSED, if the served graph refuses it; otherwise that reads the same."""
+    page: object = None
+    """uint8 `[8, 8, 3]`, if the page (Chromium) reads something else; REFUSED, if it reads nothing."""
     tolerance: int = 0
     """Levels by which a decoder may differ."""
+
+    def over_white(self):
+        """uint8 `[8, 8, 3]`, with what is transparent shown on white; None: refused."""
+        if self.alpha is None:
+            return self.rgb
+        share = self.alpha[..., np.newaxis] / 255
+        return np.uint8(np.round(self.rgb * share + 255 * (1 - share)))
 
 
 def saved(picture, kind, **options):
@@ -124,6 +135,8 @@ def all_kinds() -> list:
     kinds, deep = [], lambda a: np.round(a / 257.0).astype(np.uint8)
 
     def add(row, content, rgb, **more):
+        if not content.startswith(PAGE_READS) and content[4:12] != b"ftypavif":
+            more["page"] = REFUSED
         kinds.append(Kind(row, content, None if rgb is None else np.asarray(rgb, np.uint8), **more))
 
     others = {"served": REFUSED}
@@ -144,7 +157,11 @@ def all_kinds() -> list:
     for _, content, rgb, alpha in _transparent_colours():
         add("PNG with a transparent colour (tRNS), every type and depth", content, rgb, alpha=np.uint8(alpha))
     gamma = [(b"gAMA", struct.pack(">I", 100_000))]
-    add("PNG with a gamma (gAMA)", png(COLOUR, RGB, 8, gamma), COLOUR, doubt="its gamma, 1 .* is not applied")
+    linear = COLOUR / 255
+    # sRGB's curve (IEC 61966-2-1).
+    shown = 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    said = "its gamma, 1 .* is not applied"
+    add("PNG with a gamma (gAMA)", png(COLOUR, RGB, 8, gamma), COLOUR, doubt=said, page=np.round(shown))
     gamma = [(b"gAMA", struct.pack(">I", 45_455))]
     add("PNG with a gamma (gAMA)", png(COLOUR, RGB, 8, gamma), COLOUR)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -20,13 +20,6 @@ KINDS = all_kinds()
 DOCUMENT = Path(__file__).parent.parent.parent / "docs/reference/pictures.md"
 
 
-def over_white(kind):
-    if kind.alpha is None:
-        return kind.rgb
-    alpha = kind.alpha[..., None] / 255
-    return np.round(kind.rgb * alpha + 255 * (1 - alpha))
-
-
 def names(kinds):
     return [f"{number}: {kind.row}" for number, kind in enumerate(kinds)]
 
@@ -58,7 +51,7 @@ def test_paths_in_python(kind, tmp_path):
                 as_pictures(tmp_path / "picture")
             return
         (picture,) = as_pictures(tmp_path / "picture")
-    assert np.abs(picture.astype(int) - over_white(kind)).max() <= kind.tolerance + 1
+    assert np.abs(picture.astype(int) - kind.over_white()).max() <= kind.tolerance + 1
     said = [str(warning.message) for warning in caught if warning.category is UserWarning]
     assert bool(said) == bool(kind.doubt), said
     assert all(re.search(kind.doubt, words) for words in said)
@@ -73,7 +66,7 @@ def test_folders_that_are_trained_on(tmp_path, caplog):
     assert [name for name, _ in pictures.skipped] == refused
     read = [kind for kind in KINDS if kind.rgb is not None]
     for kind, found in zip(read, pictures.array, strict=True):
-        assert np.abs(found.astype(int) - over_white(kind)).max() <= kind.tolerance + 1, kind.row
+        assert np.abs(found.astype(int) - kind.over_white()).max() <= kind.tolerance + 1, kind.row
     doubtful = sum(bool(kind.doubt) for kind in read)
     assert f"{doubtful} of {len(KINDS)} pictures may not look as intended" in caplog.text
 

@@ -7,6 +7,7 @@ const MOST_DECODED = 150e6;
 
 /**
  * Decodes a picture: upright (EXIF), in sRGB, over white where it is transparent. Very large ones are made smaller.
+ * A BMP that is transparent everywhere is taken as opaque: many programs leave the fourth byte of a pixel at 0.
  *
  * @param {Blob} file
  * @param {string} name for messages
@@ -20,11 +21,14 @@ export async function readPhoto(file, name, least) {
     throw new Error(`${name} is not a picture that this browser can read. Try a PNG, JPEG or WebP file.`);
   }
   if (size.width * size.height > MOST_DECODED) throw tooLarge(name, size);
-  const photo = await createImageBitmap(file).catch(() => {
-    throw new Error(
-      `${name} could not be decoded: it is damaged, too large for this browser, or an SVG. Save it anew, as a PNG or JPEG.`,
-    );
-  });
+  const decoded = (content) =>
+    createImageBitmap(content).catch(() => {
+      throw new Error(
+        `${name} could not be decoded: it is damaged, too large for this browser, or an SVG. Save it anew, as a PNG or JPEG.`,
+      );
+    });
+  let photo = await decoded(file);
+  if ((await isBmpWithAlpha(file)) && isClear(photo)) photo = await decoded(withoutAlpha(file));
   const { width, height } = photo;
   if (width < least.width || height < least.height) {
     throw new Error(
@@ -39,6 +43,37 @@ export async function readPhoto(file, name, least) {
   );
   photo.close();
   return pixels;
+}
+
+const BMP_ALPHA_MASK = 66;
+
+/** Whether the file is a BMP whose header, of 56 bytes or more, says which bits of a pixel are its alpha. */
+async function isBmpWithAlpha(file) {
+  const start = new DataView(await file.slice(0, BMP_ALPHA_MASK + 4).arrayBuffer());
+  return (
+    start.byteLength === BMP_ALPHA_MASK + 4 &&
+    start.getUint16(0) === 0x424d &&
+    start.getUint32(14, true) >= 56 &&
+    start.getUint32(BMP_ALPHA_MASK, true) !== 0
+  );
+}
+
+function withoutAlpha(bmp) {
+  return new Blob([bmp.slice(0, BMP_ALPHA_MASK), new Uint8Array(4), bmp.slice(BMP_ALPHA_MASK + 4)]);
+}
+
+/** Whether a picture is transparent everywhere; looked at in strips, since it may be large. */
+function isClear(photo) {
+  const rows = 64;
+  const canvas = new OffscreenCanvas(photo.width, rows);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  for (let top = 0; top < photo.height; top += rows) {
+    context.clearRect(0, 0, photo.width, rows);
+    context.drawImage(photo, 0, -top);
+    const { data } = context.getImageData(0, 0, photo.width, rows);
+    for (let alpha = 3; alpha < data.length; alpha += 4) if (data[alpha]) return false;
+  }
+  return true;
 }
 
 /** Width and height as the file's header has them; null if it is not a picture. */
