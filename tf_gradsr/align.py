@@ -19,6 +19,7 @@ holds no enlarged faces. Finding needs pip install 'tf-gradsr[photos]'; --eyes d
 Exit status: 0 all done, 1 some photographs failed or show no face, 2 bad setting, 130 interrupted.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.faces import align, find_faces
 from tf_gradsr.faces.finding import MIN_CONFIDENCE, MIN_SIZE
 from tf_gradsr.faces.points_by_hand import face_by_hand, points_by_hand
-from tf_gradsr.files import check_output, claim_output, folder_of, json_text
+from tf_gradsr.files import Kind, check_output, claim_output, folder_of, json_text
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.reading import over_white, read_picture
 from tf_gradsr.gallery.writing import save_png
@@ -40,7 +41,19 @@ RECORD = "faces.jsonl"
 SOFTWARE = "tf_gradsr.align"
 # With more faces than this, only the range of their sizes is printed.
 SIZES_NAMED = 8
-FOLDER = folder_of("a folder of aligned faces", rf".+_\d+\.png|{RECORD}", mark=RECORD)
+FACE = r".+_\d+\.png"
+NAME = "a folder of aligned faces"
+
+
+def _stranger_below(path):
+    """The first thing that is neither a face nor a folder, in what must be a folder below that of all faces."""
+    strange = (p for p in sorted(path.rglob("*")) if not p.is_dir() and not re.fullmatch(FACE, p.name))
+    return next(strange, None) if path.is_dir() else path
+
+
+# With --recursive, there are folders below it, to any depth.
+BELOW = {rf"(?!{RECORD}$|{FACE}$).+": Kind(NAME, _stranger_below)}
+FOLDER = folder_of(NAME, rf"{FACE}|{RECORD}", mark=RECORD, folders=BELOW)
 
 
 def build_parser() -> Parser:
@@ -64,6 +77,11 @@ def build_parser() -> Parser:
         help="Leave out faces the detector is less sure of. It reports none below 0.8.",
     )
     add_points(add)
+    add(
+        "--recursive",
+        action="store_true",
+        help="Also take the photographs in all folders below the ones given; the faces mirror the tree.",
+    )
     add("--overwrite", action="store_true", help="Replace a folder of aligned faces.")
     return parser
 
@@ -77,14 +95,15 @@ def _execute(settings):
     if not settings.output:
         raise ConfigError("output: the folder of the faces, for example -o faces. Received: ''")
     output = Path(settings.output).expanduser()
-    files = find_inputs(settings.input)
+    found = find_inputs(settings.input, settings.recursive)
+    files, below = [one.path for one in found], [one.below for one in found]
     points = points_by_hand(settings.eyes, settings.mouth, len(files))
     check_output(output, settings.overwrite, FOLDER, files, settings.output)
     if points is None:
         _load_detector(settings.verbose)
     failed, lines = [], []
     with claim_output(output, settings.overwrite, FOLDER) as folder:
-        for file, name in zip(files, folder_names(files)):
+        for file, within, name in zip(files, below, folder_names(files, below)):
             try:
                 photograph, faces = _faces_of(file, points, settings)
             except (ValueError, MemoryError) as error:
@@ -92,7 +111,9 @@ def _execute(settings):
                 failed.append(file)
                 continue
             print(f"{file}: {_said_of(faces)}")
-            lines += _write_aligned(folder, file.name, name, photograph, faces, settings.size)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            photo = (within / file.name).as_posix()
+            lines += _write_aligned(folder, photo, name, photograph, faces, settings.size)
         if not lines:
             raise CommandFailed(f"no face was aligned. Nothing was written to {settings.output}")
         (folder / RECORD).write_text("".join(json_text(line) + "\n" for line in lines), encoding="utf-8")

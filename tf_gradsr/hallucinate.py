@@ -43,8 +43,17 @@ from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import at_home, files_when_complete, prepare_folder, replaced_when_complete
 from tf_gradsr.gallery.plan import OVERVIEW, makes, planned
-from tf_gradsr.gallery.writing import INTENDED_USE, REPORT_FILE, SOFTWARE, save_png
+from tf_gradsr.gallery.writing import (
+    INTENDED_USE,
+    REPORT_FILE,
+    RESULT_FOLDER,
+    RESULT_PICTURE,
+    SOFTWARE,
+    is_own,
+    save_png,
+)
 from tf_gradsr.options import (
+    add_batch,
     add_consistency,
     add_downscale,
     add_input_quality,
@@ -108,22 +117,11 @@ def build_parser() -> Parser:
     add_tile(add)
     add_report(add, "the folder of the results")
     add(
-        "--recursive",
-        action="store_true",
-        help="Also take the pictures in all folders below the ones given; the results mirror the tree.",
-    )
-    add(
         "--plain",
         action="store_true",
         help="Write one file for each input, its reconstruction as DIR/NAME.png, instead of a folder.",
     )
-    add(
-        "--skip_existing",
-        action="store_true",
-        help="Leave results that already exist as they are, whatever their settings, and make the missing "
-        "ones: for a batch that was stopped.",
-    )
-    add("--overwrite", action="store_true", help="Replace results that already exist.")
+    add_batch(add)
     return parser
 
 
@@ -142,7 +140,8 @@ def _execute(settings):
 
 def _hallucinate_files(settings):
     _check(settings)
-    jobs = planned(settings)
+    kind = RESULT_PICTURE if settings.plain else RESULT_FOLDER
+    jobs = planned(settings, kind, _is_result, overview=not settings.plain)
     if not jobs:
         return 0
     prepare_folder(settings.output)
@@ -150,6 +149,10 @@ def _hallucinate_files(settings):
     if settings.to_standard_output and status == 0:
         sys.stdout.buffer.write((settings.output / jobs[0].name).read_bytes())
     return status
+
+
+def _is_result(path):
+    return is_own(path) or is_own(path.parent / "reconstruction.png")
 
 
 def _use_standard_streams(settings, folder):
@@ -177,8 +180,6 @@ def _check(settings):
     if not settings.output:
         raise ConfigError("output: the folder of the results, for example -o out. Received: ''")
     settings.output = at_home(settings.output)
-    if settings.skip_existing and settings.overwrite:
-        raise ConfigError("skip_existing: keeps results that --overwrite would replace. Received: both")
     if settings.plain and (settings.report or settings.interpolate):
         option = "report" if settings.report else "interpolate"
         raise ConfigError(f"plain: writes one picture for each input. Received: also --{option}")

@@ -47,6 +47,22 @@ def add_pictures(
     )
 
 
+def add_batch(add) -> None:
+    """`--recursive`, `--skip_existing` and `--overwrite`: what people do with many files."""
+    add(
+        "--recursive",
+        action="store_true",
+        help="Also take the pictures in all folders below the ones given; the results mirror the tree.",
+    )
+    add(
+        "--skip_existing",
+        action="store_true",
+        help="Leave results that already exist as they are, whatever their settings, and make the missing "
+        "ones: for a batch that was stopped.",
+    )
+    add("--overwrite", action="store_true", help="Replace results that already exist.")
+
+
 def add_noise(add) -> None:
     """`--seed` and `--temperature` of the samples."""
     add("--seed", type=Seed, default=0, help="Seed of the samples; sample i of every input has the same z.")

@@ -30,7 +30,6 @@ import re
 import sys
 import warnings
 from dataclasses import fields
-from pathlib import Path
 
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 from PIL import Image
@@ -39,10 +38,11 @@ from tf_gradsr.cli import Parser, run
 from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
-from tf_gradsr.files import check_output, claim_output, folder_of, prepare_folder
-from tf_gradsr.gallery.inputs import find_inputs, folder_names
-from tf_gradsr.gallery.writing import INTENDED_USE, RESULT_FOLDER
+from tf_gradsr.files import at_home, claim_output, folder_of, prepare_folder
+from tf_gradsr.gallery.plan import makes, planned
+from tf_gradsr.gallery.writing import INTENDED_USE, PHOTO_RECORD, REPORT_FILE, RESULT_FOLDER
 from tf_gradsr.options import (
+    add_batch,
     add_consistency,
     add_input_quality,
     add_noise,
@@ -56,8 +56,8 @@ from tf_gradsr.tensorflow_start import start_tensorflow
 
 PHOTO_FOLDER = folder_of(
     "what this command wrote",
-    r"photo(_sample_\d+)?\.png|faces\.png|photo\.json",
-    mark="photo.json",
+    rf"photo(_sample_\d+)?\.png|faces\.png|{PHOTO_RECORD}",
+    mark=PHOTO_RECORD,
     folders={r"face_\d+": RESULT_FOLDER},
 )
 
@@ -110,7 +110,7 @@ def build_parser() -> Parser:
     add("--keep_gps", action="store_true", help="Keep the GPS position where a photograph was taken.")
     add_tile(add)
     add_report(add, "the folder of the results")
-    add("--overwrite", action="store_true", help="Replace results that already exist.")
+    add_batch(add)
     return parser
 
 
@@ -121,16 +121,19 @@ def main(argv=None) -> int:
 
 def _execute(settings):
     _check(settings)
-    output = Path(settings.output).expanduser()
-    files = find_inputs(settings.input)
-    names = folder_names(files)
-    for name in names:
-        check_output(output / name, settings.overwrite, PHOTO_FOLDER, files, settings.output)
-    if settings.report:
-        from tf_gradsr.gallery.report import REPORT, REPORT_FILE
+    jobs = planned(settings, PHOTO_FOLDER, _is_result)
+    if not jobs:
+        return 0
+    prepare_folder(settings.output)
+    return _hallucinate(settings, jobs)
 
-        check_output(output / REPORT_FILE, settings.overwrite, REPORT, received=settings.output)
-    prepare_folder(output)
+
+def _is_result(path):
+    """Whether this command wrote a picture: into a photograph's folder, or into one of its faces'."""
+    return any((folder / PHOTO_RECORD).is_file() for folder in list(path.parents)[:2])
+
+
+def _hallucinate(settings, jobs):
     start_tensorflow(settings.verbose)
     from tf_gradsr.faces.detection import the_detector
     from tf_gradsr.inference import Hallucinator
@@ -143,20 +146,21 @@ def _execute(settings):
     the_detector()
     request = PhotoRequest(**{f.name: getattr(settings, f.name) for f in fields(PhotoRequest)})
     failed = []
-    with warnings.catch_warnings(), ProgressBar(len(files), "photograph") as bar:
+    with warnings.catch_warnings(), ProgressBar(len(jobs), "photograph") as bar:
         # Large photographs are what people have.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         load = functools.cache(lambda quality: Hallucinator.load(settings.run, input_quality=quality))
         reported = ReportedPhotos(load(settings.input_quality or "clean"), settings)
-        for file, name in zip(files, names):
+        for job in jobs:
+            file, path = job.file, settings.output / job.name
             bar.begin(file.name)
             try:
                 photos = PhotoFolders(load(_quality_of(file, settings)), request, bar.set_postfix_str)
-                with claim_output(output / name, settings.overwrite, PHOTO_FOLDER) as folder:
+                with claim_output(path, settings.overwrite, PHOTO_FOLDER) as folder:
                     report = photos.make(file, folder)
                 if settings.report:
-                    reported.add(file, output / name, report)
-                lines = [f"{file}: {report}; {output / name / 'photo.png'}", *report.faces_said()]
+                    reported.add(file, path, report)
+                lines = [f"{file}: {report}; {path / 'photo.png'}", *report.faces_said()]
                 bar.write("\n  ".join(lines), file=sys.stdout)
             except (*FAILURES, ValueError) as error:
                 bar.write(f"{file}: {reason_of(error)}", file=sys.stderr)
@@ -164,10 +168,10 @@ def _execute(settings):
             bar.update()
     if failed:
         listed = ", ".join(str(file) for file, _ in failed)
-        print(f"{len(failed)} of {len(files)} photographs failed: {listed}", file=sys.stderr)
-    if settings.report and len(failed) < len(files):
+        print(f"{len(failed)} of {len(jobs)} photographs failed: {listed}", file=sys.stderr)
+    if settings.report and makes(settings, REPORT_FILE) and len(failed) < len(jobs):
         print(f"Report: {reported.write(failed)}")
-    if len(failed) < len(files):
+    if len(failed) < len(jobs):
         print(INTENDED_USE)
     return 1 if failed else 0
 
@@ -183,6 +187,7 @@ def _check(settings):
     """Checks what needs no TensorFlow, which takes seconds to start."""
     if not settings.output:
         raise ConfigError("output: the folder of the results, for example -o photos. Received: ''")
+    settings.output = at_home(settings.output)
     if not re.fullmatch(r"all|largest|[1-9]\d*(,[1-9]\d*)*", settings.faces):
         raise ConfigError(f"faces: all, largest, or numbers such as 1,3. Received: {settings.faces!r}")
     folder = RunFolder.trained(settings.run)

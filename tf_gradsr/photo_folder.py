@@ -19,11 +19,10 @@ from tf_gradsr.gallery.face_preview import face_preview
 from tf_gradsr.gallery.input_figures import InputFigures
 from tf_gradsr.gallery.photo_metadata import PhotoMetadata, read_metadata
 from tf_gradsr.gallery.reading import Picture, over_white, read_picture
-from tf_gradsr.gallery.writing import INTENDED_USE, save_png
+from tf_gradsr.gallery.writing import INTENDED_USE, PHOTO_RECORD, save_png
 from tf_gradsr.result_folder import ResultFolders, TooLarge
 
 SOFTWARE = "tf_gradsr.photo"
-RECORD = "photo.json"
 # Side of a face's frame, in pixels, up to which the hallucinated face is nearer to the truth
 # than the enlarged one: see benchmarks/face_sizes.py.
 SHARP = 48
@@ -254,7 +253,7 @@ class PhotoFolders:
         }
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
         # Bytes of the file's name that are not UTF-8 become JSON's own escapes.
-        (folder / RECORD).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        (folder / PHOTO_RECORD).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
     def _check_size(self, photograph):
         """Refuses what would fill the memory, before the system kills the process half-way."""

@@ -66,6 +66,23 @@ def test_several_photographs_one_after_the_other(command, photos, tmp_path):
     assert {line["photo"] for line in record_of(tmp_path / "out")} == {"astronaut.png", "two.png"}
 
 
+def test_recursive_mirrors_the_tree_and_is_replaced_as_a_whole(command, photos, tmp_path):
+    for below in ("train/a.png", "val/deep/b.png"):
+        (photos / below).parent.mkdir(parents=True)
+        Image.fromarray(data.astronaut()).save(photos / below)
+    options = [photos, "-o", tmp_path / "out", "--size", 32]
+    assert command(*options, "--recursive").status == 1  # coffee.png has no face
+    lines = {line["file"]: line["photo"] for line in record_of(tmp_path / "out")}
+    names = {"astronaut": "astronaut", "train/a": "train/a", "val/deep/b": "val/deep/b"}
+    assert lines == {f"{face}_1.png": f"{photo}.png" for face, photo in names.items()}
+    assert all((tmp_path / "out" / file).is_file() for file in lines)
+    (tmp_path / "out/val/deep/diary.txt").write_text("mine")
+    assert refuses(command(*options, "--overwrite"), "diary.txt is something else")
+    (tmp_path / "out/val/deep/diary.txt").unlink()
+    assert command(*options, "--overwrite").status == 1
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"astronaut_1.png", "faces.jsonl"}
+
+
 def test_the_folder_can_be_trained_on(command, photos, tmp_path):
     from tf_gradsr.config import Config, DataConfig
     from tf_gradsr.data import load_pictures

@@ -258,7 +258,7 @@ def tree(tmp_path):
 )
 def test_files_folders_and_globs_are_found(tree, paths, found):
     result = find_inputs([tree / path for path in paths])
-    assert [path.relative_to(tree).as_posix() for path in result] == found
+    assert [one.path.relative_to(tree).as_posix() for one in result] == found
 
 
 @pytest.mark.parametrize("path", ["missing.png", "*.bmp", "empty"])

@@ -8,7 +8,7 @@ from PIL import features
 
 from tf_gradsr.decoding import walk
 from tf_gradsr.files import at_home
-from tf_gradsr.gallery.inputs import find_in_trees, find_inputs, folder_names
+from tf_gradsr.gallery.inputs import find_inputs, folder_names
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def make(tmp_path):
     return made
 
 
-def below(root, paths):
-    return [path.relative_to(root).as_posix() for path in paths]
+def below(root, found):
+    return [one.path.relative_to(root).as_posix() for one in found]
 
 
 def test_every_ending_that_pillow_reads_is_seen(make):
@@ -54,8 +54,8 @@ def test_what_exists_is_no_pattern(make):
 
 def test_a_tree_is_searched_to_any_depth_and_hidden_folders_are_not(make):
     root = make("a.png", "b/c.png", "b/d/e.jpg", ".trash/f.png", "b/.g.png")
-    found = find_in_trees([root])
-    assert below(root, [one.path for one in found]) == ["a.png", "b/c.png", "b/d/e.jpg"]
+    found = find_inputs([root], recursive=True)
+    assert below(root, found) == ["a.png", "b/c.png", "b/d/e.jpg"]
     assert [one.below.as_posix() for one in found] == [".", "b", "b/d"]
     assert below(root, find_inputs([root])) == ["a.png"]
 
@@ -67,7 +67,7 @@ def test_links_to_folders_are_followed_and_loops_end(make):
     (root / "tree/linked").symlink_to("../elsewhere")
     (root / "tree/self").symlink_to("self")
     names = ["a.png", "linked/c.png", "linked/deep/d.png", "sub/b.png"]
-    assert sorted(below(root / "tree", [one.path for one in find_in_trees([root / "tree"])])) == names
+    assert sorted(below(root / "tree", find_inputs([root / "tree"], recursive=True))) == names
     assert sorted(below(root / "tree", find_inputs([root / "tree/**/*.png"]))) == names
     assert below(root / "tree", find_inputs([root / "tree/**/deep/*.png"])) == ["linked/deep/d.png"]
     assert sorted(below(root / "tree", find_inputs([root / "tree/**"]))) == names
@@ -86,7 +86,7 @@ def test_very_deep_trees(tmp_path):
     unreadable = []
     names = [name for _, names in walk(tmp_path, unreadable.append) for name in names]
     assert names == ["x.png"] or (unreadable and names == [])
-    (found,) = find_in_trees([tmp_path])
+    (found,) = find_inputs([tmp_path], recursive=True)
     assert len(found.below.parts) == 1500
     # Python's own functions could not delete it.
     while (tmp_path / "d/d").exists():
@@ -105,7 +105,7 @@ def test_folders_that_cannot_be_read_are_named(make, monkeypatch, capsys):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert below(root, [one.path for one in find_in_trees([root])]) == ["a.png"]
+    assert below(root, find_inputs([root], recursive=True)) == ["a.png"]
     assert f"{root / 'shut'}: Permission denied; its pictures are left out" in capsys.readouterr().err
 
 
@@ -126,6 +126,6 @@ def test_files_whose_name_begins_with_a_tilde(make, monkeypatch):
     root = make("~face.png", "home/x.png")
     monkeypatch.chdir(root)
     monkeypatch.setenv("HOME", str(root / "home"))
-    assert find_inputs(["~face.png"]) == [Path("~face.png")]
-    assert find_inputs(["~/x.png"]) == [root / "home/x.png"]
+    assert find_inputs(["~face.png"])[0].path == Path("~face.png")
+    assert find_inputs(["~/x.png"])[0].path == root / "home/x.png"
     assert at_home("~no_such_user/x") == Path("~no_such_user/x")

@@ -157,6 +157,23 @@ def test_one_bad_photograph_does_not_stop_the_others(command, tmp_path):
     assert not (tmp_path / "out" / "broken").exists()
 
 
+def test_a_tree_is_mirrored_and_a_stopped_batch_goes_on(command, tmp_path):
+    """In the folder of the photographs itself, whose results are no photographs."""
+    for name in ("a.png", "b/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(data.coffee()[:60, :90]).save(tmp_path / name)
+    options = ["-o", tmp_path, *RUN]
+    assert command(tmp_path / "a.png", *options).status == 0
+    before = (tmp_path / "a/photo.png").stat().st_mtime_ns
+    refused = command(tmp_path, "--recursive", *options)
+    assert refused.status == 2 and "already exists; give --overwrite" in refused.err
+    done = command(tmp_path, "--recursive", "--skip_existing", *options)
+    assert done.status == 0, done.err
+    assert "Left out: 1 results of an earlier run" in done.err and "1 of 2 inputs have results" in done.err
+    assert (tmp_path / "b/c/photo.png").is_file() and (tmp_path / "a/photo.png").stat().st_mtime_ns == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "a.png", "b"]
+
+
 def test_metadata_is_kept_but_the_place(command, tmp_path):
     exif = Image.Exif()
     exif[0x010F], exif[ORIENTATION] = "Camera", 6

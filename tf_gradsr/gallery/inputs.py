@@ -22,28 +22,20 @@ class Found(NamedTuple):
     """Its folder, relative to the given one, if folders are searched to any depth."""
 
 
-def find_inputs(paths) -> list:
-    """Files of paths that are files, folders (the pictures directly in them) or globs (`**` goes deeper).
+def find_inputs(paths, recursive: bool = False) -> list:
+    """The picture files that paths stand for.
 
     Args:
-        paths: list of str or `Path`.
+        paths: files, which are taken whatever their name; folders, for the pictures directly in them;
+            globs, `**` for any depth. A path that exists is that file or folder, whatever brackets and
+            stars its name has.
+        recursive: whether also the pictures in all folders below a given folder are taken.
 
     Returns:
-        List of `Path`, in the order of `paths`, those of a folder or glob sorted; each file once.
+        List of `Found`, in the order of `paths`, those of a folder or glob sorted; each file once.
 
     Raises:
         ConfigError: one of the paths leads to nothing, or cannot be read.
-    """
-    return [found.path for found in find_in_trees(paths, recursive=False)]
-
-
-def find_in_trees(paths, recursive: bool = True) -> list:
-    """As `find_inputs`; if `recursive`, also the pictures in all folders below a given folder.
-
-    A path that exists is that file or folder, whatever brackets and stars its name has.
-
-    Returns:
-        List of `Found`.
     """
     files = {}
     for path in paths:

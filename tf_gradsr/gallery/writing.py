@@ -20,6 +20,8 @@ RESULT_FOLDER = folder_of(
     "what this command wrote",
     r"(lr|truth|mean|uncertainty|sheet|(gradient_)?reconstruction|(gradient|sample)_\d+)\.png|walk\.(webp|gif)",
 )
+# What each folder of a photograph has.
+PHOTO_RECORD = "photo.json"
 FRAME_MILLISECONDS = 60
 # The page of all results, see `tf_gradsr.gallery.report`.
 REPORT_FILE = "report.html"
