@@ -1,7 +1,7 @@
 """Whether discriminators know the training pictures: python benchmarks/discriminator_overfit.py runs/first
 
 Prints how well the discriminators of a run's newest checkpoint tell truths from hallucinations of the same LR
-pictures, on training pictures and on validation pictures; what was memorised helps with the former alone.
+pictures, on training pictures and on validation pictures; what was memorised helps only with the former.
 "right": share of pictures whose truth looks more real; "margin": by how much, in mean outputs, with its
 standard error.
 """

@@ -70,7 +70,7 @@ def _transparent_colours():
     """tRNS of every colour type and depth: the colour of one pixel is transparent."""
     for bits in (1, 2, 4, 8, 16):
         if bits == 16:
-            # A neighbour that differs in the low byte alone.
+            # A neighbour that differs in the low byte only.
             levels = LEVELS.astype(int) * 257
             levels[0, 1] = levels[0, 0] + 1
             rgb = np.repeat(np.uint8(np.round(levels / 257.0))[..., None], 3, -1)

@@ -46,7 +46,7 @@ NAME = "a folder of aligned faces"
 
 
 def _stranger_below(path):
-    """The first thing that is neither a face nor a folder, in what must be a folder below that of all faces."""
+    """The first thing that is neither a face nor a folder, below the folder of all faces."""
     strange = (p for p in sorted(path.rglob("*")) if not p.is_dir() and not re.fullmatch(FACE, p.name))
     return next(strange, None) if path.is_dir() else path
 

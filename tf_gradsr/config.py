@@ -3,7 +3,7 @@
 `gradsr train` builds its options, `--help` and `--print_config` from these
 classes, so each field's type states what is allowed and its docstring is its help text.
 Where the paper gives no value, it says "not stated in the paper". A help text that begins with model names
-applies to those models alone; the baselines' values are in `configs/baselines/`.
+applies to those models only; the baselines' values are in `configs/baselines/`.
 """
 
 import math
@@ -237,7 +237,7 @@ class TrainConfig:
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     """gradsr. mixed_bfloat16: convolutions in 16 bits; pixels, losses, the average and the optimizers in float32. A CPU or GPU without bfloat16 uses float32, with a note."""
     jit_compile: Optional[bool] = None
-    """Compile the whole step with XLA; if left out, on GPUs alone, since CPUs are slower with it."""
+    """Compile the whole step with XLA; if left out, on GPUs only, since CPUs are slower with it."""
     deterministic: bool = True
     """Use only deterministic kernels, so that a run can be repeated and resumed on the same machine, with weights that differ in the seventh digit at worst."""
     log_interval: PositiveInt = 50

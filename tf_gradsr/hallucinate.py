@@ -14,8 +14,8 @@ For each input, writes a folder named after it:
   sheet.png                 all side by side
 and, for several inputs, overview.png with a row for each of the first 16; with --report, report.html, a page
 of the first 16 to look at and to share.
-Inputs: png, jpeg, webp, avif, jpeg 2000, bmp, tiff, gif and others, of any size, of animations the first
-picture; grey, palette, CMYK, EXIF orientation, 16 and 32 bits (read as 8, the range is said); alpha is
+Inputs: png, jpeg, webp, avif, jpeg 2000, bmp, tiff, gif and others, of any size; the first picture of an
+animation; grey, palette, CMYK, EXIF orientation, 16 and 32 bits (read as 8; the range is reported); alpha is
 upscaled and kept. docs/reference/pictures.md lists them.
 
 Prints a line for each input: LR size -> HR size (width x height); LR-PSNR, how well the results, downscaled,

@@ -260,7 +260,7 @@ class Hallucinator:
         return images, gradients
 
     def forward(self, lr, z, consistency: str):
-        """Runs one forward pass in TensorFlow operations alone: for `generate`, and for what is exported.
+        """Runs one forward pass with TensorFlow operations only: for `generate`, and for what is exported.
 
         Args:
             lr: uint8 `[B, h, w, 3]`, RGB.

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 
 def noise_vector(seed, z_size: int):
-    """Returns the noise vector of a seed, by TensorFlow operations alone.
+    """Returns the noise vector of a seed, with TensorFlow operations only.
 
     Args:
         seed: int32 `[2]`: the samples' common seed, the sample's number.

@@ -1,4 +1,4 @@
-"""TensorFlow's process-wide switches, for commands alone: the library never touches them."""
+"""TensorFlow's process-wide switches, for commands only: the library never touches them."""
 
 import importlib
 import os

@@ -81,7 +81,7 @@ _SECTIONS = {section.name for section in fields(Config)}
 
 
 def build_parser(all_settings: bool = True) -> Parser:
-    """The command line's parser; without `all_settings` its help shows those of `MOST_CHANGED` alone."""
+    """The command line's parser; without `all_settings` its help shows only those of `MOST_CHANGED`."""
     parser = Parser(prog="gradsr train", description=__doc__)
     parser.add_argument(
         "--run_dir", type=str, help="Folder of the run, made if needed; resumed if it holds one."

@@ -289,7 +289,7 @@ def test_networks_survive_a_keras_file(rng, network, tmp_path):
 
 @pytest.mark.parametrize("network", [SRResNet, RRDBNet])
 def test_generators_refuse_a_single_width(network):
-    with pytest.raises(ValueError, match=r"one a doubling. Received: \[8\]"):
+    with pytest.raises(ValueError, match=r"one for each doubling. Received: \[8\]"):
         network(widths=[8])
 
 

@@ -206,7 +206,7 @@ def test_diversity_reaches_the_generator_and_the_noise(rng, pictures):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"widths": [8]}, r"one a doubling. Received: \[8\]"),
+        ({"widths": [8]}, r"one for each doubling. Received: \[8\]"),
         ({"consistency": "soft"}, "Received: 'soft'"),
         ({"z_injection": "add"}, "Received: 'add'"),
     ],

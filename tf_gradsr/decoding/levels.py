@@ -49,7 +49,7 @@ def to_eight_bits(picture: Image.Image, opened: Image.Image) -> tuple:
 
 
 def deep_colour(opened: Image.Image, reopen) -> tuple:
-    """16-bit colour whose file says that fewer bits are used; Pillow gives the high bytes alone.
+    """16-bit colour whose file says that fewer bits are used; Pillow gives only the high bytes.
 
     Args:
         opened: a picture that is not loaded yet. reopen: gives it again.

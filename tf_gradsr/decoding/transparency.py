@@ -34,7 +34,7 @@ def alpha_of_colour(picture: Image.Image, colour, reopen) -> np.ndarray:
     pixels = np.asarray(picture)
     if pixels.ndim == 2:
         return np.where(pixels == colour, 0, 255).astype(np.uint8)
-    # Two 16-bit colours may differ in the low bytes alone.
+    # Two 16-bit colours may differ in the low bytes only.
     deep = with_low_bytes(pixels, reopen())
     found = ((pixels if deep is None else deep) == np.array(colour)).all(-1)
     return np.where(found, 0, 255).astype(np.uint8)

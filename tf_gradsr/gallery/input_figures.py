@@ -1,4 +1,4 @@
-"""What is said of one input's results."""
+"""What is said about one input's results."""
 
 from dataclasses import dataclass, field
 from typing import Optional

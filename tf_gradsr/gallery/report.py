@@ -20,7 +20,7 @@ from tf_gradsr.gallery.writing import REPORT_FILE as REPORT_FILE
 FACES_SHOWN = 16
 TEMPLATES = Path(__file__).parent / "templates"
 # The page for browsers has the same ones.
-COLOURS = TEMPLATES / "colours.css"
+PALETTE = TEMPLATES / "colours.css"
 # What a report is recognised by, among its first characters.
 GENERATOR = "tf_gradsr report"
 HEAD = 2000
@@ -217,7 +217,7 @@ def write_report(path, contents: Contents, overwrite: bool = False) -> None:
 def as_html(contents: Contents) -> str:
     """The page; the same contents give the same text."""
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    style = COLOURS.read_text(encoding="utf-8") + style
+    style = PALETTE.read_text(encoding="utf-8") + style
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,

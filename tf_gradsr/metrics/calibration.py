@@ -76,7 +76,7 @@ def reliability_sums(samples, truth):
     variance (Fortin et al. 2014). Then the halves change places, and both results are added. If the same
     samples did both, bins of large standard deviation would hold pixels that have it by chance, and the true
     posterior would look too sure in the low bins and too careful in the high ones. The error is that of the
-    mean and not of z = 0, so that both sides are figures of the samples alone.
+    mean and not of z = 0, so that both sides are figures of the samples only.
 
     Args:
         samples: uint8 `[B, N, H, W, 3]`, N >= `LEAST_SAMPLES`.

@@ -3,7 +3,7 @@
 Every activation is a leaky ReLU with a leak of 0.2 (paper 4.1). All layers are ones that mobile delegates
 support: convolution, leaky ReLU, resize, add, concatenate.
 
-A block's `dtype` is a Keras policy. "mixed_bfloat16" is for its convolutions alone: pictures, image
+A block's `dtype` is a Keras policy. "mixed_bfloat16" is for its convolutions only: pictures, image
 gradients, modulations and the sums of residual blocks stay float32.
 """
 

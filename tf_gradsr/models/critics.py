@@ -32,7 +32,7 @@ class Seen:
     lr: tf.Tensor
     """float32 `[B, h, w, 3]`."""
     draws: Optional[tf.Tensor] = None
-    """The random numbers of `augment`; needed by critics on frozen features alone."""
+    """The random numbers of `augment`; needed only by critics on frozen features."""
     is_real: bool = False
 
 

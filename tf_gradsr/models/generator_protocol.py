@@ -10,7 +10,7 @@ class SuperResolvingGenerator(Protocol):
     Call: `(lr float32 [B, h, w, 3] in [-1, 1], z float32 [B, m])` -> two lists, coarse to fine, full size
     last: pictures float32 `[B, s h, s w, 3]`, nominally in [-1, 1], and image gradients
     `[B, s h, s w, gradient_channels]`, >= 0. GradSR trains on a picture for each doubling, s = 2, 4 ...
-    scale; a model with one answer may give the full size alone.
+    scale; a model with one answer may give only the full size.
     """
 
     scale: int

@@ -21,7 +21,7 @@ class SpectralConvolution(keras.layers.Layer):
 
     Args:
         filters: int. kernel_size: int. strides: int.
-        dtype: Keras policy; "mixed_bfloat16" is for the convolution alone.
+        dtype: Keras policy; "mixed_bfloat16" is for the convolution only.
 
     Call: `[B, H, W, C]` -> `[B, ceil(H / strides), ceil(W / strides), filters]` of the compute dtype.
     """
@@ -79,7 +79,7 @@ class ProjectedDiscriminator(keras.Model):
         condition_channels: int, channels of a condition at each head's end; 3 for F (paper eq. 12), 0 for
         none.
         seed: int, of the projections.
-        dtype: Keras policy; "mixed_bfloat16" is for the convolutions alone.
+        dtype: Keras policy; "mixed_bfloat16" is for the convolutions only.
 
     Call: `(features, condition)`, a list of float32 `[B, h, w, C]`, fine to coarse, and float32
     `[B, h, w, condition_channels]` or None -> list of float32 `[B, h', w', 1]`, each head's logits, positive

@@ -31,7 +31,7 @@ def usable_precision(asked: str) -> str:
 
 
 def uses_xla(settings: TrainConfig) -> bool:
-    """Whether XLA compiles the step: as `train.jit_compile` says, else on GPUs alone."""
+    """Whether XLA compiles the step: as `train.jit_compile` says, else on GPUs only."""
     if settings.jit_compile is None:
         return bool(tf.config.list_physical_devices("GPU"))
     return settings.jit_compile

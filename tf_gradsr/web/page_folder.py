@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tf_gradsr.data.faces import encoded_faces
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.gallery.report import COLOURS
+from tf_gradsr.gallery.report import PALETTE
 from tf_gradsr.gallery.writing import INTENDED_USE
 from tf_gradsr.web import bundling
 from tf_gradsr.web.face_finder import write_face_finder
@@ -38,7 +38,7 @@ def write_page(model, folder) -> int:
     bundling.bundle(folder)
     for name in STATIC:
         shutil.copyfile(bundling.SOURCES / "src" / name, folder / name)
-    styles = (COLOURS, bundling.SOURCES / "src" / "style.css")
+    styles = (PALETTE, bundling.SOURCES / "src" / "style.css")
     (folder / "style.css").write_bytes(b"\n".join(path.read_bytes() for path in styles))
     shutil.copyfile(model, folder / facts["file"])
     (folder / "wasm").mkdir()

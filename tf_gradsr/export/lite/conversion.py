@@ -27,7 +27,7 @@ def converted(generator, signatures: dict, quantize: str, representative=None) -
         ValueError: int8 without representative inputs, or the other way round.
     """
     if (quantize == "int8") != (representative is not None):
-        raise ValueError(f"int8 alone needs representative inputs. Received: quantize={quantize!r}.")
+        raise ValueError(f"only int8 needs representative inputs. Received: quantize={quantize!r}.")
     with converter_of(generator, signatures) as converter:
         if quantize != "none":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -23,7 +23,7 @@ class LiteGraph:
     def signatures(self) -> dict:
         """{name: (function of tensors, list of `tf.TensorSpec`)}.
 
-        Models that give one answer per picture have `reconstruct` alone.
+        Models that give one answer per picture have only `reconstruct`.
         """
         reconstruct = {"reconstruct": (self.reconstruct, [self.lr])}
         if not self.hallucinator.stochastic:

@@ -41,7 +41,7 @@ class ServingGraph:
     def signatures(self) -> dict:
         """{name: (function of tensors, list of `tf.TensorSpec`)}; the first one is the default.
 
-        Models that give one answer per picture have `reconstruct` alone.
+        Models that give one answer per picture have only `reconstruct`.
         """
         reconstruct = {"reconstruct": (self.reconstruct, [_LR])}
         if not self.stochastic:
