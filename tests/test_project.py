@@ -32,6 +32,7 @@ LAYERS = [
     ["config_files", "files"],
     ["config_checks"],
     ["config", "decoding", "extensions"],
+    ["keras_settings"],
     ["errors", "progress", "tensorflow_start"],
 ]
 DOCUMENTS = [

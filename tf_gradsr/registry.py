@@ -2,6 +2,7 @@
 
 from tf_gradsr.baselines import ESRGAN, SRGAN, build_rrdbnet, build_srresnet
 from tf_gradsr.config import Config
+from tf_gradsr.keras_settings import check_eager
 from tf_gradsr.models import GradSR, SuperResolver, build_gradsr_generator
 from tf_gradsr.optimizers import build_optimizers, ema_decay
 
@@ -38,5 +39,9 @@ def build_generator(config: Config):
     Returns:
         A built Keras network `(lr float32 [B, h, w, 3] in [-1, 1], z float32 [B, m])` -> two lists, coarse
         to fine, full size last: pictures and image gradients. `stochastic` says whether z matters.
+
+    Raises:
+        ConfigError: TensorFlow is in graph mode.
     """
+    check_eager()
     return MODELS[config.model.name][1](config)

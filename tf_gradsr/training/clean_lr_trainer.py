@@ -7,6 +7,7 @@ import tensorflow as tf
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config
 from tf_gradsr.data import evaluation_batches, load_pictures, lr_pictures, training_batches
+from tf_gradsr.keras_settings import with_our_keras_settings
 from tf_gradsr.models.clean_lr import CleanLR, clean_lr_loss
 from tf_gradsr.optimizers import build_optimizers, ema_decay
 from tf_gradsr.progress import ProgressBar
@@ -15,6 +16,7 @@ from tf_gradsr.progress import ProgressBar
 MEASURED_PICTURES, MEASURED_SAMPLES = 256, 8
 
 
+@with_our_keras_settings
 def train_clean_lr(config: Config, progress: bool = True) -> tuple:
     """Trains a `CleanLR` on degraded LR pictures of a config's faces.
 

@@ -11,6 +11,7 @@ from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config, TrainConfig
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.keras_settings import with_our_keras_settings
 from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import (
@@ -47,6 +48,7 @@ class Interrupted(Exception):
         self.step, self.signal = step, signal_number
 
 
+@with_our_keras_settings
 def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_request=None) -> dict:
     """Trains, or continues training, the model of a config in a run folder.
 
