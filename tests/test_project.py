@@ -26,14 +26,15 @@ LAYERS = [
     ["baselines"],
     ["models", "data"],
     ["losses", "metrics", "gallery", "optimizers", "layers"],
-    ["augmentation", "ops", "run_folder", "sampling"],
+    ["augmentation", "ops", "run_folder", "run_lock", "sampling"],
     ["commands", "options"],
     ["cli"],
     ["config_files", "files"],
     ["config_checks"],
     ["config", "decoding", "extensions"],
     ["keras_settings"],
-    ["errors", "progress", "tensorflow_start"],
+    ["disk", "memory"],
+    ["errors", "progress", "signals", "standard_streams", "tensorflow_start"],
 ]
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),

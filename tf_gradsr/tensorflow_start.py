@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 def start_tensorflow(verbose: bool = False) -> None:
@@ -57,17 +57,25 @@ def standard_error_held_back(shown_on=BaseException):
     kept = os.dup(2)
 
     def say(text):
-        os.write(kept, f"{text}\n".encode())
+        with suppress(OSError):
+            os.write(kept, f"{text}\n".encode())
 
-    with tempfile.TemporaryFile() as held:
+    with _unnamed_file() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield say
         except shown_on:
             held.seek(0)
-            os.write(kept, held.read())
+            say(held.read().decode(errors="replace").rstrip("\n"))
             raise
         finally:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _unnamed_file():
+    """A file without a name: in memory, since a folder for temporary files may be full or missing."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("held_back"), "w+b")
+    return tempfile.TemporaryFile()

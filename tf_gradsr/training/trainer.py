@@ -14,6 +14,7 @@ from tf_gradsr.errors import ConfigError
 from tf_gradsr.keras_settings import with_our_keras_settings
 from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.run_lock import only_training_in
 from tf_gradsr.training.callbacks import (
     CheckpointSaver,
     FiniteCheck,
@@ -66,13 +67,19 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
         The summary, as in summary.json: `bicubic` and `model`, each a dict of mean figures on test pictures.
 
     Raises:
-        ConfigError: a setting cannot work here.
+        ConfigError: a setting cannot work here, or another training is using the folder.
+        DiskFull: there is no space for the run's files; the same call continues once there is.
         Interrupted: `stop_request` asked for it; a checkpoint is saved.
         TrainingDiverged: a figure is not finite.
     """
     folder = RunFolder(run_dir)
-    stop_request = stop_request or StopRequest()
-    strategy = strategy or choose_strategy(config)
+    with only_training_in(folder.path):
+        return _train_in(
+            folder, config, progress, strategy or choose_strategy(config), stop_request or StopRequest()
+        )
+
+
+def _train_in(folder, config, progress, strategy, stop_request):
     # What fails fast comes first: reading the pictures can take long.
     folder.check(config)
     precision = usable_precision(config.train.precision)
@@ -87,18 +94,21 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
     with strategy.scope():
         load_teacher(model, config, precision)
     pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
-    folder.prepare(config)
-    folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
-    folder.forget_metrics_after(step)
-    if step:
-        print(f"Continuing from step {step} of {folder.path}", file=sys.stderr)
-
-    if step < config.train.steps:
-        _fit(model, config, pictures, folder, checkpoints, progress, stop_request)
-    # A kill may have come between the last checkpoint and its weights.
-    checkpoints.save_weights()
-    summary = summarize(model, pictures["test"], config)
-    folder.write_summary(summary)
+    with contextlib.ExitStack() as stack:
+        # Made only now, so that a run that fails early leaves nothing behind; it is not locked yet.
+        if not folder.path.is_dir():
+            stack.enter_context(only_training_in(folder.path, make=True))
+        folder.prepare(config)
+        folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
+        folder.forget_metrics_after(step)
+        if step:
+            print(f"Continuing from step {step} of {folder.path}", file=sys.stderr)
+        if step < config.train.steps:
+            _fit(model, config, pictures, folder, checkpoints, progress, stop_request)
+        # A kill may have come between the last checkpoint and its weights.
+        checkpoints.save_weights()
+        summary = summarize(model, pictures["test"], config)
+        folder.write_summary(summary)
     return summary
 
 
@@ -152,9 +162,11 @@ def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
     if start == 0:
         sheets.save(0)
     with contextlib.ExitStack() as stack:
-        bar = Progress(start, settings.steps, settings.batch_size) if progress else None
+        stack.enter_context(stop_request.steps())
+        bar = Progress(start, settings.steps, settings.batch_size, stop_request) if progress else None
         if bar:
-            callbacks.append(bar)
+            # Before the saver, which sees a stop that the bar asks for.
+            callbacks.insert(-1, bar)
             stack.callback(bar.close)
         run_phases = phases(settings)
         for number, (reconstruction_only, end) in enumerate(run_phases, 1):
