@@ -33,8 +33,8 @@ LAYERS = [
     ["config_checks"],
     ["config", "decoding", "extensions"],
     ["keras_settings"],
-    ["disk", "memory"],
-    ["errors", "progress", "signals", "standard_streams", "tensorflow_start"],
+    ["disk", "process", "tensorflow_start"],
+    ["errors", "memory", "progress", "signals", "standard_streams"],
 ]
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),

@@ -8,9 +8,6 @@ import functools
 from contextlib import contextmanager
 
 import keras
-import tensorflow as tf
-
-from tf_gradsr.errors import ConfigError
 
 
 @contextmanager
@@ -27,19 +24,6 @@ def our_keras_settings():
         config.set_image_data_format(former[0])
         config.set_floatx(former[1])
         config.set_dtype_policy(former[2])
-
-
-def check_eager() -> None:
-    """Refuses TensorFlow 1's graph mode, in which Keras 3 does not work.
-
-    Raises:
-        ConfigError: the program, or the function that this is called in, is not executed eagerly.
-    """
-    if not tf.executing_eagerly():
-        raise ConfigError(
-            "tensorflow: eager execution; remove tf.compat.v1.disable_eager_execution() or "
-            "disable_v2_behavior(), and make models outside of tf.function. Received: graph mode"
-        )
 
 
 def with_our_keras_settings(function):

@@ -2,9 +2,9 @@
 
 from tf_gradsr.baselines import ESRGAN, SRGAN, build_rrdbnet, build_srresnet
 from tf_gradsr.config import Config
-from tf_gradsr.keras_settings import check_eager
 from tf_gradsr.models import GradSR, SuperResolver, build_gradsr_generator
 from tf_gradsr.optimizers import build_optimizers, ema_decay
+from tf_gradsr.process import check_process
 
 # model.name: the model and the maker of its generator.
 MODELS = {
@@ -41,7 +41,7 @@ def build_generator(config: Config):
         to fine, full size last: pictures and image gradients. `stochastic` says whether z matters.
 
     Raises:
-        ConfigError: TensorFlow is in graph mode.
+        ConfigError: see `check_process`.
     """
-    check_eager()
+    check_process()
     return MODELS[config.model.name][1](config)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
-import psutil
 import tensorflow as tf
 
 from tf_gradsr import metrics, ops
@@ -25,6 +24,7 @@ from tf_gradsr.gallery.reading import (
 from tf_gradsr.gallery.spread import legend
 from tf_gradsr.gallery.walk import closed_walk
 from tf_gradsr.gallery.writing import INTENDED_USE, SOFTWARE, save_png, save_walk
+from tf_gradsr.memory import available_memory
 from tf_gradsr.sampling import RunningSpread
 
 # On the sheet; further ones are written, but not shown.
@@ -159,7 +159,7 @@ class ResultFolders:
             )
         needed = height * width * (BYTES_A_PIXEL + 4 * frames)
         needed += min(height * width, self.hallucinator.pixels_at_once) * BYTES_OF_FEATURES
-        available = psutil.virtual_memory().available
+        available = available_memory()
         if needed > available:
             raise TooLarge(
                 f"a result of {width}x{height} needs {needed / 1e9:.1f} GB of memory, "

@@ -1,4 +1,4 @@
-"""The signals that ask a program to end: SIGTERM, of `kill` and schedulers, and SIGHUP, of a closed terminal."""
+"""The signals that ask a program to end: SIGTERM, of `kill` and schedulers; SIGHUP, of a closed terminal."""
 
 import signal
 import threading

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config, LossConfig
-from tf_gradsr.keras_settings import check_eager
 from tf_gradsr.models.plain_pairs import batch_of_pair
+from tf_gradsr.process import check_process
 
 # Values of loss.perceptual that stand for a pretrained network.
 FROZEN_FEATURES = ("vgg16", "vgg19", "efficientnet")
@@ -38,7 +38,7 @@ class SuperResolver(keras.Model):
     """
 
     def __init__(self, config: Config, generator, ema_generator, **kwargs):
-        check_eager()
+        check_process()
         super().__init__(**{"dtype": "float32", **kwargs})
         self.config = config
         self.scale = config.model.scale

@@ -10,6 +10,7 @@ from tf_gradsr.data import evaluation_batches, load_pictures, lr_pictures, train
 from tf_gradsr.keras_settings import with_our_keras_settings
 from tf_gradsr.models.clean_lr import CleanLR, clean_lr_loss
 from tf_gradsr.optimizers import build_optimizers, ema_decay
+from tf_gradsr.process import check_process
 from tf_gradsr.progress import ProgressBar
 
 # Pictures and samples of the figures at the end.
@@ -33,6 +34,7 @@ def train_clean_lr(config: Config, progress: bool = True) -> tuple:
     Raises:
         ConfigError: the pictures cannot be read.
     """
+    check_process()
     network, average = (_seeded(config) for _ in range(2))
     optimizer, _ = build_optimizers(config)
     optimizer.build(network.trainable_variables)

@@ -12,6 +12,7 @@ from tf_gradsr.config import Config, TrainConfig
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.keras_settings import with_our_keras_settings
+from tf_gradsr.process import check_process
 from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.run_lock import only_training_in
@@ -72,6 +73,7 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
         Interrupted: `stop_request` asked for it; a checkpoint is saved.
         TrainingDiverged: a figure is not finite.
     """
+    check_process()
     folder = RunFolder(run_dir)
     with only_training_in(folder.path):
         return _train_in(
