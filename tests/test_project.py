@@ -34,7 +34,7 @@ LAYERS = [
     ["config", "decoding", "extensions"],
     ["keras_settings"],
     ["disk", "process", "tensorflow_start"],
-    ["errors", "memory", "progress", "signals", "standard_streams"],
+    ["errors", "home", "memory", "progress", "signals", "standard_streams"],
 ]
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),

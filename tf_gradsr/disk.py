@@ -76,8 +76,8 @@ def _causes(error):
 
 
 def _may_hide_it(error):
-    known = isinstance(error, OSError) and error.errno is not None
-    return isinstance(error, (OSError, RuntimeError, ValueError)) and not known
+    # Not their subclasses, which say what they are.
+    return type(error) in (OSError, RuntimeError, ValueError) and getattr(error, "errno", None) is None
 
 
 def _is_nearly_full(path):

@@ -110,12 +110,6 @@ def _finite(value):
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def at_home(path) -> Path:
-    """The path, with `~` as the home folder, where there is such a home; a file may be called `~name` too."""
-    # Not Path.expanduser, which fails where there is none.
-    return Path(os.path.expanduser(path))  # noqa: PTH111
-
-
 # Kinds of output -------------------------------------------------------------------------------------------
 
 

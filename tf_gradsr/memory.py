@@ -1,6 +1,6 @@
 """How much memory this process can still take: a container's limit counts, not the memory of its host.
 
-Linux kills a process that exceeds the limit of its control group without a word, so that what would is refused
+Linux kills a process that exceeds the limit of its control group without a word, so what would is refused
 before. Version 1 (kernel documentation, cgroup-v1/memory) and version 2 (cgroup-v2) are read.
 """
 

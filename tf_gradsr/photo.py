@@ -30,7 +30,6 @@ import re
 import sys
 import warnings
 from dataclasses import fields
-from pathlib import Path
 
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 from PIL import Image
@@ -42,6 +41,7 @@ from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, claim_output, folder_of, prepare_folder
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import INTENDED_USE, RESULT_FOLDER
+from tf_gradsr.home import at_home
 from tf_gradsr.options import (
     add_consistency,
     add_input_quality,
@@ -121,7 +121,7 @@ def main(argv=None) -> int:
 
 def _execute(settings):
     _check(settings)
-    output = Path(settings.output).expanduser()
+    output = at_home(settings.output)
     files = find_inputs(settings.input)
     names = folder_names(files)
     for name in names:

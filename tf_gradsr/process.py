@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tf_gradsr.errors import ConfigError
 
-_REMEDY = 'start it with multiprocessing.get_context("spawn"), or use TensorFlow only within the processes of the pool'
+_REMEDY = 'start it with multiprocessing.get_context("spawn"), or use TensorFlow only in the pool'
 # The process in which this module was imported, and later any that was found to be usable.
 _usable = {os.getpid()}
 

@@ -32,7 +32,7 @@ SAMPLES_SHOWN = 24
 # Memory for an HR pixel at the peak: sums over samples (48), a picture with gradient (15), floats.
 BYTES_A_PIXEL = 140
 # Memory for an HR pixel of one forward pass, at the default widths.
-BYTES_OF_FEATURES = 500
+BYTES_OF_FEATURES = 900
 # An LR picture this many times larger than in training shows the network little that it knows.
 MUCH_LARGER = 4
 # The longest side that an animation's format can hold.

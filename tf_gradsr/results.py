@@ -1,10 +1,11 @@
 """What a `Hallucinator` returns: arrays, which become PIL pictures or files."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+
+from tf_gradsr.home import at_home
 
 
 class Reconstruction(NamedTuple):
@@ -68,7 +69,7 @@ def _described(images):
 
 
 def _saved(images, path):
-    path = Path(path).expanduser()
+    path = at_home(path)
     if len(images) == 1:
         paths = [path]
     else:

@@ -10,7 +10,8 @@ from tf_gradsr.config_checks import is_there
 from tf_gradsr.config_files import load_config, save_config
 from tf_gradsr.disk import writing
 from tf_gradsr.errors import ConfigError, nearest, reason_of
-from tf_gradsr.files import at_home, json_text, replaced_when_complete, sha256_of, unwritable
+from tf_gradsr.files import json_text, replaced_when_complete, sha256_of, unwritable
+from tf_gradsr.home import at_home
 
 # Settings that a resumed run may change: how long, how often, and where the pictures lie.
 RESUMABLE = {

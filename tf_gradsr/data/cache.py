@@ -19,7 +19,8 @@ import numpy as np
 
 from tf_gradsr.config import Config
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.files import at_home, json_text, unwritable
+from tf_gradsr.files import json_text, unwritable
+from tf_gradsr.home import cache_at_home
 
 # Raise it when the same source would give other pixels: files of older versions are then left alone.
 FORMAT = 2
@@ -41,7 +42,7 @@ def path_of(config: Config, split: str, identity) -> Path:
     Returns:
         `pathlib.Path` below `data.cache_dir`.
     """
-    folder = at_home(config.data.cache_dir)
+    folder = cache_at_home(config.data.cache_dir)
     settings = [FORMAT, split, config.hr_shape, config.data.crop, config.data.limit]
     fingerprint = hashlib.sha256(json.dumps([settings, identity]).encode()).hexdigest()[:16]
     return folder / f"{config.data.source.replace(':', '_')}_{split}_{fingerprint}.pictures"

@@ -10,8 +10,10 @@ import tensorflow as tf
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config, TrainConfig
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
+from tf_gradsr.disk import writing
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.keras_settings import with_our_keras_settings
+from tf_gradsr.memory import check_memory
 from tf_gradsr.process import check_process
 from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
@@ -31,6 +33,7 @@ from tf_gradsr.training.first_state import (
     start_from_other_run,
 )
 from tf_gradsr.training.precision import usable_precision, uses_xla
+from tf_gradsr.training.step_memory import least_step_memory
 
 SHEET_ROWS = 4
 SHEET_SAMPLES = 3
@@ -70,12 +73,13 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
     Raises:
         ConfigError: a setting cannot work here, or another training is using the folder.
         DiskFull: there is no space for the run's files; the same call continues once there is.
+        NotEnoughMemory: a step does not fit the memory; only checked on CPUs.
         Interrupted: `stop_request` asked for it; a checkpoint is saved.
         TrainingDiverged: a figure is not finite.
     """
     check_process()
     folder = RunFolder(run_dir)
-    with only_training_in(folder.path):
+    with writing(folder.path), only_training_in(folder.path):
         return _train_in(
             folder, config, progress, strategy or choose_strategy(config), stop_request or StopRequest()
         )
@@ -84,6 +88,12 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
 def _train_in(folder, config, progress, strategy, stop_request):
     # What fails fast comes first: reading the pictures can take long.
     folder.check(config)
+    if not tf.config.list_physical_devices("GPU"):
+        check_memory(
+            least_step_memory(config),
+            f"a step of train.batch_size {config.train.batch_size}",
+            "choose a smaller train.batch_size",
+        )
     precision = usable_precision(config.train.precision)
     with strategy.scope(), _seeded_weights(config.train.seed):
         model = build_model(config, precision, uses_xla(config.train))
