@@ -105,7 +105,8 @@ def parser():
         (
             OSError(28, "No space left on device"),
             1,
-            "gradsr try: error: [Errno 28] No space left on device\n",
+            "gradsr try: error: disk full (No space left on device); free some space, then run the same "
+            "command again\n",
         ),
         (KeyboardInterrupt(), 130, "Interrupted. Nothing was written.\n"),
     ],

@@ -25,13 +25,15 @@ LAYERS = [
     ["baselines"],
     ["models", "data"],
     ["losses", "metrics", "gallery", "optimizers", "layers"],
-    ["augmentation", "ops", "run_folder", "sampling"],
+    ["augmentation", "ops", "run_folder", "run_lock", "sampling"],
     ["commands", "options"],
     ["cli"],
     ["config_files", "files"],
     ["config_checks"],
     ["config", "decoding", "extensions"],
-    ["errors", "progress", "tensorflow_start"],
+    ["keras_settings"],
+    ["disk", "process", "tensorflow_start"],
+    ["errors", "home", "memory", "progress", "signals", "standard_streams"],
 ]
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),

@@ -21,7 +21,6 @@ Exit status: 0 all done, 1 some photographs failed or show no face, 2 bad settin
 
 import re
 import sys
-from pathlib import Path
 
 from jsonargparse.typing import ClosedUnitInterval, PositiveFloat, PositiveInt
 
@@ -34,6 +33,7 @@ from tf_gradsr.files import Kind, check_output, claim_output, folder_of, json_te
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.reading import over_white, read_picture
 from tf_gradsr.gallery.writing import save_png
+from tf_gradsr.home import at_home
 from tf_gradsr.options import add_pictures, add_points
 from tf_gradsr.tensorflow_start import start_tensorflow
 
@@ -94,7 +94,7 @@ def main(argv=None) -> int:
 def _execute(settings):
     if not settings.output:
         raise ConfigError("output: the folder of the faces, for example -o faces. Received: ''")
-    output = Path(settings.output).expanduser()
+    output = at_home(settings.output)
     found = find_inputs(settings.input, settings.recursive)
     files, below = [one.path for one in found], [one.below for one in found]
     points = points_by_hand(settings.eyes, settings.mouth, len(files))

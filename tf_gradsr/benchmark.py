@@ -16,6 +16,7 @@ from jsonargparse.typing import PositiveInt
 
 from tf_gradsr.cli import Parser, missing_extra, run
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.home import at_home
 
 MEGABYTE = 1e6
 
@@ -59,7 +60,7 @@ def check_model(path: str) -> Path:
     Raises:
         ConfigError: neither a SavedModel's folder nor a LiteRT file, or LiteRT is missing.
     """
-    model = Path(path).expanduser().absolute()
+    model = at_home(path).absolute()
     is_file = model.is_file() and model.suffix == ".tflite"
     if not is_file and not (model / "saved_model.pb").is_file():
         raise ConfigError(

@@ -1,27 +1,26 @@
 """What all commands share: the parser, exit statuses, signals.
 
 Exit statuses: 0 done, 1 failed, or some inputs failed, 2 bad setting, 130 interrupted (Ctrl-C), 143 asked to
-end (SIGTERM).
+end (SIGTERM), 129 its terminal was closed (SIGHUP).
 """
 
 import gc
 import importlib
-import io
-import os
 import signal
 import sys
-import threading
 from argparse import RawDescriptionHelpFormatter
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 from tf_gradsr.config_files import one_line
+from tf_gradsr.disk import disk_full, writing
 from tf_gradsr.errors import ConfigError, nearest, reason_of
+from tf_gradsr.signals import Ended, ended_by_signals
+from tf_gradsr.standard_streams import give_up_output, prepare_streams, say
 
-EXIT_FAILED, EXIT_BAD_SETTING, EXIT_INTERRUPTED, EXIT_ENDED = 1, 2, 130, 143
+EXIT_FAILED, EXIT_BAD_SETTING = 1, 2
 # Errors that end a command with one line: the disk's, or a library's that ran out of memory.
 _OF_THE_MACHINE = (OSError, MemoryError)
 
@@ -33,10 +32,6 @@ which shows where in the program an error came up."""
 
 class CommandFailed(Exception):
     """A command cannot do what it was asked to; the message is for the user. Exit status 1."""
-
-
-class _Ended(BaseException):
-    """SIGTERM was received."""
 
 
 class _HelpFormatter(RawDescriptionHelpFormatter, DefaultHelpFormatter):
@@ -68,7 +63,7 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> 
             `settings.typed` is the list of arguments as they were typed, `settings.verbose`
             whether `--verbose` is among them.
         argv: list of arguments; None: those of the process.
-        interrupted: what the user reads after "Interrupted." on Ctrl-C and SIGTERM.
+        interrupted: what the user reads after "Interrupted." on Ctrl-C, SIGTERM and SIGHUP.
 
     Returns:
         The exit status, see the module's docstring.
@@ -78,54 +73,42 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> 
     """
     typed = list(sys.argv[1:] if argv is None else argv)
     verbose, debug = (option in typed for option in ("--verbose", "--debug"))
+    prepare_streams()
     try:
-        with _ended_by_sigterm():
+        with ended_by_signals():
             settings = parser.parse_args([text for text in typed if text not in ("--verbose", "--debug")])
             settings.typed, settings.verbose = typed, verbose
-            _show_any_name()
             status = execute(settings) or 0
-            sys.stdout.flush()
+            with writing("standard output"):
+                sys.stdout.flush()
             return status
     except BrokenPipeError:
         # Whatever read our output has closed the pipe, as `| head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ConfigError, CommandFailed, *_OF_THE_MACHINE) as error:
-        if debug:
+    except Exception as error:
+        words = _words_for(error)
+        if debug or words is None:
             raise
-        words = error if isinstance(error, (ConfigError, CommandFailed)) else reason_of(error)
-        print(f"{parser.prog}: error: {words}", file=sys.stderr)
+        say(f"{parser.prog}: error: {words}")
         return EXIT_BAD_SETTING if isinstance(error, ConfigError) else EXIT_FAILED
-    except (KeyboardInterrupt, _Ended) as asked:
-        print(f"Interrupted. {interrupted}".strip(), file=sys.stderr)
-        return EXIT_ENDED if isinstance(asked, _Ended) else EXIT_INTERRUPTED
+    except (KeyboardInterrupt, Ended) as asked:
+        say(f"Interrupted. {interrupted}".strip())
+        return 128 + getattr(asked, "signal", signal.SIGINT)
     finally:
+        give_up_output()
         # A fit that stops within an epoch leaves its iterator in a reference cycle of Keras. Destroyed only
         # when the interpreter ends and its threads can no longer run Python, it sometimes waited forever.
         gc.collect()
 
 
-@contextmanager
-def _ended_by_sigterm():
-    """Makes SIGTERM end the block as Ctrl-C does; in the main thread alone, since only it gets signals."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number, frame):
-        raise _Ended
-
-    former = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)
-
-
-def _show_any_name() -> None:
-    """Lets standard output show any file name: names are bytes, and not all of them can be encoded."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+def _words_for(error):
+    """The line that a user reads for an error, or None for one that is ours to repair."""
+    if isinstance(error, (ConfigError, CommandFailed)):
+        return str(error)
+    full = disk_full(error)
+    if full:
+        return str(full)
+    return reason_of(error) if isinstance(error, _OF_THE_MACHINE) else None
 
 
 def missing_extra(extra: str, package: str, use: str) -> ConfigError:

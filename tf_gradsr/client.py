@@ -18,7 +18,6 @@ Exit status: 0 all done, 1 some files failed or the server did, 2 bad setting, 1
 """
 
 import sys
-from pathlib import Path
 from typing import Literal, Optional
 
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt, restricted_number_type
@@ -28,6 +27,7 @@ from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, prepare_folder
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
 from tf_gradsr.gallery.writing import RESULT_FOLDER
+from tf_gradsr.home import at_home
 from tf_gradsr.options import add_downscale, add_noise, add_pictures
 from tf_gradsr.tensorflow_start import start_tensorflow
 
@@ -108,7 +108,7 @@ def _execute(settings):
 def _check(settings):
     if not settings.output:
         raise ConfigError("output: the folder of the results, for example -o out. Received: ''")
-    settings.output = Path(settings.output).expanduser()
+    settings.output = at_home(settings.output)
     # An IPv6 address as URLs write it.
     settings.host = settings.host.removeprefix("[").removesuffix("]") if settings.host else settings.host
     for name in ("host", "model"):

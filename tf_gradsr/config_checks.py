@@ -1,10 +1,10 @@
 """What the types of settings cannot say: which values go together, and which files must be there."""
 
 import math
-from pathlib import Path
 
 from tf_gradsr.config import SSIM_WINDOW, Config
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.home import at_home
 
 
 def check_config(config: Config) -> Config:
@@ -166,7 +166,7 @@ def _check_discriminators(config):
 def is_there(path) -> bool:
     """Whether a path, in which `~` is allowed, exists; False also if the system refuses to say."""
     try:
-        return Path(path).expanduser().exists()
+        return at_home(path).exists()
     # A name that is too long, a folder that may not be entered, or a home of no known user.
     except (OSError, RuntimeError):
         return False

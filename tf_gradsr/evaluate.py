@@ -23,6 +23,7 @@ from tf_gradsr.cli import CommandFailed, Parser, run
 from tf_gradsr.config import DataConfig, Extension, Seed, Temperature
 from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import plain
+from tf_gradsr.disk import disk_full
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.evaluation.settings import (
     Evaluation,
@@ -229,6 +230,10 @@ def _evaluate(evaluation, output, command, settings):
     try:
         results = evaluate(evaluation)
     except tf.errors.ResourceExhaustedError as error:
+        # TensorFlow's word for a full disk, too.
+        full = disk_full(error)
+        if full:
+            raise full from error
         raise CommandFailed(
             f"batch_size: one that fits the device's memory ({error.message.splitlines()[0]}). "
             f"Received: {evaluation.batch_size}"

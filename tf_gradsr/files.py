@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 import psutil
 
-from tf_gradsr.errors import ConfigError
+from tf_gradsr.disk import DiskFull, disk_full, writing
+from tf_gradsr.errors import ConfigError, reason_of
 
 _UNFINISHED = re.compile(r"\.(?:partial|replaced)-(\d+)")
 
@@ -27,12 +28,16 @@ def replaced_when_complete(path):
     """Gives a temporary path beside `path` and moves it into place when the block ends without an error.
 
     The temporary name keeps the ending, which some writers look at.
+
+    Raises:
+        DiskFull: whatever the block raised, it was for want of space.
     """
     path = Path(path)
     unfinished = path.with_name(f".partial-{path.name}")
     try:
-        yield unfinished
-        unfinished.replace(path)
+        with writing(path):
+            yield unfinished
+            unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -42,16 +47,20 @@ def folder_when_complete(path):
     """Gives a temporary folder beside `path`, renamed to it when the block ends without an error.
 
     A folder of that name is replaced: see `check_output`.
+
+    Raises:
+        DiskFull: whatever the block raised, it was for want of space.
     """
     path = Path(path)
     unfinished, replaced = _unfinished(path.parent, "partial"), _unfinished(path.parent, "replaced")
-    unfinished.mkdir()
     try:
-        yield unfinished
-        if path.exists():
-            replaced.mkdir()
-            path.replace(replaced / path.name)
-        unfinished.replace(path)
+        with writing(path):
+            unfinished.mkdir()
+            yield unfinished
+            if path.exists():
+                replaced.mkdir()
+                path.replace(replaced / path.name)
+            unfinished.replace(path)
     finally:
         _clear(unfinished)
         _clear(replaced)
@@ -65,17 +74,21 @@ def files_when_complete(folder, names):
         folder: an existing one; files of other names in it stay.
         names: of the files that the block may write, in the order in which they are moved. Those that it does
             not write are deleted from `folder`, since they are out of date.
+
+    Raises:
+        DiskFull: whatever the block raised, it was for want of space.
     """
     folder = Path(folder)
     unfinished = _unfinished(folder, "partial")
-    unfinished.mkdir()
     try:
-        yield unfinished
-        for name in names:
-            if (unfinished / name).exists():
-                (unfinished / name).replace(folder / name)
-            else:
-                (folder / name).unlink(missing_ok=True)
+        with writing(folder):
+            unfinished.mkdir()
+            yield unfinished
+            for name in names:
+                if (unfinished / name).exists():
+                    (unfinished / name).replace(folder / name)
+                else:
+                    (folder / name).unlink(missing_ok=True)
     finally:
         _clear(unfinished)
 
@@ -95,12 +108,6 @@ def _finite(value):
     if isinstance(value, (list, tuple)):
         return [_finite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def at_home(path) -> Path:
-    """The path, with `~` as the home folder, where there is such a home; a file may be called `~name` too."""
-    # Not Path.expanduser, which fails where there is none.
-    return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 # Kinds of output -------------------------------------------------------------------------------------------
@@ -268,9 +275,18 @@ def prepare_folder(folder) -> None:
         raise unwritable(folder, error) from error
 
 
-def unwritable(path, error: OSError) -> ConfigError:
-    """Returns the error to raise for an `OSError` met while writing to `path`."""
-    return ConfigError(f"output: a folder that can be written. Received: {path} ({error.strerror or error})")
+def unwritable(path, error: OSError, setting: str = "output") -> Union[ConfigError, DiskFull]:
+    """Returns the error to raise for an `OSError` met while writing to `path`.
+
+    Args:
+        path: what was being written. error: what came up. setting: the one that names the place.
+    """
+    full = disk_full(error, path)
+    if full:
+        return full
+    return ConfigError(
+        f"{setting}: a folder that can be written. Received: {path} ({error.strerror or reason_of(error)})"
+    )
 
 
 def _unfinished(folder, kind):

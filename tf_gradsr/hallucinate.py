@@ -41,7 +41,7 @@ from tf_gradsr.cli import Parser, run
 from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
-from tf_gradsr.files import at_home, files_when_complete, prepare_folder, replaced_when_complete
+from tf_gradsr.files import files_when_complete, prepare_folder, replaced_when_complete
 from tf_gradsr.gallery.plan import OVERVIEW, makes, planned
 from tf_gradsr.gallery.writing import (
     INTENDED_USE,
@@ -52,6 +52,7 @@ from tf_gradsr.gallery.writing import (
     is_own,
     save_png,
 )
+from tf_gradsr.home import at_home
 from tf_gradsr.options import (
     add_batch,
     add_consistency,

@@ -16,6 +16,7 @@ from tf_gradsr.errors import ConfigError, nearest, reason_of
 from tf_gradsr.files import sha256_of
 from tf_gradsr.models.clean_lr import load_clean_lr
 from tf_gradsr.picture_input import as_pictures
+from tf_gradsr.process import check_process
 from tf_gradsr.registry import build_generator
 from tf_gradsr.results import Reconstruction, Samples
 from tf_gradsr.run_folder import DEFAULT_PRESET, PRESETS, RunFolder, preset_names
@@ -242,6 +243,7 @@ class Hallucinator:
         if consistency not in CONSISTENCY:
             raise ValueError(f"consistency must be one of {CONSISTENCY}. Received: {consistency!r}.")
         check_consistency(consistency, self.config)
+        check_process()
         images, gradients = self._empty(lr)
         tiles = list(windows(*lr.shape[1:3], self.scale, self.overlap, self.pixels_at_once))
         at_once = max(1, self.pixels_at_once // (area(tiles[0].outer) * self.scale**2))

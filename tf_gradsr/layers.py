@@ -29,8 +29,8 @@ class ExactConsistency(keras.layers.Layer):
         picture = ExactConsistency(scale=4)((picture, lr))
     """
 
-    def __init__(self, scale: int, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, scale: int, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
         if isinstance(scale, bool) or not isinstance(scale, int) or scale < 2:
             raise ValueError(f"scale must be a whole number of 2 or more. Received: scale={scale!r}.")
         self.scale = scale

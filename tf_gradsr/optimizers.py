@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tf_gradsr.config import Config
+from tf_gradsr.keras_settings import our_keras_settings, with_our_keras_settings
 
 
 @keras.saving.register_keras_serializable("tf_gradsr")
@@ -16,7 +17,9 @@ class WarmupCosine(keras.optimizers.schedules.CosineDecay):
 
     def __call__(self, step):
         step = tf.cast(step, tf.float32)
-        return super().__call__(tf.where(step < self.warmup_steps, step + 1.0, step))
+        # Keras computes it in the process's float type.
+        with our_keras_settings():
+            return super().__call__(tf.where(step < self.warmup_steps, step + 1.0, step))
 
 
 def learning_rate(peak: float, steps: int, warmup_steps: int = 0, cosine: bool = False) -> WarmupCosine:
@@ -32,6 +35,7 @@ def learning_rate(peak: float, steps: int, warmup_steps: int = 0, cosine: bool =
     return WarmupCosine(0.0, fall, 0.0 if cosine else 1.0, warmup_target=peak, warmup_steps=warmup_steps)
 
 
+@with_our_keras_settings
 def build_optimizers(config: Config) -> tuple:
     """(G's, D's) Adam with two time scales (paper 4.1). D's schedule starts when D does."""
     settings, train = config.optimizer, config.train

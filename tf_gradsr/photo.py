@@ -38,9 +38,10 @@ from tf_gradsr.cli import Parser, run
 from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
-from tf_gradsr.files import at_home, claim_output, folder_of, prepare_folder
+from tf_gradsr.files import claim_output, folder_of, prepare_folder
 from tf_gradsr.gallery.plan import makes, planned
 from tf_gradsr.gallery.writing import INTENDED_USE, PHOTO_RECORD, REPORT_FILE, RESULT_FOLDER
+from tf_gradsr.home import at_home
 from tf_gradsr.options import (
     add_batch,
     add_consistency,

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Optional
 
 import numpy as np
-import psutil
 from PIL import Image
 
 from tf_gradsr import ops
@@ -20,6 +19,7 @@ from tf_gradsr.gallery.input_figures import InputFigures
 from tf_gradsr.gallery.photo_metadata import PhotoMetadata, read_metadata
 from tf_gradsr.gallery.reading import Picture, over_white, read_picture
 from tf_gradsr.gallery.writing import INTENDED_USE, PHOTO_RECORD, save_png
+from tf_gradsr.memory import available_memory
 from tf_gradsr.result_folder import ResultFolders, TooLarge
 
 SOFTWARE = "tf_gradsr.photo"
@@ -260,7 +260,7 @@ class PhotoFolders:
         outscale = self.request.outscale
         height, width = (side * outscale for side in photograph.shape[:2])
         needed = memory_needed(photograph.shape, outscale, SHARP)
-        available = psutil.virtual_memory().available
+        available = available_memory()
         if needed > available:
             raise TooLarge(
                 f"outscale: a photograph of {width}x{height} needs {needed / 1e9:.1f} GB of memory, but "

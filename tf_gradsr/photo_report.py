@@ -8,6 +8,7 @@ from tf_gradsr.faces.pasting import enlarged
 from tf_gradsr.gallery.data_urls import embedded
 from tf_gradsr.gallery.reading import over_white, read_picture
 from tf_gradsr.gallery.report import FACES_SHOWN, REPORT_FILE, Contents, Shown, ShownFace, write_report
+from tf_gradsr.home import at_home
 from tf_gradsr.photo_folder import PhotoReport
 from tf_gradsr.result_report import face_of_folder
 
@@ -65,7 +66,7 @@ class ReportedPhotos:
             further=self.further,
             notes=tuple(f"Left out: {file}: {reason}" for file, reason in failed),
         )
-        path = Path(settings.output).expanduser() / REPORT_FILE
+        path = at_home(settings.output) / REPORT_FILE
         write_report(path, contents, settings.overwrite)
         return path
 

@@ -1,6 +1,7 @@
 """A progress bar on standard error that shows what a long task is doing and how long it will take."""
 
 import sys
+from contextlib import suppress
 
 from tqdm import tqdm
 
@@ -39,6 +40,24 @@ class ProgressBar(tqdm):
         """
         self._phase, self._once = phase, bool(once)
         self.set_description_str(f"{phase}: {once}" if once else phase)
+
+    def display(self, *args, **kwargs):
+        """Draws the bar. Work goes on without it where it cannot be shown: no terminal any more, a full disk.
+
+        Raises:
+            BrokenPipeError: what reads standard error wants no more.
+        """
+        try:
+            return super().display(*args, **kwargs)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            self.disable = True
+
+    def close(self):
+        """Ends the bar's line."""
+        with suppress(OSError):
+            super().close()
 
     def update(self, n=1):
         """Counts n pieces as done."""

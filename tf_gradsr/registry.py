@@ -4,6 +4,7 @@ from tf_gradsr.baselines import ESRGAN, SRGAN, build_rrdbnet, build_srresnet
 from tf_gradsr.config import Config
 from tf_gradsr.models import GradSR, SuperResolver, build_gradsr_generator
 from tf_gradsr.optimizers import build_optimizers, ema_decay
+from tf_gradsr.process import check_process
 
 # model.name: the model and the maker of its generator.
 MODELS = {
@@ -38,5 +39,9 @@ def build_generator(config: Config):
     Returns:
         A built Keras network `(lr float32 [B, h, w, 3] in [-1, 1], z float32 [B, m])` -> two lists, coarse
         to fine, full size last: pictures and image gradients. `stochastic` says whether z matters.
+
+    Raises:
+        ConfigError: see `check_process`.
     """
+    check_process()
     return MODELS[config.model.name][1](config)

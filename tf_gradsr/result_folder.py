@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
-import psutil
 import tensorflow as tf
 
 from tf_gradsr import metrics, ops
@@ -25,6 +24,7 @@ from tf_gradsr.gallery.reading import (
 from tf_gradsr.gallery.spread import legend
 from tf_gradsr.gallery.walk import closed_walk
 from tf_gradsr.gallery.writing import INTENDED_USE, SOFTWARE, save_png, save_walk
+from tf_gradsr.memory import available_memory
 from tf_gradsr.sampling import RunningSpread
 
 # On the sheet; further samples are written, but not shown.
@@ -32,7 +32,7 @@ SAMPLES_SHOWN = 24
 # Bytes of memory per HR pixel at the peak: sums over samples (48), a picture with gradient (15), floats.
 BYTES_A_PIXEL = 140
 # Bytes of memory per HR pixel of one forward pass, at the default widths.
-BYTES_OF_FEATURES = 500
+BYTES_OF_FEATURES = 900
 # An LR picture this many times larger than in training shows the network little that it knows.
 MUCH_LARGER = 4
 # The longest side that an animation's format can hold.
@@ -159,7 +159,7 @@ class ResultFolders:
             )
         needed = height * width * (BYTES_A_PIXEL + 4 * frames)
         needed += min(height * width, self.hallucinator.pixels_at_once) * BYTES_OF_FEATURES
-        available = psutil.virtual_memory().available
+        available = available_memory()
         if needed > available:
             raise TooLarge(
                 f"a result of {width}x{height} needs {needed / 1e9:.1f} GB of memory, "

@@ -1,10 +1,11 @@
 """What a `Hallucinator` returns: arrays, which become PIL pictures or files."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+
+from tf_gradsr.home import at_home
 
 
 class Reconstruction(NamedTuple):
@@ -74,7 +75,7 @@ def _described(images):
 
 
 def _saved(images, path):
-    path = Path(path).expanduser()
+    path = at_home(path)
     if path.suffix.lower() not in Image.registered_extensions():
         raise ValueError(f"path: a name with a picture's ending, such as faces.png. Received: {path}.")
     if len(images) == 1:

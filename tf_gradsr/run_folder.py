@@ -8,8 +8,10 @@ from typing import Optional
 from tf_gradsr.config import Config
 from tf_gradsr.config_checks import is_there
 from tf_gradsr.config_files import load_config, save_config
+from tf_gradsr.disk import writing
 from tf_gradsr.errors import ConfigError, nearest, reason_of
-from tf_gradsr.files import json_text, replaced_when_complete, sha256_of
+from tf_gradsr.files import json_text, replaced_when_complete, sha256_of, unwritable
+from tf_gradsr.home import at_home
 
 # Settings that a resumed run may change: how long, how often, and where the pictures lie.
 RESUMABLE = {
@@ -49,7 +51,7 @@ class RunFolder:
     """
 
     def __init__(self, path):
-        self.path = Path(path).expanduser()
+        self.path = at_home(path)
         self.unreadable = self.path / "unreadable.txt"
         self.config = self.path / "config.yaml"
         self.metrics = self.path / "metrics.jsonl"
@@ -138,9 +140,7 @@ class RunFolder:
             for folder in (self.path, self.events, self.samples, self.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(
-                f"run_dir: a folder that can be written. Received: {self.path} ({error.strerror})"
-            ) from error
+            raise unwritable(self.path, error, "run_dir") from error
         with replaced_when_complete(self.config) as partial:
             save_config(config, partial)
 
@@ -196,11 +196,12 @@ class RunFolder:
         lines = ["\t".join(_one_line(entry) for entry in row) + "\n" for row in rows]
         self.unreadable.unlink(missing_ok=True)
         if lines:
-            self.unreadable.write_text("".join(lines), encoding="utf-8")
+            with writing(self.unreadable):
+                self.unreadable.write_text("".join(lines), encoding="utf-8")
 
     def append_metrics(self, values: dict) -> None:
         """Adds one line to metrics.jsonl."""
-        with self.metrics.open("a", encoding="utf-8") as file:
+        with writing(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
             file.write(json_text(values) + "\n")
 
     def cpu_minutes(self) -> float:
@@ -263,10 +264,7 @@ class RunFolder:
         try:
             self.write_summary(summary)
         except OSError as error:
-            raise ConfigError(
-                f"record_calibration: a run folder that can be written. Received: {self.path} "
-                f"({error.strerror})"
-            ) from error
+            raise unwritable(self.path, error, "record_calibration") from error
 
     def read_summary(self):
         """Returns summary.json as a dict; empty if there is none."""

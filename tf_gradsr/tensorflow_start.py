@@ -4,7 +4,12 @@ import importlib
 import os
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from tf_gradsr.memory import check_memory
+
+# Bytes that `import tensorflow` and the package's networks take, see docs/reliability.md.
+MEMORY_TO_START = 0.6e9
 
 
 def start_tensorflow(verbose: bool = False) -> None:
@@ -15,16 +20,29 @@ def start_tensorflow(verbose: bool = False) -> None:
 
     Args:
         verbose: let them through.
+
+    Raises:
+        NotEnoughMemory: it would be killed while it starts.
+        ConfigError: this process has been forked from one that uses TensorFlow, see `check_process`.
     """
+    if "tensorflow" not in sys.modules:
+        check_memory(MEMORY_TO_START, "TensorFlow and a small network")
     if verbose:
-        importlib.import_module("tensorflow")
+        _import_tensorflow()
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" not in sys.modules:
         with standard_error_held_back():
-            importlib.import_module("tensorflow")
+            _import_tensorflow()
+    else:
+        _import_tensorflow()
     # Notes of its loaders, writers and converters.
     sys.modules["tensorflow"].get_logger().setLevel("ERROR")
+
+
+def _import_tensorflow():
+    importlib.import_module("tensorflow")
+    importlib.import_module("tf_gradsr.process").check_process()
 
 
 def use_full_float32() -> None:
@@ -57,17 +75,25 @@ def standard_error_held_back(shown_on=BaseException):
     kept = os.dup(2)
 
     def say(text):
-        os.write(kept, f"{text}\n".encode())
+        with suppress(OSError):
+            os.write(kept, f"{text}\n".encode())
 
-    with tempfile.TemporaryFile() as held:
+    with _unnamed_file() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield say
         except shown_on:
             held.seek(0)
-            os.write(kept, held.read())
+            say(held.read().decode(errors="replace").rstrip("\n"))
             raise
         finally:
             sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _unnamed_file():
+    """A file without a name: in memory, since a folder for temporary files may be full or missing."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("held_back"), "w+b")
+    return tempfile.TemporaryFile()

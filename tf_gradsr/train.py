@@ -13,8 +13,10 @@ from tf_gradsr.cli import SHARED_OPTIONS, CommandFailed, Parser, run
 from tf_gradsr.config import Config
 from tf_gradsr.config_checks import check_config, check_paths, is_there
 from tf_gradsr.config_files import add_config_arguments, config_from
+from tf_gradsr.disk import disk_full
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.standard_streams import say
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels
 
 # Tries every part in about a minute: tiny networks, few pictures, both phases, nothing to download.
@@ -169,14 +171,15 @@ def _train(config, run_dir):
         with StopRequest().listening() as stop_request:
             summary = train(config, run_dir, stop_request=stop_request)
     except Interrupted as stop:
-        print(
-            f"Stopped at step {stop.step}, checkpoint saved. The same command continues from there.",
-            file=sys.stderr,
-        )
+        say(f"Stopped at step {stop.step}, checkpoint saved. The same command continues from there.")
         return 128 + stop.signal
     except (TrainingDiverged, CheckpointError) as error:
         raise CommandFailed(str(error)) from error
     except tf.errors.ResourceExhaustedError as error:
+        # TensorFlow's word for a full disk, too.
+        full = disk_full(error)
+        if full:
+            raise full from error
         raise CommandFailed(
             f"train.batch_size: one that fits the device's memory ({error.message.splitlines()[0]}); the "
             f"last checkpoint is kept. Received: {config.train.batch_size}"

@@ -7,8 +7,8 @@ import pytest
 from PIL import features
 
 from tf_gradsr.decoding import walk
-from tf_gradsr.files import at_home
 from tf_gradsr.gallery.inputs import find_inputs, folder_names
+from tf_gradsr.home import at_home
 
 
 @pytest.fixture

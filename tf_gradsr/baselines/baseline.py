@@ -15,13 +15,13 @@ SMALL = 0.01
 
 def batch_norm(**kwargs):
     """Batch normalisation over all replicas, its moving statistics with momentum 0.9."""
-    return keras.layers.BatchNormalization(momentum=0.9, synchronized=True, **kwargs)
+    return keras.layers.BatchNormalization(momentum=0.9, synchronized=True, dtype="float32", **kwargs)
 
 
 def prelu(**kwargs):
     """PReLU with one slope per channel, which starts at 0.25 (He et al. 2015)."""
     return keras.layers.PReLU(
-        alpha_initializer=keras.initializers.Constant(0.25), shared_axes=[1, 2], **kwargs
+        alpha_initializer=keras.initializers.Constant(0.25), shared_axes=[1, 2], dtype="float32", **kwargs
     )
 
 
@@ -45,8 +45,8 @@ class WideConvolution(keras.layers.Layer):
     Call: float32 `[B, H, W, C]` -> `[B, H, W, filters]`.
     """
 
-    def __init__(self, filters, kernel_size, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, filters, kernel_size, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
 
@@ -88,8 +88,8 @@ class PictureDiscriminator(keras.Model):
     Call: float32 `[B, height, width, 3]` -> float32 `[B, 1]`.
     """
 
-    def __init__(self, picture_shape, widths=(64, 128, 256, 512), **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, picture_shape, widths=(64, 128, 256, 512), dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
         self.picture_shape = tuple(picture_shape)
         self.widths = list(widths)
         self.convs, self.norms = [], []
@@ -100,8 +100,8 @@ class PictureDiscriminator(keras.Model):
                     convolution(width, strides=stride, use_bias=first, name=f"conv_{k}_{stride}")
                 )
                 self.norms.append(None if first else batch_norm(name=f"norm_{k}_{stride}"))
-        self.dense = keras.layers.Dense(2 * self.widths[-1], name="dense")
-        self.dense_out = keras.layers.Dense(1, name="dense_out")
+        self.dense = keras.layers.Dense(2 * self.widths[-1], dtype="float32", name="dense")
+        self.dense_out = keras.layers.Dense(1, dtype="float32", name="dense_out")
 
     def build(self, input_shape=None):
         """Makes the weights."""

@@ -32,8 +32,8 @@ class DenseBlock(keras.layers.Layer):
     Call: float32 `[B, H, W, filters]` -> the same shape.
     """
 
-    def __init__(self, filters, growth_channels, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, filters, growth_channels, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
         self.filters = filters
         self.growth_channels = growth_channels
         self.convs = [convolution(growth_channels, gain=SMALL) for _ in range(4)]
@@ -65,8 +65,8 @@ class RRDB(keras.layers.Layer):
     Call: float32 `[B, H, W, filters]` -> the same shape.
     """
 
-    def __init__(self, filters, growth_channels, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, filters, growth_channels, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
         self.filters = filters
         self.growth_channels = growth_channels
         self.dense_blocks = [DenseBlock(filters, growth_channels, name=f"dense_{i}") for i in range(3)]
@@ -107,8 +107,8 @@ class RRDBNet(keras.Model):
 
     stochastic = False
 
-    def __init__(self, widths=(64, 64, 64), blocks=23, growth_channels=32, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, widths=(64, 64, 64), blocks=23, growth_channels=32, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
         self.widths = checked_widths(widths)
         self.blocks = blocks
         self.growth_channels = growth_channels

@@ -28,8 +28,8 @@ class NormalizedResidualBlock(keras.layers.Layer):
     Call: float32 `[B, H, W, filters]` -> the same shape.
     """
 
-    def __init__(self, filters, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, filters, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
         self.filters = filters
         # No bias: batch normalisation would remove it again.
         self.conv_1, self.norm_1 = convolution(filters, use_bias=False), batch_norm()
@@ -59,8 +59,8 @@ class ShuffleUpBlock(keras.layers.Layer):
     Call: float32 `[B, h, w, C]` -> `[B, 2h, 2w, filters]`.
     """
 
-    def __init__(self, filters, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, filters, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
         self.filters = filters
         self.conv, self.activation = convolution(4 * filters), prelu()
 
@@ -96,8 +96,8 @@ class SRResNet(keras.Model):
 
     stochastic = False
 
-    def __init__(self, widths=(64, 64, 64), blocks=16, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, widths=(64, 64, 64), blocks=16, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
         self.widths = checked_widths(widths)
         self.blocks = blocks
         self.conv_in, self.activation_in = convolution(widths[0], 9), prelu()

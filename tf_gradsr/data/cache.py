@@ -20,7 +20,8 @@ import numpy as np
 
 from tf_gradsr.config import Config
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.files import json_text
+from tf_gradsr.files import json_text, unwritable
+from tf_gradsr.home import cache_at_home
 
 # Raise it when the same source would give other pixels: files of older versions are then left alone.
 FORMAT = 2
@@ -42,7 +43,7 @@ def path_of(config: Config, split: str, identity) -> Path:
     Returns:
         `pathlib.Path` below `data.cache_dir`.
     """
-    folder = Path(config.data.cache_dir).expanduser()
+    folder = cache_at_home(config.data.cache_dir)
     settings = [FORMAT, split, config.hr_shape, config.data.crop, config.data.limit]
     fingerprint = hashlib.sha256(json.dumps([settings, identity]).encode()).hexdigest()[:16]
     return folder / f"{config.data.source.replace(':', '_')}_{split}_{fingerprint}.pictures"
@@ -59,15 +60,14 @@ def write(path, decoded, needed, hr_shape):
 
     Raises:
         ConfigError: `data.cache_dir` cannot be made or written, or its disk is too small.
+        DiskFull: it got full meanwhile.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         check_space(path.parent, needed)
         write_rows(path, decoded, hr_shape)
     except OSError as error:
-        raise ConfigError(
-            f"data.cache_dir: a folder that can be written. Received: {path.parent} ({error.strerror})"
-        ) from error
+        raise unwritable(path.parent, error, "data.cache_dir") from error
 
 
 def check_space(folder, needed):

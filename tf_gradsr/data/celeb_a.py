@@ -15,7 +15,7 @@ import tensorflow as tf
 from tf_gradsr.config import Config
 from tf_gradsr.data.source import Source, source_of_files, source_of_prepared, source_of_tfds, stamp
 from tf_gradsr.errors import ConfigError, reason_of
-from tf_gradsr.files import at_home
+from tf_gradsr.home import at_home
 
 ARCHIVE = "img_align_celeba.zip"
 FOLDER = "img_align_celeba"

@@ -17,7 +17,7 @@ from tf_gradsr.config import Config
 from tf_gradsr.data.source import Source, source_of_files
 from tf_gradsr.decoding import PICTURE_ENDINGS, has_picture_ending, walk
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.files import at_home
+from tf_gradsr.home import at_home
 
 # Names of the splits' folders, in any case.
 FOLDERS = {

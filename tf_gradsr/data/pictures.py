@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-import psutil
 import tensorflow as tf
 
 from tf_gradsr.config import Config
@@ -15,6 +14,7 @@ from tf_gradsr.data.folder import open_folder
 from tf_gradsr.decoding import decode, fit_picture
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.extensions import call_extension
+from tf_gradsr.memory import available_memory
 from tf_gradsr.progress import ProgressBar
 
 SOURCES = {"faces": open_faces, "celeb_a": open_celeb_a, "folder": open_folder}
@@ -96,7 +96,7 @@ def open_split(config, split):
 
 def fill_memory(decoded, config) -> PictureSet:
     """Decodes all pictures into one array."""
-    needed, available = len(decoded) * bytes_of_picture(config), psutil.virtual_memory().available
+    needed, available = len(decoded) * bytes_of_picture(config), available_memory()
     if needed > available:
         raise ConfigError(
             f"data.cache: memory must hold {len(decoded)} pictures, {needed / cache.GIGABYTE:.1f} GB. "

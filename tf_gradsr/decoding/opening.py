@@ -7,9 +7,10 @@ import warnings
 import zlib
 from contextlib import contextmanager
 
-import psutil
 from PIL import Image
 from PIL.ExifTags import Base
+
+from tf_gradsr.memory import available_memory
 
 # Most pixels of a picture that is read at full size: above this, Pillow too takes a file for an attack.
 LARGEST = 178_956_970
@@ -77,7 +78,7 @@ def _check_size(size, reduced):
         )
         raise PictureTooLarge(f"{millions}; at most {most / 1e6:.0f} million are read{remedy}")
     # Small ones are not worth the check.
-    if pixels > 2**24 and pixels * BYTES_A_PIXEL > psutil.virtual_memory().available:
+    if pixels > 2**24 and pixels * BYTES_A_PIXEL > available_memory():
         raise PictureTooLarge(f"{millions}, more than the free memory holds")
 
 

@@ -10,6 +10,7 @@ from tf_gradsr.config_checks import check_config, is_there
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import check_output, files_of
+from tf_gradsr.home import at_home
 from tf_gradsr.run_folder import RunFolder
 
 # What all models of one table must share, or they would be measured on different LR pictures.
@@ -155,7 +156,7 @@ def results_path(output: Optional[str], overwrite: bool) -> Path:
         raise ConfigError(
             "output: the folder of the results, for example --output results/first. Received: nothing"
         )
-    path = Path(output).expanduser()
+    path = at_home(output)
     check_output(path, overwrite, EVALUATION_FILES)
     return path
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from tf_gradsr.cli import CommandFailed, Parser, run
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import check_output, claim_output
+from tf_gradsr.home import at_home
 from tf_gradsr.options import add_run
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow, use_full_float32
@@ -38,7 +39,7 @@ def _execute(settings):
     output = settings.output
     if not output or not output.endswith(ENDING) or Path(output).name == ENDING:
         raise ConfigError(f"output: a file that ends with {ENDING}. Received: {output or 'nothing'}")
-    path = Path(output).expanduser().absolute()
+    path = at_home(output).absolute()
     check_output(path, settings.overwrite, received=output)
     folder = RunFolder.trained(settings.run)
     start_tensorflow(settings.verbose)

@@ -18,6 +18,7 @@ from tf_gradsr.cli import Parser, run
 from tf_gradsr.data.faces import FOLDER
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import check_output, claim_output, folder_of, prepare_folder
+from tf_gradsr.home import at_home
 from tf_gradsr.tensorflow_start import start_tensorflow
 
 # Name of the split: folder, number of pictures taken (the first by name).
@@ -116,12 +117,12 @@ def main(argv=None) -> int:
 
 
 def _execute(settings):
-    source = Path(settings.input or "").expanduser()
+    source = at_home(settings.input or "")
     if not settings.input or not all((source / folder).is_dir() for folder, _ in SPLITS.values()):
         raise ConfigError(
             f"input: a folder that holds train, val and test. Received: {settings.input or 'nothing'}"
         )
-    target = Path(settings.output).expanduser() / "faces128" / str(Faces128.VERSION)
+    target = at_home(settings.output) / "faces128" / str(Faces128.VERSION)
     check_output(target, settings.overwrite, FACES_FOLDER)
     start_tensorflow(settings.verbose)
     with tempfile.TemporaryDirectory() as folder:

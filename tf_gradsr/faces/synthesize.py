@@ -33,6 +33,7 @@ from tf_gradsr.config import Seed
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.faces.synthesis_networks import BLOCK, NOISE_SIZE, FaceNetworks
 from tf_gradsr.files import json_text, prepare_folder, replaced_when_complete
+from tf_gradsr.home import at_home
 from tf_gradsr.progress import ProgressBar
 
 # Names have five digits, which keeps them in order.
@@ -88,7 +89,7 @@ def _execute(settings):
         raise ConfigError("count: number of pictures, for example --count 1000. Received: nothing")
     if not settings.output:
         raise ConfigError("output: the folder of the pictures, for example --output faces. Received: nothing")
-    count, output = int(settings.count), Path(settings.output).expanduser()
+    count, output = int(settings.count), at_home(settings.output)
     recipe = Recipe(int(settings.seed), settings.size, float(settings.truncation))
     missing = missing_pictures(output, count, recipe)
     if not missing:

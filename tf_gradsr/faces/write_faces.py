@@ -17,6 +17,7 @@ from jsonargparse.typing import PositiveInt
 from tf_gradsr.cli import Parser, run
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import claim_output, files_of, unwritable
+from tf_gradsr.home import at_home
 from tf_gradsr.tensorflow_start import start_tensorflow
 
 SIZES = {"train": 1024, "validation": 128, "test": 256}
@@ -46,7 +47,7 @@ def _execute(settings):
             f"count: at most {SIZES[settings.split]} of {settings.split}. Received: {settings.count}"
         )
     start_tensorflow(settings.verbose)
-    output = Path(settings.output).expanduser()
+    output = at_home(settings.output)
     write_faces(output, settings.split, int(settings.count), settings.overwrite)
     print(f"{settings.output}: {settings.count} faces")
 

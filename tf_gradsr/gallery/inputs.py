@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tf_gradsr.decoding import PICTURE_ENDINGS, has_picture_ending, walk
 from tf_gradsr.errors import ConfigError, nearest
-from tf_gradsr.files import at_home
+from tf_gradsr.home import at_home
 
 # Names that commands give to other files in the folder of the results.
 RESERVED = ("overview.png", "report.html", "faces.jsonl")

@@ -14,6 +14,7 @@ import tensorflow as tf
 from google.protobuf import json_format
 
 from tf_gradsr.files import sha256_of
+from tf_gradsr.home import at_home
 from tf_gradsr.metrics.lpips_weights import BadWeights, MissingWeights
 
 GRAPH, WEIGHTS = "faceres.json", "faceres.bin"
@@ -63,7 +64,7 @@ class FaceDescriptors:
             BadWeights: its files are not the ones expected.
         """
         path = Path(path or FOLDER)
-        given = path.expanduser()
+        given = at_home(path)
         folders = (given.parent,) if given.name == GRAPH else (given, given / "models")
         folder = next((f for f in folders if (f / GRAPH).is_file() and (f / WEIGHTS).is_file()), None)
         if folder is None:

@@ -18,6 +18,7 @@ import numpy as np
 from tf_gradsr.cli import Parser, run
 from tf_gradsr.config_files import one_line
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.home import at_home
 from tf_gradsr.metrics.lpips_weights import (
     BACKBONES,
     BadWeights,
@@ -86,7 +87,7 @@ def _execute(options):
         raise ConversionError("--convert: must be given, nothing else is done here. Received: nothing")
     if options.network not in BACKBONES:
         raise ConversionError(f"--network: one of {', '.join(BACKBONES)}. Received: {options.network}")
-    output = Path(options.output or default_weights_path(options.network)).expanduser()
+    output = at_home(options.output or default_weights_path(options.network))
     try:
         _convert(options, output)
     except (ConversionError, BadWeights) as error:
@@ -181,7 +182,7 @@ def _packaged_linear_heads(network):
 
 def _load(option, path, torch):
     """Reads a PyTorch file: name -> array; code in it is not run."""
-    path = Path(path).expanduser()
+    path = at_home(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {name: tensor.numpy() for name, tensor in state.items()}

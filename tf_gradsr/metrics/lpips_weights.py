@@ -10,6 +10,7 @@ from typing import Tuple
 import numpy as np
 
 from tf_gradsr.files import replaced_when_complete
+from tf_gradsr.home import at_home
 
 FORMAT = "tf_gradsr.lpips.1"
 
@@ -137,7 +138,7 @@ def default_weights_path(network) -> Path:
         ValueError: unknown network.
     """
     backbone(network)
-    return Path.home() / ".cache" / "tf_gradsr" / f"lpips_{network}.npz"
+    return at_home(f"~/.cache/tf_gradsr/lpips_{network}.npz")
 
 
 def save_weights(path, network, weights) -> None:
@@ -155,7 +156,7 @@ def save_weights(path, network, weights) -> None:
         BadWeights: an array is missing, superfluous, of another shape, or not finite.
         OSError: the file cannot be written.
     """
-    path = Path(path).expanduser()
+    path = at_home(path)
     weights = {name: np.asarray(array, np.float32) for name, array in weights.items()}
     _check(weights, network, path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -179,7 +180,7 @@ def load_weights(path, network) -> dict:
         BadWeights: not a weights file, damaged, of another version or another network.
     """
     title = backbone(network).title
-    path = Path(path).expanduser()
+    path = at_home(path)
     if not path.exists():
         raise MissingWeights(
             f"LPIPS needs the official weights of {title}, converted once: pip install torch lpips==0.1.4; "

@@ -26,7 +26,13 @@ def convolution(filters, kernel_size=3, gain=1.0, dtype="float32", **kwargs):
     scale = gain * 2.0 / (1.0 + LEAK**2)
     initializer = keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal")
     return keras.layers.Conv2D(
-        filters, kernel_size, padding="same", kernel_initializer=initializer, dtype=dtype, **kwargs
+        filters,
+        kernel_size,
+        padding="same",
+        data_format="channels_last",
+        kernel_initializer=initializer,
+        dtype=dtype,
+        **kwargs,
     )
 
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import sha256_of
+from tf_gradsr.keras_settings import our_keras_settings
 from tf_gradsr.models.torch_weights import TorchFileError, read_torch_weights
 
 # Epsilon of the batch normalisations, which are folded into the convolutions before them.
@@ -99,12 +100,13 @@ class EfficientNetLite(keras.Model):
             raise ValueError(f"variant must be one of {', '.join(VARIANTS)}. Received: {variant!r}.")
         self.variant, self.side = variant, side
         layers = _Layers(_read_weights(VARIANTS[variant]))
-        pictures = keras.Input([None, None, 3])
+        pictures = keras.Input([None, None, 3], dtype="float32")
         taps = _features(pictures, layers, VARIANTS[variant].repeats)
         head = layers.activation(layers.convolution("_conv_head", "_bn1")(taps[-1]))
         pooled = keras.layers.GlobalAveragePooling2D(**FIXED)(head)
-        self.features = keras.Model(pictures, taps)
-        self.classifier = keras.Model(pictures, [pooled, layers.dense("_fc")(pooled)])
+        with our_keras_settings():
+            self.features = keras.Model(pictures, taps)
+            self.classifier = keras.Model(pictures, [pooled, layers.dense("_fc")(pooled)])
         self.trainable = False
         # Otherwise Keras, under a distribution strategy, calls the whole model once to build this one.
         self.built = True

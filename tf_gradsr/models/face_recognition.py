@@ -6,7 +6,6 @@ layers, trained on some 3 million faces of 7,485 people. Its weights are in the 
 """
 
 import json
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,6 +13,7 @@ import tensorflow as tf
 
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import sha256_of
+from tf_gradsr.home import at_home
 
 MANIFEST = "face_recognition_model-weights_manifest.json"
 WEIGHTS = "face_recognition_model.bin"
@@ -128,11 +128,7 @@ def _convolution(weights, name):
 def _read_weights(path):
     """The network's arrays by name: 8 bits each with a scale and an offset, or float32."""
     try:
-        folder = next(
-            f
-            for f in (Path(path).expanduser(), Path(path).expanduser() / "model")
-            if (f / MANIFEST).is_file()
-        )
+        folder = next(f for f in (at_home(path), at_home(path) / "model") if (f / MANIFEST).is_file())
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         data = (folder / WEIGHTS).read_bytes()
         if sha256_of(data) != SHA256:

@@ -3,6 +3,7 @@
 import keras
 
 from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.keras_settings import our_keras_settings
 
 LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3")  # not stated in the paper
 NETWORKS = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}
@@ -31,13 +32,14 @@ class VGGFeatures(keras.Model):
     def __init__(
         self, weights="imagenet", layers=LAYERS, network="vgg16", activated=True, unit=127.5, **kwargs
     ):
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})
         try:
-            vgg = NETWORKS[network](include_top=False, weights=None if weights != "imagenet" else weights)
-            if weights == "random":
-                _randomise(vgg)
-            elif weights != "imagenet":
-                vgg.load_weights(weights, skip_mismatch=False)
+            with our_keras_settings():
+                vgg = NETWORKS[network](include_top=False, weights=None if weights != "imagenet" else weights)
+                if weights == "random":
+                    _randomise(vgg)
+                elif weights != "imagenet":
+                    vgg.load_weights(weights, skip_mismatch=False)
         except Exception as error:  # Keras raises bare Exception for a failed download
             title = network.upper().replace("VGG", "VGG-")
             raise ConfigError(
@@ -47,7 +49,8 @@ class VGGFeatures(keras.Model):
             ) from error
         if not activated:
             vgg.get_layer(layers[-1]).activation = keras.activations.linear
-        self.features = keras.Model(vgg.input, [vgg.get_layer(name).output for name in layers])
+        with our_keras_settings():
+            self.features = keras.Model(vgg.input, [vgg.get_layer(name).output for name in layers])
         self.features.trainable = False
         self.trainable = False
         self.unit = unit
@@ -56,7 +59,9 @@ class VGGFeatures(keras.Model):
 
     def call(self, images):
         # VGG-16 and VGG-19 were trained on the same colours, so both have the same preprocessing.
-        features = self.features(keras.applications.vgg16.preprocess_input((images + 1.0) * 127.5))
+        levels = (images + 1.0) * 127.5
+        seen = keras.applications.vgg16.preprocess_input(levels, data_format="channels_last")
+        features = self.features(seen)
         return [feature / self.unit for feature in keras.tree.flatten(features)]
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config, LossConfig
 from tf_gradsr.models.plain_pairs import batch_of_pair
+from tf_gradsr.process import check_process
 
 # Values of loss.perceptual that stand for a pretrained network.
 FROZEN_FEATURES = ("vgg16", "vgg19", "efficientnet")
@@ -37,7 +38,8 @@ class SuperResolver(keras.Model):
     """
 
     def __init__(self, config: Config, generator, ema_generator, **kwargs):
-        super().__init__(**kwargs)
+        check_process()
+        super().__init__(**{"dtype": "float32", **kwargs})
         self.config = config
         self.scale = config.model.scale
         self.downscale_method = config.data.downscale
@@ -88,7 +90,7 @@ class SuperResolver(keras.Model):
         d_optimizer.build(self._d_variables)
         names = ["psnr", "ssim", "lr_psnr"] + ["clean_lr_psnr"] * self.degraded
         names += ["sample_std"] * self.generator.stochastic
-        self.test_metrics = {name: keras.metrics.Mean(name) for name in names}
+        self.test_metrics = {name: keras.metrics.Mean(name, dtype="float32") for name in names}
 
     def perceptual_features(self, loss: LossConfig):
         """The frozen network of the perceptual loss: pictures -> list of features."""

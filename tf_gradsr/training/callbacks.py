@@ -4,7 +4,7 @@ import math
 import os
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ from PIL import Image
 
 from tf_gradsr.files import replaced_when_complete
 from tf_gradsr.progress import ProgressBar
+from tf_gradsr.signals import ENDING, Ended, handled
 from tf_gradsr.training.sample_sheet import sample_sheet
 
 
@@ -55,8 +56,9 @@ class FiniteCheck(StepCallback):
 class Progress(StepCallback):
     """A progress bar with losses, pictures a second and time left."""
 
-    def __init__(self, first_step, steps, batch_size):
+    def __init__(self, first_step, steps, batch_size, stop_request):
         super().__init__()
+        self.stop_request = stop_request
         self.batch_size = batch_size
         self.bar = ProgressBar(steps, "step", initial=first_step)
 
@@ -65,6 +67,14 @@ class Progress(StepCallback):
         self.bar.begin(phase, once="building the step")
 
     def on_step(self, step, logs):
+        # Nobody reads the bar any more, as after `2>&1 | head`: the run ends as if by SIGPIPE.
+        try:
+            self._show(step, logs)
+        except BrokenPipeError:
+            self.stop_request.signal = self.stop_request.signal or signal.SIGPIPE
+            self.bar.disable = True
+
+    def _show(self, step, logs):
         self.bar.update(step - self.bar.n)
         rate = (self.bar.format_dict["rate"] or 0.0) * self.batch_size
         shown = {"pictures/s": f"{rate:.1f}", "G": f"{logs['loss/g/total']:.3f}"}
@@ -194,25 +204,36 @@ class StopRequest:
 
     def __init__(self):
         self.signal = None
+        self._between_steps = False
 
     @contextmanager
     def listening(self):
-        """Listens for Ctrl-C and SIGTERM while the block runs; a second one interrupts at once.
+        """Listens for Ctrl-C, SIGTERM and SIGHUP while the block runs; a second Ctrl-C interrupts at once.
 
-        Works in the main thread alone, since only it gets signals. Afterwards the former handlers are back.
+        In the main thread alone, since only it gets signals; see `signals.handled`.
+
+        Raises:
+            KeyboardInterrupt, Ended: the signal came outside of `steps`, where there is nothing to save.
         """
-        former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number in former:
-            signal.signal(number, self._remember)
-        try:
+        with handled((signal.SIGINT, *ENDING), self._remember):
             yield self
+
+    @contextmanager
+    def steps(self):
+        """While the block runs, signals are remembered until the step in progress is done."""
+        self._between_steps = True
+        try:
+            yield
         finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
+            self._between_steps = False
 
     def _remember(self, number, frame):
-        if self.signal is not None:
-            raise KeyboardInterrupt
-        self.signal = number
-        # Not print: the signal may have come in the middle of one.
-        os.write(2, b"\nStopping after this step; saving a checkpoint ...\n")
+        again, self.signal = self.signal is not None, self.signal or number
+        if not self._between_steps or (again and number == signal.SIGINT):
+            raise KeyboardInterrupt if number == signal.SIGINT else Ended(number)
+        # A terminal that closes sends SIGHUP twice, a scheduler SIGTERM as often as it likes.
+        if again:
+            return
+        # Not print: the signal may have come in the middle of one. The terminal may be gone.
+        with suppress(OSError):
+            os.write(2, b"\nStopping after this step; saving a checkpoint ...\n")

@@ -14,6 +14,7 @@ from pathlib import Path
 import tensorflow as tf
 
 import tf_gradsr
+from tf_gradsr.disk import writing
 from tf_gradsr.errors import reason_of
 from tf_gradsr.files import json_text, replaced_when_complete
 
@@ -94,28 +95,42 @@ class Checkpoints:
             status.assert_existing_objects_matched().expect_partial()
 
     def save(self) -> Path:
-        """Writes the model's state under its step, then drops the oldest ones; returns the folder."""
+        """Writes the model's state under its step, then drops the oldest ones; returns the folder.
+
+        Raises:
+            DiskFull: there is no space for it; the former ones are kept.
+        """
         step = self.model.step
         final = self._path(step)
         if final.exists():
             return final
         partial = self.folder / f".partial-{final.name}"
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        self.tracked.write(str(partial / "state"))
-        state = {
-            "step": step,
-            "seed": self.seed,
-            "version": tf_gradsr.__version__,
-            "tensorflow": tf.__version__,
-        }
-        (partial / "state.json").write_text(json_text(state) + "\n", encoding="utf-8")
-        _flush_to_disk(partial)
-        partial.replace(final)
+        try:
+            with writing(final):
+                partial.mkdir(parents=True)
+                self._write(partial)
+                partial.replace(final)
+        except Exception:
+            # On a full disk, what was written takes space that the user needs.
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
         self.save_weights()
         for old in self.steps()[: -self.keep]:
             shutil.rmtree(self._path(old))
         return final
+
+    def _write(self, folder):
+        """Writes the state and what it belongs to, and waits until both are on disk."""
+        self.tracked.write(str(folder / "state"))
+        state = {
+            "step": self.model.step,
+            "seed": self.seed,
+            "version": tf_gradsr.__version__,
+            "tensorflow": tf.__version__,
+        }
+        (folder / "state.json").write_text(json_text(state) + "\n", encoding="utf-8")
+        _flush_to_disk(folder)
 
     def save_weights(self) -> None:
         """Writes the averaged generator's weights."""

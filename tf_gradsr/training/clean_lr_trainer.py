@@ -7,14 +7,17 @@ import tensorflow as tf
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config
 from tf_gradsr.data import evaluation_batches, load_pictures, lr_pictures, training_batches
+from tf_gradsr.keras_settings import with_our_keras_settings
 from tf_gradsr.models.clean_lr import CleanLR, clean_lr_loss
 from tf_gradsr.optimizers import build_optimizers, ema_decay
+from tf_gradsr.process import check_process
 from tf_gradsr.progress import ProgressBar
 
 # Pictures and samples of the figures at the end.
 MEASURED_PICTURES, MEASURED_SAMPLES = 256, 8
 
 
+@with_our_keras_settings
 def train_clean_lr(config: Config, progress: bool = True) -> tuple:
     """Trains a `CleanLR` on degraded LR pictures of a config's faces.
 
@@ -31,6 +34,7 @@ def train_clean_lr(config: Config, progress: bool = True) -> tuple:
     Raises:
         ConfigError: the pictures cannot be read.
     """
+    check_process()
     network, average = (_seeded(config) for _ in range(2))
     optimizer, _ = build_optimizers(config)
     optimizer.build(network.trainable_variables)

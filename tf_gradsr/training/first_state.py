@@ -1,10 +1,9 @@
 """What a run takes from other runs: the initial weights, and a teacher."""
 
-from pathlib import Path
-
 from tf_gradsr.config import Config
 from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.home import at_home
 from tf_gradsr.models import build_gradsr_generator
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
@@ -71,7 +70,7 @@ def _load_generator(model, path):
     """Starts G and its average from a weights file."""
     try:
         for network in (model.generator, model.ema_generator):
-            network.load_weights(Path(path).expanduser())
+            network.load_weights(at_home(path))
     # The file's reader may raise anything.
     except Exception as error:
         raise ConfigError(

@@ -10,9 +10,14 @@ import tensorflow as tf
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import Config, TrainConfig
 from tf_gradsr.data import evaluation_batches, load_pictures, training_batches
+from tf_gradsr.disk import writing
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.keras_settings import with_our_keras_settings
+from tf_gradsr.memory import check_memory
+from tf_gradsr.process import check_process
 from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.run_lock import only_training_in
 from tf_gradsr.training.callbacks import (
     CheckpointSaver,
     FiniteCheck,
@@ -28,6 +33,7 @@ from tf_gradsr.training.first_state import (
     start_from_other_run,
 )
 from tf_gradsr.training.precision import usable_precision, uses_xla
+from tf_gradsr.training.step_memory import least_step_memory
 
 SHEET_ROWS = 4
 SHEET_SAMPLES = 3
@@ -47,6 +53,7 @@ class Interrupted(Exception):
         self.step, self.signal = step, signal_number
 
 
+@with_our_keras_settings
 def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_request=None) -> dict:
     """Trains, or continues training, the model of a config in a run folder.
 
@@ -64,15 +71,29 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
         The summary, as in summary.json: `bicubic` and `model`, each a dict of mean figures on test pictures.
 
     Raises:
-        ConfigError: a setting cannot work here.
+        ConfigError: a setting cannot work here, or another training is using the folder.
+        DiskFull: there is no space for the run's files; the same call continues once there is.
+        NotEnoughMemory: a step does not fit the memory; only checked on CPUs.
         Interrupted: `stop_request` asked for it; a checkpoint is saved.
         TrainingDiverged: a figure is not finite.
     """
+    check_process()
     folder = RunFolder(run_dir)
-    stop_request = stop_request or StopRequest()
-    strategy = strategy or choose_strategy(config)
+    with writing(folder.path), only_training_in(folder.path):
+        return _train_in(
+            folder, config, progress, strategy or choose_strategy(config), stop_request or StopRequest()
+        )
+
+
+def _train_in(folder, config, progress, strategy, stop_request):
     # What fails fast comes first: reading the pictures can take long.
     folder.check(config)
+    if not tf.config.list_physical_devices("GPU"):
+        check_memory(
+            least_step_memory(config),
+            f"a step of train.batch_size {config.train.batch_size}",
+            "choose a smaller train.batch_size",
+        )
     precision = usable_precision(config.train.precision)
     with strategy.scope(), _seeded_weights(config.train.seed):
         model = build_model(config, precision, uses_xla(config.train))
@@ -85,18 +106,21 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
     with strategy.scope():
         load_teacher(model, config, precision)
     pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
-    folder.prepare(config)
-    folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
-    folder.forget_metrics_after(step)
-    if step:
-        print(f"Continuing from step {step} of {folder.path}", file=sys.stderr)
-
-    if step < config.train.steps:
-        _fit(model, config, pictures, folder, checkpoints, progress, stop_request)
-    # A kill may have come between the last checkpoint and its weights.
-    checkpoints.save_weights()
-    summary = summarize(model, pictures["test"], config)
-    folder.write_summary(summary)
+    with contextlib.ExitStack() as stack:
+        # Made only now, so that a run that fails early leaves nothing behind; it is not locked yet.
+        if not folder.path.is_dir():
+            stack.enter_context(only_training_in(folder.path, make=True))
+        folder.prepare(config)
+        folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
+        folder.forget_metrics_after(step)
+        if step:
+            print(f"Continuing from step {step} of {folder.path}", file=sys.stderr)
+        if step < config.train.steps:
+            _fit(model, config, pictures, folder, checkpoints, progress, stop_request)
+        # A kill may have come between the last checkpoint and its weights.
+        checkpoints.save_weights()
+        summary = summarize(model, pictures["test"], config)
+        folder.write_summary(summary)
     return summary
 
 
@@ -150,9 +174,11 @@ def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
     if start == 0:
         sheets.save(0)
     with contextlib.ExitStack() as stack:
-        bar = Progress(start, settings.steps, settings.batch_size) if progress else None
+        stack.enter_context(stop_request.steps())
+        bar = Progress(start, settings.steps, settings.batch_size, stop_request) if progress else None
         if bar:
-            callbacks.append(bar)
+            # Before the saver, which sees a stop that the bar asks for.
+            callbacks.insert(-1, bar)
             stack.callback(bar.close)
         run_phases = phases(settings)
         for number, (reconstruction_only, end) in enumerate(run_phases, 1):

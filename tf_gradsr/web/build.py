@@ -17,6 +17,7 @@ from typing import Optional
 from tf_gradsr.cli import CommandFailed, Parser, run
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.files import check_output, claim_output, folder_of
+from tf_gradsr.home import at_home
 from tf_gradsr.tensorflow_start import start_tensorflow
 from tf_gradsr.web import bundling
 
@@ -107,7 +108,7 @@ def check_page_folder(output: Optional[str], overwrite: bool) -> Path:
     """
     if not output:
         raise ConfigError("output: the page's folder. Received: nothing")
-    path = Path(output).expanduser().absolute()
+    path = at_home(output).absolute()
     check_output(path, overwrite, PAGE, received=output)
     return path
 

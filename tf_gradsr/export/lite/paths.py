@@ -5,6 +5,7 @@ from typing import Optional
 
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import check_output
+from tf_gradsr.home import at_home
 
 ENDING = ".tflite"
 
@@ -17,7 +18,7 @@ def lite_path(output: Optional[str], overwrite: bool) -> Path:
     """
     if not output or not output.endswith(ENDING) or Path(output).name == ENDING:
         raise ConfigError(f"output: a file that ends with {ENDING}. Received: {output or 'nothing'}")
-    path = Path(output).expanduser().absolute()
+    path = at_home(output).absolute()
     for file in (path, description_path(path)):
         check_output(file, overwrite, received=output)
     return path

@@ -6,6 +6,7 @@ from typing import Optional
 
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import check_output, folder_of
+from tf_gradsr.home import at_home
 
 SAVED_MODEL = folder_of(
     "a SavedModel",
@@ -27,7 +28,7 @@ def check_version_folder(output: Optional[str], overwrite: bool) -> Path:
             "output: the folder of one version, for example --output models/gradsr/1. Received: nothing"
         )
     # Not resolved: a link is refused below, not followed.
-    path = Path(output).expanduser().absolute()
+    path = at_home(output).absolute()
     if not _VERSION.fullmatch(path.name):
         raise ConfigError(
             "output: a folder that is named by its version, a whole number, for example models/gradsr/1; "
