@@ -146,7 +146,9 @@ def _execute(settings):
     # Large photographs are what people have.
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     with ProgressBar(len(files), "photograph") as bar:
-        load = functools.cache(lambda quality: Hallucinator.load(settings.run, input_quality=quality))
+        load = functools.cache(
+            lambda quality: Hallucinator.load(settings.run, input_quality=quality, trust=settings.trust_run)
+        )
         reported = ReportedPhotos(load(settings.input_quality or "clean"), settings)
         for file, name in zip(files, names):
             bar.begin(file.name)

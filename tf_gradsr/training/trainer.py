@@ -47,7 +47,9 @@ class Interrupted(Exception):
         self.step, self.signal = step, signal_number
 
 
-def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_request=None) -> dict:
+def train(
+    config: Config, run_dir, progress: bool = True, strategy=None, stop_request=None, trust: bool = False
+) -> dict:
     """Trains, or continues training, the model of a config in a run folder.
 
     Args:
@@ -56,6 +58,7 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
         progress: show progress bars on standard error.
         strategy: a `tf.distribute.Strategy`; None: `choose_strategy`.
         stop_request: a `StopRequest`, to end the run early; None: only an exception ends it early.
+        trust: see `load_teacher`.
 
     The process is left as it is: signals and TensorFlow's deterministic kernels are up to the caller, see
     `StopRequest.listening` and `tensorflow_start.use_deterministic_kernels`, which `gradsr train` uses.
@@ -83,7 +86,7 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
     if step == 0:
         start_from_other_run(model, config)
     with strategy.scope():
-        load_teacher(model, config, precision)
+        load_teacher(model, config, precision, trust)
     pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
     folder.prepare(config)
     folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
