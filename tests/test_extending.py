@@ -43,7 +43,12 @@ def run_on_stripes(files, capsys):
 
 
 def test_the_three_files_go_through_the_commands(run_on_stripes, capsys):
-    assert evaluate.main(["--run", run_on_stripes, "-o", "out", "--metric", "worst_pixel:WORST_PIXEL"]) == 0
+    assert (
+        evaluate.main(
+            ["--run", run_on_stripes, "--trust_run", "-o", "out", "--metric", "worst_pixel:WORST_PIXEL"]
+        )
+        == 0
+    )
     printed = capsys.readouterr().out
     assert "worst pixel" in printed
     document = json.loads(Path("out/results.json").read_text())
@@ -55,7 +60,8 @@ def test_the_three_files_go_through_the_commands(run_on_stripes, capsys):
     assert "worst pixel, grey levels" in Path("out/results.md").read_text()
     # Pictures of the run's own generator, of any size.
     Image.fromarray(np.full((16, 24, 3), 90, np.uint8)).save("grey.png")
-    assert hallucinate.main(["grey.png", "--run", run_on_stripes, "--num_samples", "2"]) == 0
+    options = ["--run", run_on_stripes, "--trust_run", "--num_samples", "2"]
+    assert hallucinate.main(["grey.png", *options]) == 0
     made = np.asarray(Image.open("hallucinated/grey/reconstruction.png"))
     assert made.shape == (64, 96, 3) and np.abs(made.astype(int) - 90).max() <= 1
 

@@ -17,6 +17,7 @@ ends the run.
 Exit status: 0 all done, 1 some files failed or the server did, 2 bad setting, 130 interrupted.
 """
 
+import ipaddress
 import sys
 from typing import Literal, Optional
 
@@ -113,13 +114,27 @@ def _check(settings):
     settings.host = settings.host.removeprefix("[").removesuffix("]") if settings.host else settings.host
     for name in ("host", "model"):
         value = getattr(settings, name)
-        if not value or any(c in "/ \t\n?#" for c in value):
+        # Surrogates stand for bytes that are no UTF-8; they are not printable either.
+        if not value or not value.isprintable() or any(c in "/ ?#" for c in value):
             raise ConfigError(f"{name}: a name, without spaces or slashes. Received: {value!r}")
+    if ":" in settings.host and not _is_address(settings.host):
+        raise ConfigError(
+            f"host: a name or an address; the port goes into --port. Received: {settings.host!r}"
+        )
     if settings.lr_size and not settings.downscale:
         raise ConfigError(
             "lr_size: goes with --downscale; without it the input is LR, whatever its size. "
             f"Received: {settings.lr_size}"
         )
+
+
+def _is_address(text):
+    """Whether a text is an IPv6 address, perhaps with the name of a zone after %."""
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _ask(settings, files, names):

@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import List, Literal, Optional, Union, get_args, get_origin
 
 import yaml
-from jsonargparse import ArgumentParser, set_parsing_settings
+from jsonargparse import ActionConfigFile, ArgumentParser, set_parsing_settings
 
 from tf_gradsr.config import Config, Extension, ModelConfig
 from tf_gradsr.config_checks import check_config
 from tf_gradsr.errors import ConfigError, nearest
+from tf_gradsr.extensions import NamedByRun
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
 
 # Options of the train command that are not settings of a run.
-COMMAND_ONLY = ("run_dir", "smoke")
+COMMAND_ONLY = ("run_dir", "smoke", "trust_run")
 # Settings of earlier versions, null in the configs of runs that did not use them.
 REMOVED = ("loss.discriminator_run", "train.grow", "train.crop")
 # What to use in place of a setting of earlier versions.
@@ -28,7 +29,9 @@ REPLACED = {"data.shift": "data.augment moves pictures, data.augment_shift says 
 
 def add_config_arguments(parser: ArgumentParser) -> None:
     """Adds `--config FILE` and an option for every setting of `Config`, such as `--train.steps`."""
-    parser.add_argument("--config", action="config", help="YAML file of settings; later options override it.")
+    parser.add_argument(
+        "--config", action=_SettingsFile, help="YAML file of settings; later options override it."
+    )
     for section in fields(Config):
         parser.add_argument(
             f"--{section.name}",
@@ -47,10 +50,7 @@ def config_from(namespace) -> Config:
     values = plain(namespace.as_dict())
     for section in fields(Config):
         if not isinstance(values[section.name], dict):
-            raise ConfigError(
-                f"{section.name}: settings, each on a line of its own, name: value. "
-                f"Received: {values[section.name]}"
-            )
+            raise ConfigError(_section_rule(section.name, values[section.name]))
     return check_config(Config(**{f.name: f.type(**values[f.name]) for f in fields(Config)}))
 
 
@@ -67,8 +67,51 @@ def plain(value):
     return int(value) if isinstance(value, int) else float(value)
 
 
-def load_config(path) -> Config:
+class _SettingsFile(ActionConfigFile):
+    """`--config FILE`, once `_check_sections` has seen the file."""
+
+    @staticmethod
+    def apply_config(parser, cfg, dest, value):
+        try:
+            content = yaml.safe_load(Path(value).expanduser().read_text(encoding="utf-8"))
+        # The library says it better.
+        except (OSError, ValueError, TypeError, yaml.YAMLError, RecursionError):
+            content = None
+        if isinstance(content, dict):
+            _check_sections(content)
+        ActionConfigFile.apply_config(parser, cfg, dest, value)
+
+
+def _check_sections(content, where=""):
+    """Refuses all but sections of known settings.
+
+    The parsing library takes other names and texts for classes, which it imports, or for more files to read.
+    """
+    types = _setting_types()
+    for name, found in content.items():
+        if name in types or name in COMMAND_ONLY:
+            continue
+        if name not in {section.name for section in fields(Config)}:
+            first = f".{next(iter(found))}" if isinstance(found, dict) and found else ""
+            raise ConfigError(_unknown_setting(f"{name}{first}", types) + where)
+        if not isinstance(found, dict):
+            raise ConfigError(_section_rule(name, found) + where)
+        for setting in found:
+            if f"{name}.{setting}" not in types:
+                raise ConfigError(_unknown_setting(f"{name}.{setting}", types) + where)
+
+
+def _section_rule(name, found):
+    return f"{name}: settings, each on a line of its own, name: value. Received: {found}"
+
+
+def load_config(path, trust: bool = False) -> Config:
     """Reads a YAML file of settings, such as a run folder's config.yaml; missing ones take their default.
+
+    Args:
+        path: the file.
+        trust: whether code that the settings name as `module:name` may be imported where it is needed;
+            without, `load_extension` refuses it.
 
     The names of `COMMAND_ONLY`, which `--print_config` prints beside the settings, are ignored.
 
@@ -86,12 +129,29 @@ def load_config(path) -> Config:
         settings = {name: value for name, value in content.items() if name not in COMMAND_ONLY}
         _drop_removed(settings)
         _replace_shift(settings)
-        return config_from(parser.parse_object(settings))
+        _check_sections(settings, f" (in {path})")
+        config = config_from(parser.parse_object(settings))
+        return config if trust else _without_trust(config, path)
     except ConfigError:
         raise
     # The parsing libraries raise a dozen kinds of exceptions.
     except Exception as error:
         raise ConfigError(f"{one_line(str(error))} (in {path})") from error
+
+
+def _without_trust(config, path):
+    """Marks every name of code in a config as `NamedByRun`."""
+    for section in fields(Config):
+        values = getattr(config, section.name)
+        for setting in fields(section.type):
+            value = getattr(values, setting.name)
+            if isinstance(value, str) and _may_name_code(setting.type) and ":" in value:
+                setattr(values, setting.name, NamedByRun(value, path))
+    return config
+
+
+def _may_name_code(kind):
+    return kind is Extension or any(map(_may_name_code, get_args(kind)))
 
 
 def _drop_removed(settings):
@@ -125,7 +185,7 @@ def _replace_shift(settings):
 
 def save_config(config: Config, path) -> None:
     """Writes every setting as YAML."""
-    Path(path).write_text(yaml.safe_dump(config.as_dict(), sort_keys=False), encoding="utf-8")
+    Path(path).write_text(yaml.safe_dump(plain(config.as_dict()), sort_keys=False), encoding="utf-8")
 
 
 def one_line(message: str, types: Optional[dict] = None) -> str:

@@ -32,7 +32,7 @@ from tf_gradsr.evaluation.settings import (
     results_path,
 )
 from tf_gradsr.extensions import load_extension
-from tf_gradsr.options import add_input_quality, add_report
+from tf_gradsr.options import add_input_quality, add_report, add_trust
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels, use_full_float32
 
@@ -56,6 +56,7 @@ def build_parser() -> Parser:
         help="Folders of training runs, or names of models of the package (gradsr models), which must share "
         "scale, LR size and downscaling. NAME is the model's name in the table; without it, the folder's.",
     )
+    add_trust(add)
     add(
         "-o",
         "--output",
@@ -182,7 +183,7 @@ def _metric(text):
 
 def _evaluation(arguments) -> Evaluation:
     """The checked evaluation of parsed arguments."""
-    runs = read_runs(arguments.run)
+    runs = read_runs(arguments.run, arguments.trust_run)
     data = arguments.data
     limit = int(data.limit) if data.limit else None
     given = {f.name: plain(data[f.name]) for f in PICTURE_SETTINGS if f.name in data}

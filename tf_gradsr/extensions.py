@@ -1,10 +1,30 @@
-"""Loads users' own code: a Python object that a setting names as `module:name`."""
+"""Loads users' own code: a Python object that a setting names as `module:name`.
+
+A run folder may come from anywhere, so code that its config.yaml names is imported only if the user trusts
+the run. What he types himself, in options or in a file for `--config`, needs no more words.
+"""
 
 import importlib
 import sys
 from pathlib import Path
 
 from tf_gradsr.errors import ConfigError, nearest, reason_of
+
+
+class NamedByRun(str):
+    """`module:name` as a file of settings has it that the user has not said he trusts; a str otherwise.
+
+    Args:
+        text: the name. file: path of the file, for messages.
+    """
+
+    def __new__(cls, text, file):
+        name = super().__new__(cls, text)
+        name.file = str(file)
+        return name
+
+    def __getnewargs__(self):
+        return str(self), self.file
 
 
 def load_extension(setting: str, text: str):
@@ -15,8 +35,13 @@ def load_extension(setting: str, text: str):
         text: "module:name"; modules are looked for in the current folder, too.
 
     Raises:
-        ConfigError: no such module, it cannot be imported, or it has no such name.
+        ConfigError: the name is a `NamedByRun`; no such module, it cannot be imported, or has no such name.
     """
+    if isinstance(text, NamedByRun):
+        raise ConfigError(
+            f"{setting}: code that you trust, since it would be run; look at it, then add --trust_run, in "
+            f"Python trust=True. Received: {text}, named in {text.file}"
+        )
     module_name, _, name = text.partition(":")
     here = str(Path.cwd())
     # A console script does not look there by itself.

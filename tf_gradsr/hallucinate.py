@@ -218,7 +218,9 @@ def _hallucinate(settings, jobs):
     from tf_gradsr.result_folder import FAILURES, ResultFolders
     from tf_gradsr.result_report import ReportedFolders
 
-    hallucinator = Hallucinator.load(settings.run, input_quality=settings.input_quality)
+    hallucinator = Hallucinator.load(
+        settings.run, input_quality=settings.input_quality, trust=settings.trust_run
+    )
     if not hallucinator.stochastic and settings.num_samples:
         print("This model gives one answer per picture: no samples, no walk.", file=sys.stderr)
     points = points_by_hand(settings.eyes, settings.mouth, len(jobs))

@@ -88,7 +88,11 @@ class Hallucinator:
 
     @classmethod
     def load(
-        cls, run_dir=None, pixels_at_once: int = PIXELS_AT_ONCE, input_quality: str = "clean"
+        cls,
+        run_dir=None,
+        pixels_at_once: int = PIXELS_AT_ONCE,
+        input_quality: str = "clean",
+        trust: bool = False,
     ) -> "Hallucinator":
         """Loads the averaged generator of a run.
 
@@ -98,16 +102,18 @@ class Hallucinator:
             pixels_at_once: see the class.
             input_quality: "clean", inputs were made as in training; "photo", their clean LR is
                 estimated first, by the run's `clean_lr.weights.h5`.
+            trust: whether code that the run's config.yaml names may be run, see docs/extending.md.
 
         Raises:
-            ConfigError: there are no such weights, they do not fit the config, or summary.json is damaged.
+            ConfigError: there are no such weights, they do not fit the config, the run needs code and is not
+                trusted, or summary.json is damaged.
             ValueError: another input_quality.
         """
         if input_quality not in INPUT_QUALITIES:
             raise ValueError(f"input_quality must be one of {INPUT_QUALITIES}. Received: {input_quality!r}.")
         folder = RunFolder.trained(run_dir)
         folder.check_input_quality(input_quality)
-        config = load_config(folder.config)
+        config = load_config(folder.config, trust)
         generator = build_generator(config)
         try:
             generator.load_weights(folder.weights)

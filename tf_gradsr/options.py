@@ -15,6 +15,17 @@ RUN_HELP = (
 def add_run(add) -> None:
     """`--run`. `add` is a parser's `add_argument`, here and below."""
     add("--run", type=str, metavar="DIR", help=RUN_HELP)
+    add_trust(add)
+
+
+def add_trust(add) -> None:
+    """`--trust_run`, beside every option that names a run whose network is built."""
+    add(
+        "--trust_run",
+        action="store_true",
+        help="Run code that the run's config.yaml names as module:name; without, it is refused. What you "
+        "type yourself needs no trust.",
+    )
 
 
 def add_pictures(

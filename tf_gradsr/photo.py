@@ -150,7 +150,9 @@ def _hallucinate(settings, jobs):
     with warnings.catch_warnings(), ProgressBar(len(jobs), "photograph") as bar:
         # Large photographs are what people have.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        load = functools.cache(lambda quality: Hallucinator.load(settings.run, input_quality=quality))
+        load = functools.cache(
+            lambda quality: Hallucinator.load(settings.run, input_quality=quality, trust=settings.trust_run)
+        )
         reported = ReportedPhotos(load(settings.input_quality or "clean"), settings)
         for job in jobs:
             file, path = job.file, settings.output / job.name

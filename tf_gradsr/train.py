@@ -15,6 +15,7 @@ from tf_gradsr.config_checks import check_config, check_paths, is_there
 from tf_gradsr.config_files import add_config_arguments, config_from
 from tf_gradsr.disk import disk_full
 from tf_gradsr.errors import ConfigError
+from tf_gradsr.options import add_trust
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.standard_streams import say
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels
@@ -94,6 +95,7 @@ def build_parser(all_settings: bool = True) -> Parser:
         help="Try every part with tiny networks for a few steps, without downloads, on the embedded faces "
         "if the config's pictures are missing; options given with it still apply. Not for quality.",
     )
+    add_trust(parser.add_argument)
     add_config_arguments(parser)
     if not all_settings:
         parser.epilog = (
@@ -136,7 +138,7 @@ def _execute(settings):
     start_tensorflow(settings.verbose)
     if config.train.deterministic:
         use_deterministic_kernels()
-    return _train(config, settings.run_dir)
+    return _train(config, settings.run_dir, settings.trust_run)
 
 
 def _make_small(config: Config, given) -> None:
@@ -156,7 +158,7 @@ def _make_small(config: Config, given) -> None:
     check_config(config)
 
 
-def _train(config, run_dir):
+def _train(config, run_dir, trust):
     import tensorflow as tf
 
     from tf_gradsr.training.callbacks import StopRequest, TrainingDiverged
@@ -169,7 +171,7 @@ def _train(config, run_dir):
     )
     try:
         with StopRequest().listening() as stop_request:
-            summary = train(config, run_dir, stop_request=stop_request)
+            summary = train(config, run_dir, stop_request=stop_request, trust=trust)
     except Interrupted as stop:
         say(f"Stopped at step {stop.step}, checkpoint saved. The same command continues from there.")
         return 128 + stop.signal

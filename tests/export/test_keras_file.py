@@ -34,7 +34,7 @@ def test_nothing_is_overwritten_unasked_nor_by_a_wrong_file(run_dir, tmp_path, m
     assert "give --overwrite" in capsys.readouterr().err
     wrong = Hallucinator.load(run_dir).generator
     wrong.conv_in.kernel.assign_add(wrong.conv_in.kernel + 1)
-    monkeypatch.setattr(keras.saving, "load_model", lambda file: wrong)
+    monkeypatch.setattr(keras.saving, "load_model", lambda file, safe_mode: wrong)
     assert keras_file.main([*arguments, "--overwrite"]) == 1
     assert "other numbers than the model" in capsys.readouterr().err
     assert path.read_bytes() == b"mine" and [p.name for p in tmp_path.iterdir()] == ["face.keras"]

@@ -105,7 +105,7 @@ def load_contestants(evaluation: Evaluation) -> list:
     """
     contestants = [Bicubic(evaluation.config.model.scale)]
     for run in evaluation.runs:
-        hallucinator = Hallucinator.load(run.path, input_quality=evaluation.input_quality)
+        hallucinator = Hallucinator.load(run.path, input_quality=evaluation.input_quality, trust=run.trust)
         contestants += [Model(run, hallucinator, kind, evaluation) for kind in evaluation.consistency]
     return contestants
 

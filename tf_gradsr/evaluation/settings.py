@@ -39,6 +39,8 @@ class Run:
     """Its folder."""
     config: Config
     """What it was trained with."""
+    trust: bool = False
+    """Whether code that the config names may be run."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,12 @@ class Evaluation:
     """`Column`s with a `value`: the user's own metrics."""
 
 
-def read_runs(named: Optional[List[str]]) -> Tuple[Run, ...]:
+def read_runs(named: Optional[List[str]], trust: bool = False) -> Tuple[Run, ...]:
     """Reads the configs of run folders.
 
     Args:
         named: list of "DIR" or "NAME=DIR".
+        trust: whether code that the configs name may be run.
 
     Raises:
         ConfigError: none given, two of the same name, no config or weights there, or runs that do not belong
@@ -84,7 +87,7 @@ def read_runs(named: Optional[List[str]]) -> Tuple[Run, ...]:
             "run: the folder of a training run, once for each model, for example --run runs/first. "
             "Received: nothing"
         )
-    runs = tuple(read_run(text) for text in named)
+    runs = tuple(read_run(text, trust) for text in named)
     for number, run in enumerate(runs):
         if twin := next((other for other in runs[:number] if other.name == run.name), None):
             raise ConfigError(
@@ -95,13 +98,13 @@ def read_runs(named: Optional[List[str]]) -> Tuple[Run, ...]:
     return runs
 
 
-def read_run(text: str) -> Run:
+def read_run(text: str, trust: bool = False) -> Run:
     """Reads a run from "DIR" or "NAME=DIR"; the name is the folder's unless one is given."""
     name, equals, path = text.partition("=")
     if not equals or is_there(text):
         name, path = "", text
     folder = RunFolder.trained(path)
-    return Run(name or folder.path.resolve().name, folder.path, load_config(folder.config))
+    return Run(name or folder.path.resolve().name, folder.path, load_config(folder.config, trust), trust)
 
 
 def check_alike(first: Run, other: Run) -> None:
@@ -131,9 +134,9 @@ def pictures_config(
         ConfigError: the settings do not go together, or the path does not exist.
     """
     data = config.data
-    if source and source != data.source:
-        # A path belongs to its source.
-        data = replace(data, source=source, path=None)
+    if source:
+        # A path belongs to its source. A source given here is trusted, even where the run names the same.
+        data = replace(data, source=source, path=data.path if source == data.source else None)
     if path:
         data = replace(data, path=path)
     data = replace(data, limit=limit or data.limit, cache="memory", **{"augment": False, **(others or {})})

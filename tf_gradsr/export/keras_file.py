@@ -46,7 +46,7 @@ def _execute(settings):
     use_full_float32()
     from tf_gradsr.inference import Hallucinator
 
-    hallucinator = Hallucinator.load(folder.path)
+    hallucinator = Hallucinator.load(folder.path, trust=settings.trust_run)
     with claim_output(path, settings.overwrite) as unfinished:
         hallucinator.generator.save(unfinished)
         _check(unfinished, hallucinator)
@@ -59,7 +59,7 @@ def _check(path, hallucinator):
     import numpy as np
     import tensorflow as tf
 
-    again = keras.saving.load_model(path)
+    again = keras.saving.load_model(path, safe_mode=True)
     rng = np.random.default_rng(0)
     height, width = hallucinator.config.lr_shape
     lr = rng.uniform(-1, 1, (1, height, width, 3)).astype(np.float32)

@@ -29,13 +29,14 @@ def start_from_other_run(model, config: Config) -> None:
 SHARED = ("scale", "z_size", "gradient_channels")
 
 
-def load_teacher(model, config: Config, precision: str = "float32") -> None:
+def load_teacher(model, config: Config, precision: str = "float32", trust: bool = False) -> None:
     """Gives a model the generator that `train.teacher` names, if it is given.
 
     Args:
         model: a compiled `GradSR`.
         config: a checked `Config`.
         precision: of the teacher's convolutions.
+        trust: whether code that the teacher's config names may be run; what `config` names may.
 
     Raises:
         ConfigError: there are no such weights, or their model has other inputs or outputs.
@@ -46,7 +47,9 @@ def load_teacher(model, config: Config, precision: str = "float32") -> None:
         folder = RunFolder.trained(config.train.teacher)
     except ConfigError as error:
         raise ConfigError(f"train.teacher: {str(error).removeprefix('run: ')}") from error
-    taught = load_config(folder.config)
+    taught = load_config(folder.config, trust)
+    if taught.model.generator == config.model.generator:
+        taught.model.generator = config.model.generator
     for name in SHARED:
         theirs, ours = getattr(taught.model, name), getattr(config.model, name)
         if theirs != ours:

@@ -54,7 +54,9 @@ class Interrupted(Exception):
 
 
 @with_our_keras_settings
-def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_request=None) -> dict:
+def train(
+    config: Config, run_dir, progress: bool = True, strategy=None, stop_request=None, trust: bool = False
+) -> dict:
     """Trains, or continues training, the model of a config in a run folder.
 
     Args:
@@ -63,6 +65,7 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
         progress: show progress bars on standard error.
         strategy: a `tf.distribute.Strategy`; None: `choose_strategy`.
         stop_request: a `StopRequest`, to end the run early; None: only an exception ends it early.
+        trust: see `load_teacher`.
 
     The process is left as it is: signals and TensorFlow's deterministic kernels are up to the caller, see
     `StopRequest.listening` and `tensorflow_start.use_deterministic_kernels`, which `gradsr train` uses.
@@ -80,12 +83,11 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
     check_process()
     folder = RunFolder(run_dir)
     with writing(folder.path), only_training_in(folder.path):
-        return _train_in(
-            folder, config, progress, strategy or choose_strategy(config), stop_request or StopRequest()
-        )
+        strategy, stop_request = strategy or choose_strategy(config), stop_request or StopRequest()
+        return _train_in(folder, config, progress, strategy, stop_request, trust)
 
 
-def _train_in(folder, config, progress, strategy, stop_request):
+def _train_in(folder, config, progress, strategy, stop_request, trust):
     # What fails fast comes first: reading the pictures can take long.
     folder.check(config)
     if not tf.config.list_physical_devices("GPU"):
@@ -104,7 +106,7 @@ def _train_in(folder, config, progress, strategy, stop_request):
     if step == 0:
         start_from_other_run(model, config)
     with strategy.scope():
-        load_teacher(model, config, precision)
+        load_teacher(model, config, precision, trust)
     pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
     with contextlib.ExitStack() as stack:
         # Made only now, so that a run that fails early leaves nothing behind; it is not locked yet.

@@ -25,6 +25,7 @@ def export(
     representative_pictures: int = 100,
     progress=lambda words: None,
     overwrite: bool = False,
+    trust: bool = False,
 ) -> dict:
     """Writes the LiteRT file of a run and its description, `description_path`; both or neither.
 
@@ -38,6 +39,7 @@ def export(
         representative_pictures: for int8: how many of them to calibrate with.
         progress: called with a few words about what is being done.
         overwrite: whether existing files may be replaced.
+        trust: whether code that the run's config names may be run.
 
     Returns:
         The description.
@@ -48,7 +50,7 @@ def export(
     """
     prepare_folder(path.parent)
     progress("loading the weights")
-    hallucinator = Hallucinator.load(run.path)
+    hallucinator = Hallucinator.load(run.path, trust=trust)
     config = hallucinator.config
     lr_shape = tuple(lr_shape or config.lr_shape)
     signatures = LiteGraph(hallucinator, consistency, lr_shape).signatures()

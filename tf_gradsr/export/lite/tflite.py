@@ -115,6 +115,7 @@ def _export(run_folder, path, lr_shape, settings):
                 int(settings.representative_pictures),
                 lambda words: say(f"{words} ..."),
                 settings.overwrite,
+                settings.trust_run,
             )
     except (WrongFile, OSError, tf.errors.OpError) as error:
         raise CommandFailed(f"{reason_of(error)}. Nothing was written to {path}") from error

@@ -8,11 +8,11 @@ from tf_gradsr.export.remote.predict_messages import (
     decode_response,
     encode_request,
 )
-from tf_gradsr.export.remote.server_errors import ServerError
+from tf_gradsr.export.remote.server_errors import LARGEST_ANSWER, ServerError
 
 _OPTIONS = [
-    # Answers are larger than gRPC's 4 MB; memory is bounded by the number of requests in flight.
-    ("grpc.max_receive_message_length", -1),
+    # Answers are larger than gRPC's 4 MB; memory is bounded by this and the number of requests in flight.
+    ("grpc.max_receive_message_length", LARGEST_ANSWER),
     ("grpc.max_send_message_length", -1),
     # We retry ourselves; reconnection must not pause longer than our waits.
     ("grpc.enable_retries", 0),

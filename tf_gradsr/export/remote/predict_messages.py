@@ -10,6 +10,8 @@ import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from tf_gradsr.export.remote.server_errors import LARGEST_ANSWER
+
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
@@ -47,6 +49,8 @@ _TYPES = {
     np.dtype(np.uint8): (4, "int_val"),
     np.dtype(object): (7, "string_val"),
 }
+# Levels of nesting; signatures have five at most.
+_MOST_SIDES = 8
 _DTYPES = {number: (dtype, field) for dtype, (number, field) in _TYPES.items()}
 
 
@@ -103,15 +107,33 @@ def _to_array(name, tensor):
         raise UnreadableAnswer(f"{name} has the type {tensor.dtype}, which this client does not know")
     dtype, field = _DTYPES[tensor.dtype]
     shape = [dim.size for dim in tensor.tensor_shape.dim]
+    count = math.prod(shape)
+    if len(shape) > _MOST_SIDES or min(shape, default=0) < 0 or count * dtype.itemsize > LARGEST_ANSWER:
+        raise UnreadableAnswer(f"{name} has the shape {shape}, which no answer has")
     if tensor.tensor_content and field != "string_val":
-        values = np.frombuffer(tensor.tensor_content, dtype.newbyteorder("<")).astype(dtype)
+        content = tensor.tensor_content
+        whole = len(content) // dtype.itemsize * dtype.itemsize
+        values = np.frombuffer(content[:whole], dtype.newbyteorder("<")).astype(dtype)
+        found = len(content) / dtype.itemsize
     else:
-        values = np.array([*getattr(tensor, field)], dtype)
+        values = _from_list(name, getattr(tensor, field), dtype)
         if len(values) == 1:  # one value stands for all
-            values = np.repeat(values, math.prod(shape))
-    if len(values) != math.prod(shape):
-        raise UnreadableAnswer(f"{name} holds {len(values)} values, its shape is {shape}")
+            values = np.repeat(values, count)
+        found = len(values)
+    if found != count:
+        raise UnreadableAnswer(f"{name} holds {found:g} values, its shape is {shape}")
     return values.reshape(shape)
+
+
+def _from_list(name, listed, dtype):
+    if dtype.kind == "O":
+        values = np.empty(len(listed), object)
+        values[:] = listed
+        return values
+    values = np.fromiter(listed, np.float32 if dtype.kind == "f" else np.int64, len(listed))
+    if dtype == np.uint8 and len(values) and not 0 <= values.min() <= values.max() <= 255:
+        raise UnreadableAnswer(f"{name} holds values that are no uint8, {values.min()} to {values.max()}")
+    return values.astype(dtype)
 
 
 def _message_classes():

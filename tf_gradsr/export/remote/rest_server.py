@@ -6,15 +6,17 @@
 
 import base64
 import binascii
+import contextlib
 import http.client
 import json
 import socket
+import threading
 import time
 import urllib.parse
 
 import numpy as np
 
-from tf_gradsr.export.remote.server_errors import ServerError
+from tf_gradsr.export.remote.server_errors import LARGEST_ANSWER, ServerError
 
 # gRPC's names for the HTTP statuses that TF-Serving answers with.
 _CODES = {
@@ -22,12 +24,18 @@ _CODES = {
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
+    405: "UNIMPLEMENTED",
+    413: "RESOURCE_EXHAUSTED",
     429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
     501: "UNIMPLEMENTED",
+    502: "UNAVAILABLE",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
 _PIECE = 2**16
+# Of an answer that makes no sense, this many bytes are shown.
+_SHOWN = 80
 
 
 class RestServer:
@@ -49,58 +57,97 @@ class RestServer:
             code = _CODES.get(status, f"HTTP {status}")
             raise ServerError(code, _error_in(answer))
         try:
-            found = json.loads(answer)["outputs"]
+            found = _parsed(answer)["outputs"]
             # A single output comes without its name.
             named = found if isinstance(found, dict) and "b64" not in found else {outputs[0]: found}
             return {name: _from_json(value) for name, value in named.items() if name in outputs}, self.version
-        except (ValueError, KeyError, TypeError) as error:
-            raise ServerError("INTERNAL", f"an answer that is not TF-Serving's ({error!r})") from None
+        except (ValueError, KeyError, TypeError, OverflowError):
+            begin = answer[:_SHOWN].decode(errors="replace")
+            raise ServerError("INTERNAL", f"an answer that is not TF-Serving's: {begin!r}") from None
 
     def close(self) -> None:
         """Connections last for one request each; nothing is left open."""
 
     def _post(self, body):
         """(HTTP status, body), on a new connection, so that a name's several addresses share the load."""
-        end = time.monotonic() + self.deadline
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=self.deadline)
+        late, watch, connection = threading.Event(), None, None
         try:
+            connection = http.client.HTTPConnection(self.host, self.port, timeout=self.deadline)
+            start = time.monotonic()
             connection.connect()
-            link = connection.sock
-            _limit(link, end)
+            # A socket's own limit is one between two bytes.
+            watch = threading.Timer(start + self.deadline - time.monotonic(), _cut, [connection.sock, late])
+            watch.daemon = True
+            watch.start()
             headers = {"Content-Type": "application/json", "Connection": "close"}
             connection.request("POST", self._path, body, headers)
-            _limit(link, end)
             response = connection.getresponse()
-            pieces = []
-            while piece := response.read1(_PIECE):
-                pieces.append(piece)
-                _limit(link, end)
-            if response.length:
-                raise http.client.IncompleteRead(b"", response.length)
-            return response.status, b"".join(pieces)
-        except TimeoutError:
-            raise ServerError("DEADLINE_EXCEEDED", f"no answer within {self.deadline:g} s") from None
-        # No such host, or not a name that a host could have.
-        except (socket.gaierror, UnicodeError) as error:
-            raise ServerError("NOT_FOUND", f"{self.host}: {error}") from None
+            answer = self._read(response)
+            if late.is_set():
+                raise TimeoutError
+            if 300 <= response.status < 400:
+                raise ServerError(
+                    "REDIRECTED",
+                    f"to {response.getheader('Location', 'nowhere')}, which is not followed; give --host and "
+                    "--port of the server itself",
+                )
+            return response.status, answer
         # Refused, reset, or closed in the middle of an answer.
-        except (OSError, http.client.HTTPException) as error:
-            raise ServerError("UNAVAILABLE", str(error) or type(error).__name__) from None
+        except (OSError, UnicodeError, http.client.HTTPException) as error:
+            raise self._described(error, late.is_set()) from None
         finally:
-            connection.close()
+            if watch:
+                watch.cancel()
+            if connection:
+                connection.close()
+
+    def _read(self, response):
+        pieces, size = [], 0
+        while piece := response.read1(_PIECE):
+            pieces.append(piece)
+            size += len(piece)
+            if size > LARGEST_ANSWER:
+                raise ServerError("RESOURCE_EXHAUSTED", f"an answer of more than {LARGEST_ANSWER} bytes")
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+        return b"".join(pieces)
+
+    def _described(self, error, late):
+        """The `ServerError` of an error of the connection."""
+        if late or isinstance(error, TimeoutError):
+            return ServerError("DEADLINE_EXCEEDED", f"no answer within {self.deadline:g} s")
+        # No such host, or not a name that a host could have.
+        if isinstance(error, (socket.gaierror, UnicodeError, http.client.InvalidURL)):
+            return ServerError("NOT_FOUND", f"{self.host}: {error}")
+        words = str(error) or type(error).__name__
+        if isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionError):
+            words = f"an answer that is not HTTP: {words!r}; is this a gRPC port?"
+        return ServerError("UNAVAILABLE", words)
 
 
-def _limit(link, end):
-    left = end - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    link.settimeout(left)
+def _cut(link, late):
+    """Ends a connection whose deadline has passed: what reads from it wakes up."""
+    late.set()
+    with contextlib.suppress(OSError):
+        link.shutdown(socket.SHUT_RDWR)
+
+
+def _parsed(text):
+    """Parses JSON.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("too many levels") from None
 
 
 def _error_in(answer):
     """The message of an error, which is JSON if it is TF-Serving's own."""
     try:
-        return json.loads(answer)["error"]
+        return _parsed(answer)["error"]
     except (ValueError, KeyError, TypeError):
         return answer.decode(errors="replace")
 
@@ -112,13 +159,20 @@ def _to_json(value):
 
 
 def _from_json(value):
-    """Nested lists of numbers -> int64 or float64; of `{"b64": ...}` -> array of bytes."""
+    """Nested lists of numbers -> int64 or float64; of `{"b64": ...}` -> array of bytes.
+
+    Raises:
+        ValueError, TypeError, OverflowError, KeyError: anything else.
+    """
     first = value
     while isinstance(first, list) and first:
         first = first[0]
-    if not isinstance(first, dict):
-        return np.array(value)
-    return np.vectorize(_bytes_in, otypes=[object])(np.array(value, object))
+    if isinstance(first, dict):
+        return np.vectorize(_bytes_in, otypes=[object])(np.array(value, object))
+    array = np.array(value)
+    if array.dtype.kind not in "if":
+        raise TypeError(array.dtype)
+    return array
 
 
 def _bytes_in(value):

@@ -1,6 +1,8 @@
 """Sends picture files to a server and writes folders of results, named as `gradsr hallucinate` names them."""
 
 import io
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -21,6 +23,8 @@ OUTPUTS = {
     "sample": ["images", "mean"],
     "reconstruct": ["image"],
 }
+# By which models enlarge.
+_SCALES = range(2, 17)
 # LR side of the picture that a model's scale is measured with.
 _PROBE = 8
 
@@ -61,8 +65,8 @@ class ServedPictures:
             ServerError: see `GrpcServer.predict`.
         """
         lr = np.zeros([1, _PROBE, _PROBE, 3], np.uint8)
-        image = _output(self._predict("reconstruct", {"lr": lr})[0], "image", (1, None, None, 3))
-        self.scale = image.shape[1] // _PROBE
+        image = _levels(self._predict("reconstruct", {"lr": lr})[0], "image", (1, None, None, 3))
+        self.scale = _scale(image.shape[1:3], lr.shape[1:3])
 
     def ask(self, file) -> Answer:
         """Reads a file and asks for it; may be called from several threads.
@@ -75,13 +79,7 @@ class ServedPictures:
         if self.settings.downscale:
             picture, truth = make_pair(picture, self.scale, lr_size=self.settings.lr_size)
         outputs, version = self._predict(self.settings.signature, self._inputs(picture.rgb))
-        images = self._images(outputs)
-        (height, width), lr_shape = next(iter(images.values())).shape[:2], picture.rgb.shape
-        if height % lr_shape[0] or height // lr_shape[0] * lr_shape[1] != width:
-            raise ServerError(
-                "INTERNAL", f"{width}x{height} is not a multiple of LR's size; is it this model?"
-            )
-        return Answer(picture, truth, images, version)
+        return Answer(picture, truth, self._images(outputs, picture.rgb.shape[:2]), version)
 
     def write(self, answer: Answer, name: str) -> str:
         """Makes `output/name/`, all of it or nothing; not from two threads at a time.
@@ -122,19 +120,25 @@ class ServedPictures:
             "temperature": np.array(settings.temperature, np.float32),
         }
 
-    def _images(self, outputs):
-        """The pictures of an answer by the names of their files."""
+    def _images(self, outputs, lr_shape):
+        """The pictures of an answer by the names of their files, once they are of one possible size."""
         count = self.settings.num_samples
         if self.settings.signature == "reconstruct":
-            image = _output(outputs, "image", (1, None, None, 3))
-            return {"reconstruction": image[0].astype(np.uint8)}
+            image = _levels(outputs, "image", (1, None, None, 3))[0]
+            _scale(image.shape, lr_shape)
+            return {"reconstruction": image}
         if self.settings.signature == "sample_encoded":
-            images = [_decoded(one) for one in _output(outputs, "images_bytes", (1, count))[0]]
+            files = _output(outputs, "images_bytes", (1, count))[0]
+            scales = {_scale(_size(file), lr_shape) for file in files}
+            if len(scales) > 1:
+                raise ServerError("INTERNAL", "pictures of different sizes; is it this model?")
+            images = [_decoded(file) for file in files]
             return {f"sample_{index:02d}": image for index, image in enumerate(images)}
-        images = _output(outputs, "images", (1, count, None, None, 3))[0].astype(np.uint8)
-        mean = _output(outputs, "mean", (1, *images.shape[1:]))[0]
+        images = _levels(outputs, "images", (1, count, None, None, 3))[0]
+        _scale(images.shape[1:], lr_shape)
+        mean = _levels(outputs, "mean", (1, *images.shape[1:]))[0]
         named = {f"sample_{index:02d}": image for index, image in enumerate(images)}
-        return {**named, "mean": np.uint8(np.round(mean))} if count > 1 else named
+        return {**named, "mean": mean} if count > 1 else named
 
     def _about(self, key, answer):
         """Metadata of a picture, under the names that `gradsr hallucinate` gives them."""
@@ -168,6 +172,27 @@ def _output(outputs, name, shape):
     return outputs[name]
 
 
+def _levels(outputs, name, shape):
+    """An output of grey levels as uint8, rounded, once it has the shape; None stands for any side."""
+    values = _output(outputs, name, shape)
+    # NaN fails both comparisons.
+    if values.dtype.kind not in "iuf" or not (values.min() >= 0 and values.max() <= 255):
+        raise ServerError("INTERNAL", f"{name} holds values that are no grey levels; is it this model?")
+    return np.uint8(np.round(values))
+
+
+def _scale(shape, lr_shape):
+    """How much larger than LR a picture is; shapes begin with height and width."""
+    (height, width), (lr_height, lr_width) = shape[:2], lr_shape[:2]
+    scale = height // lr_height
+    if (scale * lr_height, scale * lr_width) != (height, width) or scale not in _SCALES:
+        raise ServerError(
+            "INTERNAL",
+            f"{width}x{height} is not {_SCALES[0]} to {_SCALES[-1]} times LR's size; is it this model?",
+        )
+    return scale
+
+
 def _encoded(rgb):
     """Encodes a picture as PNG, whatever the file was: the model sees what `gradsr hallucinate` reads."""
     file = io.BytesIO()
@@ -175,9 +200,26 @@ def _encoded(rgb):
     return file.getvalue()
 
 
-def _decoded(png):
+def _size(file):
+    """(height, width) that a PNG says it has; nothing is decoded."""
+    with _no_picture("images_bytes"):
+        width, height = Image.open(io.BytesIO(file), formats=["PNG"]).size
+        return height, width
+
+
+def _decoded(file):
+    with _no_picture("images_bytes"):
+        return np.asarray(Image.open(io.BytesIO(file), formats=["PNG"]).convert("RGB"))
+
+
+@contextmanager
+def _no_picture(name):
+    """Turns any error into one of the server's: the decoder may raise anything for a broken file."""
     try:
-        return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
-    # The decoder may raise anything for a broken file.
+        with warnings.catch_warnings():
+            # Sizes are checked against LR's, and fail before they are decoded.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            yield
     except Exception as error:
-        raise ServerError("INTERNAL", f"images_bytes does not hold a picture ({error})") from None
+        words = "not a PNG" if isinstance(error, Image.UnidentifiedImageError) else error
+        raise ServerError("INTERNAL", f"{name} does not hold a picture ({words})") from None

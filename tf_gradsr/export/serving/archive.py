@@ -21,6 +21,7 @@ def export(
     limits: Limits,
     progress=lambda words: None,
     overwrite: bool = False,
+    trust: bool = False,
 ) -> dict:
     """Writes the SavedModel of a run with its warm-up requests and model card; all of it or nothing.
 
@@ -30,6 +31,7 @@ def export(
         consistency: "exact" or "none". limits: what a request may ask for.
         progress: called with a few words about what is being done.
         overwrite: whether an existing SavedModel may be replaced.
+        trust: whether code that the run's config names may be run.
 
     Returns:
         As `verify`.
@@ -40,7 +42,7 @@ def export(
     """
     with claim_output(folder, overwrite, SAVED_MODEL) as partial:
         progress("loading the weights")
-        hallucinator = Hallucinator.load(run.path)
+        hallucinator = Hallucinator.load(run.path, trust=trust)
         signatures = ServingGraph(hallucinator, consistency, limits).signatures()
         progress("writing the SavedModel")
         write_saved_model(partial, hallucinator.generator, signatures)

@@ -85,7 +85,15 @@ def _export(run_folder, folder, settings):
 
     limits = Limits(int(settings.max_samples), int(settings.max_side))
     try:
-        differences = export(run_folder, folder, settings.consistency, limits, _say, settings.overwrite)
+        differences = export(
+            run_folder,
+            folder,
+            settings.consistency,
+            limits,
+            _say,
+            settings.overwrite,
+            settings.trust_run,
+        )
     except (WrongExport, OSError, tf.errors.OpError) as error:
         raise CommandFailed(f"{reason_of(error)}. Nothing was written to {folder}") from error
     for signature, difference in differences.items():
