@@ -3,6 +3,7 @@
 Errors are one line: the setting, what is allowed, what was received.
 """
 
+import hashlib
 import math
 import re
 from dataclasses import fields, is_dataclass
@@ -42,8 +43,10 @@ def config_from(namespace) -> Config:
     """The checked config of parsed arguments.
 
     Raises:
-        ConfigError: see `check_config`.
+        ConfigError: see `check_config`; or a file given as `--config` is damaged.
     """
+    for file in namespace.get("config") or []:
+        _check_digest(Path(file).read_bytes(), file)
     values = plain(namespace.as_dict())
     for section in fields(Config):
         if not isinstance(values[section.name], dict):
@@ -73,14 +76,16 @@ def load_config(path) -> Config:
     The names of `COMMAND_ONLY`, which `--print_config` prints beside the settings, are ignored.
 
     Raises:
-        ConfigError: no such file, unknown or impossible settings.
+        ConfigError: no such file, unknown or impossible settings, or it is damaged, see `save_config`.
     """
     if not Path(path).is_file():
         raise ConfigError(f"config: a YAML file of settings. Received: {path}, which does not exist")
     parser = ArgumentParser(exit_on_error=False)
     add_config_arguments(parser)
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        written = Path(path).read_bytes()
+        _check_digest(written, path)
+        content = yaml.safe_load(written.decode()) or {}
         if not isinstance(content, dict):
             raise ConfigError(f"config: {_FILE_SHAPE}. Received: {path}")
         settings = {name: value for name, value in content.items() if name not in COMMAND_ONLY}
@@ -124,8 +129,30 @@ def _replace_shift(settings):
 
 
 def save_config(config: Config, path) -> None:
-    """Writes every setting as YAML."""
-    Path(path).write_text(yaml.safe_dump(config.as_dict(), sort_keys=False), encoding="utf-8")
+    """Writes every setting as YAML, below a line with the digest of what follows it."""
+    settings = yaml.safe_dump(config.as_dict(), sort_keys=False).encode()
+    Path(path).write_bytes(_digest_line(settings) + settings)
+
+
+def _digest_line(settings):
+    return f"# {_DIGEST_WORDS} (change it by hand, then delete this line): ".encode() + (
+        f"{hashlib.sha256(settings).hexdigest()}\n".encode()
+    )
+
+
+_DIGEST_WORDS = "sha256 of what follows"
+# A line with either part is meant as a digest: one that is damaged in one place still has the other.
+_DIGEST = re.compile(rb"sha256 of what follows|[0-9a-f]{64}\s*$")
+
+
+def _check_digest(content, path):
+    """Refuses a file whose first line is the digest of something else; files of people have no such line."""
+    first, end, settings = content.partition(b"\n")
+    if _DIGEST.search(first) and first + end != _digest_line(settings):
+        raise ConfigError(
+            f"config: a file as it was written, by the digest in its first line; if it was changed by hand, "
+            f"delete that line. Received: {path}, which is damaged or changed"
+        )
 
 
 def one_line(message: str, types: Optional[dict] = None) -> str:

@@ -13,7 +13,7 @@ from tf_gradsr.data.celeb_a import open_celeb_a
 from tf_gradsr.data.faces import open_faces
 from tf_gradsr.data.folder import open_folder
 from tf_gradsr.decoding import decode, fit_picture
-from tf_gradsr.errors import ConfigError
+from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.extensions import call_extension
 from tf_gradsr.progress import ProgressBar
 
@@ -134,11 +134,12 @@ class DecodedPictures:
 
     def __iter__(self):
         small, doubtful = 0, []
-        results = self._dataset().as_numpy_iterator()
+        results, seen = self._results(), 0
         with ProgressBar(len(self), "picture", hidden=not self._progress) as bar:
             bar.begin("Reading pictures")
             for name, (picture, is_small, reason, doubts) in zip(self._names, results):
                 bar.update()
+                seen += 1
                 if reason:
                     self.skipped.append((name, reason.decode()))
                     continue
@@ -146,7 +147,21 @@ class DecodedPictures:
                 if doubts:
                     doubtful.append((name, doubts.decode()))
                 yield picture
+        if seen < len(self):
+            raise ConfigError(
+                f"data.path: {len(self)} pictures, as its own list says. Received: {seen}; "
+                f"{self._names[seen]} and what follows are missing"
+            )
         self._report(small, doubtful)
+
+    def _results(self):
+        """The elements of `_dataset`; damage below a single picture's file is named, such as a TFRecord's."""
+        try:
+            yield from self._dataset().as_numpy_iterator()
+        except tf.errors.DataLossError as error:
+            raise ConfigError(
+                f"data.path: files that can be read. Received: a damaged one ({reason_of(error)})"
+            ) from error
 
     def _dataset(self):
         """Dataset of (uint8 `[H, W, 3]`, whether it was upscaled, why it cannot be read, doubts; or "")."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tf_gradsr.config import Config
 from tf_gradsr.config_files import load_config
+from tf_gradsr.digests import check_digest
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.models import build_gradsr_generator
 from tf_gradsr.run_folder import RunFolder
@@ -70,6 +71,7 @@ def load_teacher(model, config: Config, precision: str = "float32") -> None:
 def _load_generator(model, path):
     """Starts G and its average from a weights file."""
     try:
+        check_digest(Path(path).expanduser())
         for network in (model.generator, model.ema_generator):
             network.load_weights(Path(path).expanduser())
     # The file's reader may raise anything.

@@ -1,6 +1,7 @@
 """Runs one training run, from a config to a run folder."""
 
 import contextlib
+import dataclasses
 import random
 import sys
 
@@ -15,7 +16,6 @@ from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.callbacks import (
     CheckpointSaver,
-    FiniteCheck,
     MetricsLog,
     Progress,
     SampleSheets,
@@ -23,6 +23,13 @@ from tf_gradsr.training.callbacks import (
     Validation,
 )
 from tf_gradsr.training.checkpoints import Checkpoints
+from tf_gradsr.training.divergence import (
+    FiniteCheck,
+    TrainingDiverged,
+    data_seed,
+    roll_back,
+    with_remedy,
+)
 from tf_gradsr.training.first_state import (
     load_teacher,
     start_from_other_run,
@@ -52,7 +59,8 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
 
     Args:
         config: a checked `Config`.
-        run_dir: path of the run folder; if it holds checkpoints, the run continues from the newest.
+        run_dir: path of the run folder; if it holds checkpoints, the run continues from the newest good one.
+            Settings of `run_changes.CURES` may then differ from before, which is said and recorded.
         progress: show progress bars on standard error.
         strategy: a `tf.distribute.Strategy`; None: `choose_strategy`.
         stop_request: a `StopRequest`, to end the run early; None: only an exception ends it early.
@@ -66,18 +74,24 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
     Raises:
         ConfigError: a setting cannot work here.
         Interrupted: `stop_request` asked for it; a checkpoint is saved.
-        TrainingDiverged: a figure is not finite.
+        TrainingDiverged: a figure or a weight is not finite; says what can be done.
+        CheckpointError: the run's checkpoints are damaged, or do not fit the model.
     """
     folder = RunFolder(run_dir)
     stop_request = stop_request or StopRequest()
     strategy = strategy or choose_strategy(config)
     # What fails fast comes first: reading the pictures can take long.
-    folder.check(config)
+    changed = folder.check(config)
     precision = usable_precision(config.train.precision)
     with strategy.scope(), _seeded_weights(config.train.seed):
         model = build_model(config, precision, uses_xla(config.train))
     checkpoints = Checkpoints(
-        folder.checkpoints, model, config.train.seed, config.train.keep_checkpoints, folder.weights
+        folder.checkpoints,
+        model,
+        config.train.seed,
+        config.train.keep_checkpoints,
+        folder.weights,
+        config.train.batch_size,
     )
     step = checkpoints.restore_latest()
     if step == 0:
@@ -85,14 +99,21 @@ def train(config: Config, run_dir, progress: bool = True, strategy=None, stop_re
     with strategy.scope():
         load_teacher(model, config, precision)
     pictures = {split: load_pictures(config, split, progress) for split in ("train", "validation", "test")}
+    if changed:
+        folder.changes.record(step, settings=changed)
     folder.prepare(config)
     folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
     folder.forget_metrics_after(step)
     if step:
         print(f"Continuing from step {step} of {folder.path}", file=sys.stderr)
+    for name, (before, now) in changed.items():
+        print(f"From here on with {name} {now}, which was {before}", file=sys.stderr)
 
     if step < config.train.steps:
-        _fit(model, config, pictures, folder, checkpoints, progress, stop_request)
+        try:
+            _fit(model, config, pictures, folder, checkpoints, progress, stop_request)
+        except TrainingDiverged as error:
+            raise with_remedy(error, checkpoints.steps(), config) from error
     # A kill may have come between the last checkpoint and its weights.
     checkpoints.save_weights()
     summary = summarize(model, pictures["test"], config)
@@ -141,7 +162,7 @@ def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
     sheets = SampleSheets(folder, writer, settings.sample_interval, sheet_batch)
     sheets.set_model(model)
     callbacks = [
-        FiniteCheck(checkpoints),
+        FiniteCheck(),
         MetricsLog(folder, writer, settings.log_interval, settings.batch_size),
         sheets,
         Validation(folder, writer, settings.validation_interval, validation),
@@ -149,34 +170,48 @@ def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
     ]
     if start == 0:
         sheets.save(0)
+        if settings.on_nonfinite == "rollback":
+            checkpoints.save()
     with contextlib.ExitStack() as stack:
         bar = Progress(start, settings.steps, settings.batch_size) if progress else None
         if bar:
             callbacks.append(bar)
             stack.callback(bar.close)
-        run_phases = phases(settings)
-        for number, (reconstruction_only, end) in enumerate(run_phases, 1):
-            if model.step >= end:
-                continue
-            if bar:
-                name = "reconstruction" if reconstruction_only else "adversarial"
-                bar.begin(f"{name} {number}/{len(run_phases)}")
-            model.reconstruction_only = reconstruction_only
-            model.make_train_function(force=True)
-            batches = training_batches(pictures["train"], config, model.step, end - model.step)
-            model.fit(
-                batches,
-                epochs=1,
-                steps_per_epoch=end - model.step,
-                callbacks=callbacks,
-                shuffle=False,
-                verbose=0,
-            )
-            # A signal can come after the last step's callbacks, so the saver alone is not enough.
-            checkpoints.save()
+        while model.step < settings.steps:
+            try:
+                _fit_phase(model, config, pictures["train"], folder, checkpoints, callbacks, bar)
+                # A signal can come after the last step's callbacks, so the saver alone is not enough.
+                checkpoints.save()
+            except TrainingDiverged as error:
+                if settings.on_nonfinite == "stop":
+                    raise
+                folder.forget_metrics_after(roll_back(error, checkpoints, folder.changes))
             if stop_request.signal:
                 raise Interrupted(model.step, stop_request.signal)
     sheets.save(model.step)
+
+
+def _fit_phase(model, config, pictures, folder, checkpoints, callbacks, bar):
+    """Runs `fit` from the model's step to the end of the phase that it is in."""
+    run_phases = phases(config.train)
+    number, (reconstruction_only, end) = next(
+        (n, phase) for n, phase in enumerate(run_phases, 1) if model.step < phase[1]
+    )
+    if bar:
+        name = "reconstruction" if reconstruction_only else "adversarial"
+        bar.begin(f"{name} {number}/{len(run_phases)}")
+    model.reconstruction_only = reconstruction_only
+    model.make_train_function(force=True)
+    seed, steps = data_seed(config.train.seed, len(folder.changes.rollbacks())), end - model.step
+    shown = dataclasses.replace(config, train=dataclasses.replace(config.train, seed=seed))
+    model.fit(
+        training_batches(pictures, shown, num_steps=steps, first_example=checkpoints.example),
+        epochs=1,
+        steps_per_epoch=steps,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=0,
+    )
 
 
 def phases(settings: TrainConfig) -> list:
