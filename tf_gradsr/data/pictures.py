@@ -1,6 +1,7 @@
 """The pictures of one split at HR size: decoded once, then read by number."""
 
 import logging
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,9 @@ from tf_gradsr.data import cache
 from tf_gradsr.data.celeb_a import open_celeb_a
 from tf_gradsr.data.faces import open_faces
 from tf_gradsr.data.folder import open_folder
+from tf_gradsr.data.source import damaged_records
 from tf_gradsr.decoding import decode, fit_picture
-from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.errors import REASON_LENGTH, ConfigError
 from tf_gradsr.extensions import call_extension
 from tf_gradsr.progress import ProgressBar
 
@@ -158,9 +160,13 @@ class DecodedPictures:
         """The elements of `_dataset`; damage below a single picture's file is named, such as a TFRecord's."""
         try:
             yield from self._dataset().as_numpy_iterator()
-        except tf.errors.DataLossError as error:
+        except (tf.errors.DataLossError, tf.errors.FailedPreconditionError) as error:
+            place = self._source.place
+            # Without the names of graph nodes, which come first.
+            words = " ".join(re.sub(r"\{\{.*?\}\}", "", error.message).split())
             raise ConfigError(
-                f"data.path: files that can be read. Received: a damaged one ({reason_of(error)})"
+                f"data.path: a data set whose files are whole. Received: "
+                f"{place and damaged_records(place)}, damaged ({words[:REASON_LENGTH]})"
             ) from error
 
     def _dataset(self):
