@@ -150,6 +150,6 @@ def unfinished(folders) -> list:
         try:
             with os.scandir(folder) as entries:
                 names += [e.name for e in entries if e.name.startswith((".partial-", ".replaced-"))]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
     return names
