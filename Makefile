@@ -1,4 +1,4 @@
-# `make demo`, `make train`, `make test`, `make quick`, `make docs`, `make web`. All make .venv first. PYTHON may name another interpreter (3.10-3.13).
+# `make demo`, `make train`, `make test`, `make quick`, `make torture`, `make docs`, `make web`. All make .venv first. PYTHON may name another interpreter (3.10-3.13).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ RUN ?= faces_8x
 QUANTIZE ?= float16
 PAGE := export/web/dist
 
-.PHONY: demo train quick test docs install web web-page web-screenshot browser clean
+.PHONY: demo train quick test torture docs install web web-page web-screenshot browser clean
 
 $(VENV)/.installed: setup.py pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v <= (3, 13) and f"Python 3.10 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
@@ -79,6 +79,14 @@ test: $(VENV)/.installed-test browser
 	$(BIN)/ruff format --check .
 # Two at a time: much of a test's time is tracing, which uses one core.
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+# Processes killed, files damaged, over and over: minutes, with TORTURE=full hours. TORTURE_TESTS may name some of the
+# files. Figures are in build/torture.
+TORTURE ?= small
+TORTURE_TESTS ?= tests/torture
+
+torture: $(VENV)/.installed-test
+	TORTURE=$(TORTURE) $(BIN)/python -m pytest --numprocesses 0 -m torture $(TORTURE_TESTS)
 
 $(VENV)/.installed-docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'

@@ -240,6 +240,8 @@ class TrainConfig:
     """Compile the whole step with XLA; if left out, on GPUs only, since CPUs are slower with it."""
     deterministic: bool = True
     """Use only deterministic kernels, so that a run can be repeated and resumed on the same machine, with weights that differ in the seventh digit at worst."""
+    on_nonfinite: Literal["stop", "rollback"] = "stop"
+    """If a loss, gradient or weight is NaN or infinite. stop: end the run. rollback: go back one checkpoint and on with other data; after three such times at one place, end it."""
     log_interval: PositiveInt = 50
     """Steps between two lines of metrics.jsonl; each holds the means since the last one."""
     sample_interval: PositiveInt = 1000

@@ -14,6 +14,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser, set_parsing_settings
 
 from tf_gradsr.config import Config, Extension, ModelConfig
 from tf_gradsr.config_checks import check_config
+from tf_gradsr.config_digest import check_settings, digest_line
 from tf_gradsr.errors import ConfigError, nearest
 from tf_gradsr.extensions import NamedByRun
 
@@ -45,8 +46,10 @@ def config_from(namespace) -> Config:
     """The checked config of parsed arguments.
 
     Raises:
-        ConfigError: see `check_config`.
+        ConfigError: see `check_config`; or a file given as `--config` is damaged.
     """
+    for file in namespace.get("config") or []:
+        check_settings(Path(file).read_bytes(), file)
     values = plain(namespace.as_dict())
     for section in fields(Config):
         if not isinstance(values[section.name], dict):
@@ -116,14 +119,16 @@ def load_config(path, trust: bool = False) -> Config:
     The names of `COMMAND_ONLY`, which `--print_config` prints beside the settings, are ignored.
 
     Raises:
-        ConfigError: no such file, unknown or impossible settings.
+        ConfigError: no such file, unknown or impossible settings, or it is damaged, see `save_config`.
     """
     if not Path(path).is_file():
         raise ConfigError(f"config: a YAML file of settings. Received: {path}, which does not exist")
     parser = ArgumentParser(exit_on_error=False)
     add_config_arguments(parser)
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+        written = Path(path).read_bytes()
+        check_settings(written, path)
+        content = yaml.safe_load(written.decode()) or {}
         if not isinstance(content, dict):
             raise ConfigError(f"config: {_FILE_SHAPE}. Received: {path}")
         settings = {name: value for name, value in content.items() if name not in COMMAND_ONLY}
@@ -184,8 +189,9 @@ def _replace_shift(settings):
 
 
 def save_config(config: Config, path) -> None:
-    """Writes every setting as YAML."""
-    Path(path).write_text(yaml.safe_dump(plain(config.as_dict()), sort_keys=False), encoding="utf-8")
+    """Writes every setting as YAML, below a line with the digest of what follows it."""
+    settings = yaml.safe_dump(plain(config.as_dict()), sort_keys=False).encode()
+    Path(path).write_bytes(digest_line(settings) + settings)
 
 
 def one_line(message: str, types: Optional[dict] = None) -> str:

@@ -8,28 +8,12 @@ from typing import Optional
 from tf_gradsr.config import Config
 from tf_gradsr.config_checks import is_there
 from tf_gradsr.config_files import load_config, save_config
-from tf_gradsr.disk import writing
+from tf_gradsr.digests import Damaged, check_digest, digest_path
 from tf_gradsr.errors import ConfigError, nearest, reason_of
-from tf_gradsr.files import json_text, replaced_when_complete, sha256_of, unwritable
+from tf_gradsr.files import json_text, replaced_when_complete, unwritable
 from tf_gradsr.home import at_home
-
-# Settings that a resumed run may change: how long, how often, and where the pictures lie.
-RESUMABLE = {
-    "train.steps",
-    "train.log_interval",
-    "train.sample_interval",
-    "train.validation_interval",
-    "train.validation_pictures",
-    "train.checkpoint_interval",
-    "train.keep_checkpoints",
-    "train.summary_pictures",
-    "train.initial_weights",
-    "train.teacher",
-    "train.initial_run",
-    "data.path",
-    "data.cache",
-    "data.cache_dir",
-}
+from tf_gradsr.run_changes import Changes, check_resumable, differences
+from tf_gradsr.run_metrics import append_line, forget_lines_after, total
 
 # Run folders that come with the package, and the default: faces, 16x16 to 128x128.
 PRESETS = Path(__file__).parent / "pretrained"
@@ -46,8 +30,8 @@ class RunFolder:
 
     Layout: `config.yaml`, `metrics.jsonl`, `events/` (TensorBoard), `samples/step_*.png`, `checkpoints/`,
     `generator.weights.h5` (the averaged generator), `summary.json`; if picture files were left out,
-    `unreadable.txt`; if `gradsr train-clean-lr` was run, `clean_lr.weights.h5`. The package's own runs have a
-    `.sha256` beside each file of weights.
+    `unreadable.txt`; if settings were changed on the way, or the run went back, `changes.jsonl`; if
+    `gradsr train-clean-lr` was run, `clean_lr.weights.h5`. Beside each file of weights is its `.sha256`.
     """
 
     def __init__(self, path):
@@ -59,10 +43,11 @@ class RunFolder:
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
         self.weights = self.path / "generator.weights.h5"
-        self.checksum = self.path / "generator.weights.sha256"
+        self.checksum = digest_path(self.weights)
         self.clean_lr = self.path / "clean_lr.weights.h5"
-        self.clean_lr_checksum = self.path / "clean_lr.weights.sha256"
+        self.clean_lr_checksum = digest_path(self.clean_lr)
         self.summary = self.path / "summary.json"
+        self.changes = Changes(self.path / "changes.jsonl")
 
     @classmethod
     def trained(cls, run_dir) -> "RunFolder":
@@ -98,25 +83,28 @@ class RunFolder:
             raise ConfigError(
                 f"run: a run with {self.weights.name}, written with each checkpoint. Received: {self.path}"
             )
-        self._check_sum(self.weights, self.checksum)
+        self._check_sum(self.weights)
         if self.clean_lr.is_file():
-            self._check_sum(self.clean_lr, self.clean_lr_checksum)
+            self._check_sum(self.clean_lr)
 
-    def _check_sum(self, weights, checksum):
-        if not checksum.is_file():
-            if self.path.resolve().parent == PRESETS.resolve():
-                raise ConfigError(
-                    f"run: {checksum.name} beside the package's weights; install the package again. "
-                    f"Received: {self.path}, without it"
-                )
-            return
-        expected = checksum.read_text(encoding="utf-8", errors="replace").partition(" ")[0]
-        found = sha256_of(weights)
-        if found != expected:
+    def _check_sum(self, weights):
+        checksum, is_preset = digest_path(weights), self.path.resolve().parent == PRESETS.resolve()
+        if is_preset and not checksum.is_file():
             raise ConfigError(
-                f"run: weights that match {checksum.name}, {expected[:16]}...; if they are damaged, "
-                f"install the package again. Received: {weights} ({found[:16]}...)"
+                f"run: {checksum.name} beside the package's weights; install the package again. "
+                f"Received: {self.path}, without it"
             )
+        try:
+            check_digest(weights)
+        except Damaged as error:
+            remedy = (
+                "install the package again"
+                if is_preset
+                else "gradsr train on this run writes them again, and gradsr package from a run"
+            )
+            raise ConfigError(
+                f"run: weights that match {checksum.name}; if they are damaged, {remedy}. Received: {error}"
+            ) from error
 
     def check_input_quality(self, input_quality: str) -> None:
         """Refuses "photo" for a run without the network that estimates clean LR.
@@ -131,7 +119,7 @@ class RunFolder:
             )
 
     def prepare(self, config: Config) -> None:
-        """Makes the folder and writes config.yaml.
+        """Makes the folder, clears what a kill left behind, and writes config.yaml.
 
         Raises:
             ConfigError: the folder cannot be made.
@@ -139,27 +127,34 @@ class RunFolder:
         try:
             for folder in (self.path, self.events, self.samples, self.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
+            for folder in (self.path, self.samples):
+                for leftover in folder.glob(".partial-*"):
+                    if leftover.is_file():
+                        leftover.unlink()
         except OSError as error:
             raise unwritable(self.path, error, "run_dir") from error
         with replaced_when_complete(self.config) as partial:
             save_config(config, partial)
 
-    def check(self, config: Config) -> None:
-        """Checks that a run to be resumed has the same settings; a folder without a checkpoint holds no run.
+    def check(self, config: Config) -> dict:
+        """Checks that a run may go on with these settings; a folder without a checkpoint holds no run.
+
+        Returns:
+            {"train.batch_size": (before, now)}: the changes to record, see `run_changes.CURES`.
 
         Raises:
-            ConfigError: the folder holds a run with other settings.
+            ConfigError: the folder holds a run with other settings, or its config.yaml is damaged.
         """
         if not is_there(self.config) or not any(self.checkpoints.glob("step_*")):
-            return
-        changed = [name for name in self.differing_settings(config) if name not in RESUMABLE]
-        if changed:
-            name = changed[0]
-            before, now = (_flat(c.as_dict())[name] for c in (load_config(self.config), config))
+            return {}
+        try:
+            before = load_config(self.config)
+        except ConfigError as error:
             raise ConfigError(
-                f"{name}: a run is resumed with its own settings, {before} here; "
-                f"choose another run_dir for a new run. Received: {now}"
-            )
+                f"run_dir: a run whose config.yaml can be read, or without one: then it goes on with the "
+                f"settings given now. Received: {self.config} ({error})"
+            ) from error
+        return check_resumable(before, config, self.path)
 
     def differing_settings(self, config: Config, section: str = "") -> list:
         """Names, such as `model.blocks`, of the settings in which this run's config differs from another.
@@ -171,47 +166,30 @@ class RunFolder:
         Raises:
             ConfigError: this run's config cannot be read.
         """
-        own, other = _flat(load_config(self.config).as_dict()), _flat(config.as_dict())
-        return [name for name in other if own[name] != other[name] and name.startswith(section)]
+        return [name for name in differences(load_config(self.config), config) if name.startswith(section)]
 
     def forget_metrics_after(self, step: int) -> None:
         """Drops the lines of metrics.jsonl after a checkpoint's step: the resumed run writes them again."""
-        if not self.metrics.exists():
-            return
-        lines = []
-        for line in self.metrics.read_text(encoding="utf-8").splitlines():
-            try:
-                keep = json.loads(line)["step"] <= step
-            except ValueError:  # a line cut off by a kill
-                keep = False
-            if keep:
-                lines.append(line + "\n")
-        with replaced_when_complete(self.metrics) as partial:
-            partial.write_text("".join(lines), encoding="utf-8")
+        forget_lines_after(self.metrics, step)
 
     def write_unreadable(self, skipped: dict) -> None:
         """Writes unreadable.txt, a line of split, file and reason for each picture that was left out."""
         rows = [(split, name, reason) for split, left in skipped.items() for name, reason in left]
         # Names may hold tabs and newlines.
         lines = ["\t".join(_one_line(entry) for entry in row) + "\n" for row in rows]
-        self.unreadable.unlink(missing_ok=True)
-        if lines:
-            with writing(self.unreadable):
-                self.unreadable.write_text("".join(lines), encoding="utf-8")
+        if not lines:
+            self.unreadable.unlink(missing_ok=True)
+            return
+        with replaced_when_complete(self.unreadable) as partial:
+            partial.write_text("".join(lines), encoding="utf-8")
 
     def append_metrics(self, values: dict) -> None:
         """Adds one line to metrics.jsonl."""
-        with writing(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json_text(values) + "\n")
+        append_line(self.metrics, values)
 
     def cpu_minutes(self) -> float:
         """Minutes of CPU time, over all cores, of the run's steps, resumed or not, from metrics.jsonl."""
-        return self._logged_seconds("cpu_seconds") / 60
-
-    def _logged_seconds(self, name):
-        """Sum of a figure over the lines of metrics.jsonl."""
-        lines = self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.exists() else []
-        return sum(json.loads(line).get(name) or 0.0 for line in lines)
+        return total(self.metrics, "cpu_seconds") / 60
 
     def training_minutes(self) -> dict:
         """What training cost: `{"cpu": minutes of all cores, "gpu": minutes of all GPUs}`.
@@ -224,7 +202,7 @@ class RunFolder:
         """
         found = self.read_summary().get("training_minutes")
         if found is None:
-            gpu = self._logged_seconds("gpu_seconds") / 60
+            gpu = total(self.metrics, "gpu_seconds") / 60
             return {"cpu": self.cpu_minutes(), "gpu": gpu} if is_there(self.metrics) else {}
         minutes = [found.get(kind) for kind in ("cpu", "gpu")] if isinstance(found, dict) else [None]
         if not all(isinstance(value, (int, float)) and 0 <= value < math.inf for value in minutes):
@@ -288,10 +266,3 @@ class RunFolder:
 
 def _one_line(text):
     return text.translate({ord(c): ascii(c)[1:-1] for c in "\t\n\r\v\f\x85\u2028\u2029"})
-
-
-def _flat(settings):
-    """{"train": {"steps": 1}} -> {"train.steps": 1}"""
-    return {
-        f"{section}.{name}": value for section, inner in settings.items() for name, value in inner.items()
-    }

@@ -161,8 +161,9 @@ def _make_small(config: Config, given) -> None:
 def _train(config, run_dir, trust):
     import tensorflow as tf
 
-    from tf_gradsr.training.callbacks import StopRequest, TrainingDiverged
+    from tf_gradsr.training.callbacks import StopRequest
     from tf_gradsr.training.checkpoints import CheckpointError
+    from tf_gradsr.training.divergence import TrainingDiverged
     from tf_gradsr.training.trainer import Interrupted, train
 
     gpus = len(tf.config.list_physical_devices("GPU"))
@@ -184,7 +185,8 @@ def _train(config, run_dir, trust):
             raise full from error
         raise CommandFailed(
             f"train.batch_size: one that fits the device's memory ({error.message.splitlines()[0]}); the "
-            f"last checkpoint is kept. Received: {config.train.batch_size}"
+            f"same command with a smaller --train.batch_size goes on from the last checkpoint, if there is "
+            f"one. Received: {config.train.batch_size}"
         ) from error
     minutes = RunFolder(run_dir).cpu_minutes()
     print(f"\nRun folder: {run_dir} ({config.train.steps} steps, {minutes:.1f} CPU minutes)")

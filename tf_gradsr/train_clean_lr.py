@@ -13,8 +13,9 @@ from tf_gradsr.cli import Parser, run
 from tf_gradsr.config import Config
 from tf_gradsr.config_checks import check_paths
 from tf_gradsr.config_files import add_config_arguments, config_from, load_config
+from tf_gradsr.digests import replaced_with_digest
 from tf_gradsr.errors import ConfigError
-from tf_gradsr.files import check_output, replaced_when_complete, unwritable
+from tf_gradsr.files import check_output, unwritable
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.tensorflow_start import start_tensorflow
 
@@ -50,9 +51,8 @@ def _execute(settings):
 
     network, figures = train_clean_lr(config)
     try:
-        with replaced_when_complete(folder.clean_lr) as partial:
+        with replaced_with_digest(folder.clean_lr) as partial:
             network.save_weights(partial)
-        folder.clean_lr_checksum.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(folder.clean_lr, error) from error
     print(

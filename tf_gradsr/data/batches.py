@@ -31,7 +31,11 @@ from tf_gradsr.data.pictures import PictureSet
 
 
 def training_batches(
-    pictures: PictureSet, config: Config, start_step: int = 0, num_steps: int | None = None
+    pictures: PictureSet,
+    config: Config,
+    start_step: int = 0,
+    num_steps: int | None = None,
+    first_example: int | None = None,
 ) -> tf.data.Dataset:
     """Returns the batches of a training run from a given step on, shuffled anew in each epoch.
 
@@ -40,6 +44,8 @@ def training_batches(
         config: reads `data`, `model`, `train.batch_size` and `train.seed`.
         start_step: the step of the first batch; no earlier batch is computed.
         num_steps: number of batches; None: endless.
+        first_example: number of the first example, in place of `start_step`, for a run whose batch size was
+            changed on the way; None: `start_step` times the batch size.
 
     Returns:
         `tf.data.Dataset` of dicts, B = `train.batch_size`:
@@ -66,7 +72,8 @@ def training_batches(
             **({"augmentation": uniform(AUGMENTATION, seed, number, DRAWS)} if augmented else {}),
         }
 
-    numbers = tf.data.Dataset.counter(start_step * size, dtype=tf.int64)
+    first = start_step * size if first_example is None else first_example
+    numbers = tf.data.Dataset.counter(first, dtype=tf.int64)
     if num_steps is not None:
         numbers = numbers.take(num_steps * size)
     examples = numbers.map(example, tf.data.AUTOTUNE)

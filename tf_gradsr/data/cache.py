@@ -24,9 +24,9 @@ from tf_gradsr.files import json_text, unwritable
 from tf_gradsr.home import cache_at_home
 
 # Raise it when the same source would give other pixels: files of older versions are then left alone.
-FORMAT = 2
-# The last bytes of the file hold the manifest's length in bytes.
-LENGTH_BYTES = 8
+FORMAT = 3
+# The last bytes of the file hold the manifest's CRC-32 and its length in bytes.
+CRC_BYTES, LENGTH_BYTES = 4, 8
 GIGABYTE = 1e9
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def write_rows(path, decoded, hr_shape):
                 count += 1
             manifest = {"shape": [count, *hr_shape, 3], "skipped": decoded.skipped, "crc32": checksum}
             encoded = json_text(manifest).encode()
-            file.write(encoded + len(encoded).to_bytes(LENGTH_BYTES, "little"))
+            file.write(encoded + _trailer(encoded))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -108,10 +108,14 @@ def read(path):
         return None
     try:
         with path.open("rb") as file:
-            end = file.seek(-LENGTH_BYTES, os.SEEK_END)
-            length = int.from_bytes(file.read(), "little")
+            end = file.seek(-CRC_BYTES - LENGTH_BYTES, os.SEEK_END)
+            trailer = file.read()
+            length = int.from_bytes(trailer[CRC_BYTES:], "little")
             file.seek(end - length)
-            manifest = json.loads(file.read(length))
+            encoded = file.read(length)
+        if _trailer(encoded) != trailer:
+            raise ValueError("the manifest does not match its checksum")
+        manifest = json.loads(encoded)
         array = np.memmap(path, np.uint8, "r", shape=tuple(manifest["shape"]))
         if array.size == end - length and zlib.crc32(array) == manifest["crc32"]:
             return array, [tuple(entry) for entry in manifest["skipped"]]
@@ -120,3 +124,7 @@ def read(path):
         pass
     log.warning("The cache file %s is damaged and is written again", path)
     return None
+
+
+def _trailer(encoded):
+    return zlib.crc32(encoded).to_bytes(CRC_BYTES, "little") + len(encoded).to_bytes(LENGTH_BYTES, "little")

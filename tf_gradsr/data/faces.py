@@ -4,6 +4,8 @@ from pathlib import Path
 
 from tf_gradsr.config import Config
 from tf_gradsr.data.source import Source, source_of_prepared
+from tf_gradsr.digests import check_sums
+from tf_gradsr.errors import ConfigError, reason_of
 
 FOLDER = Path(__file__).parent / "faces128" / "1.0.0"
 
@@ -17,7 +19,17 @@ def open_faces(config: Config, split: str) -> Source:
 
     Returns:
         `Source`.
+
+    Raises:
+        ConfigError: a file of the faces is damaged.
     """
+    try:
+        check_sums(FOLDER)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"data.source: the embedded faces as they were installed; install the package again. "
+            f"Received: {reason_of(error)}"
+        ) from error
     return source_of_prepared(FOLDER, split)
 
 

@@ -1,6 +1,7 @@
 """The pictures of one split at HR size: decoded once, then read by number."""
 
 import logging
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,9 @@ from tf_gradsr.data import cache
 from tf_gradsr.data.celeb_a import open_celeb_a
 from tf_gradsr.data.faces import open_faces
 from tf_gradsr.data.folder import open_folder
+from tf_gradsr.data.source import damaged_records
 from tf_gradsr.decoding import decode, fit_picture
-from tf_gradsr.errors import ConfigError
+from tf_gradsr.errors import REASON_LENGTH, ConfigError
 from tf_gradsr.extensions import call_extension
 from tf_gradsr.memory import available_memory
 from tf_gradsr.progress import ProgressBar
@@ -134,11 +136,12 @@ class DecodedPictures:
 
     def __iter__(self):
         small, doubtful = 0, []
-        results = self._dataset().as_numpy_iterator()
+        results, seen = self._results(), 0
         with ProgressBar(len(self), "picture", hidden=not self._progress) as bar:
             bar.begin("Reading pictures")
             for name, (picture, is_small, reason, doubts) in zip(self._names, results):
                 bar.update()
+                seen += 1
                 if reason:
                     self.skipped.append((name, reason.decode()))
                     continue
@@ -146,7 +149,25 @@ class DecodedPictures:
                 if doubts:
                     doubtful.append((name, doubts.decode()))
                 yield picture
+        if seen < len(self):
+            raise ConfigError(
+                f"data.path: {len(self)} pictures, as its own list says. Received: {seen}; "
+                f"{self._names[seen]} and what follows are missing"
+            )
         self._report(small, doubtful)
+
+    def _results(self):
+        """The elements of `_dataset`; damage below a single picture's file is named, such as a TFRecord's."""
+        try:
+            yield from self._dataset().as_numpy_iterator()
+        except (tf.errors.DataLossError, tf.errors.FailedPreconditionError) as error:
+            place = self._source.place
+            # Without the names of graph nodes, which come first.
+            words = " ".join(re.sub(r"\{\{.*?\}\}", "", error.message).split())
+            raise ConfigError(
+                f"data.path: a data set whose files are whole. Received: "
+                f"{place and damaged_records(place)}, damaged ({words[:REASON_LENGTH]})"
+            ) from error
 
     def _dataset(self):
         """Dataset of (uint8 `[H, W, 3]`, whether it was upscaled, why it cannot be read, doubts; or "")."""

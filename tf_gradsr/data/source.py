@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import tensorflow as tf
@@ -19,6 +20,8 @@ class Source(NamedTuple):
     """Opens an element's encoded picture; called from several threads at once."""
     identity: list[Any]
     """Everything the pictures depend on, as JSON values: a cache made from another identity is not reused."""
+    place: Path | None = None
+    """Folder of the TFRecord files, if there are any; for messages."""
 
 
 def source_of_files(files, root, identity) -> Source:
@@ -78,7 +81,18 @@ def source_of_tfds(builder, split) -> Source:
         elements=dataset.map(lambda example: example["image"]),
         open=io.BytesIO,
         identity=[builder.info.full_name, info.num_examples, info.num_bytes],
+        place=Path(builder.data_dir),
     )
+
+
+def damaged_records(folder) -> Path:
+    """The first TFRecord file of a folder whose checksums do not hold; the folder, if all of them do."""
+    for path in sorted(Path(folder).glob("*.tfrecord*")):
+        try:
+            tf.data.TFRecordDataset(str(path)).reduce(0, lambda count, record: count + 1)
+        except tf.errors.OpError:
+            return path
+    return Path(folder)
 
 
 def source_of_prepared(folder, split) -> Source:

@@ -16,6 +16,7 @@ import tensorflow_datasets as tfds
 
 from tf_gradsr.cli import Parser, run
 from tf_gradsr.data.faces import FOLDER
+from tf_gradsr.digests import write_sums
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import check_output, claim_output, folder_of, prepare_folder
 from tf_gradsr.home import at_home
@@ -26,7 +27,7 @@ SPLITS = {"train": ("train", 1024), "validation": ("val", 128), "test": ("test",
 # Files of a split; keeps each below 5 MB.
 SHARDS = 3
 FACES_FOLDER = folder_of(
-    "a faces128 dataset", r"faces128-.*|.*\.json|LICENSE|\.DS_Store", mark="dataset_info.json"
+    "a faces128 dataset", r"faces128-.*|.*\.json|LICENSE|SHA256SUMS|\.DS_Store", mark="dataset_info.json"
 )
 
 DESCRIPTION = """\
@@ -131,6 +132,7 @@ def _execute(settings):
         prepare_folder(target.parent)
         with claim_output(target, settings.overwrite, FACES_FOLDER) as partial:
             shutil.copytree(builder.data_dir, partial, dirs_exist_ok=True)
+            write_sums(partial)
     print(f"{target}: {sum(path.stat().st_size for path in target.iterdir())} bytes")
 
 

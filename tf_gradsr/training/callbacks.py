@@ -1,6 +1,5 @@
 """What happens around the training steps: progress, logs, sheets, validation, checkpoints, stopping."""
 
-import math
 import os
 import signal
 import time
@@ -17,10 +16,6 @@ from tf_gradsr.signals import ENDING, Ended, handled
 from tf_gradsr.training.sample_sheet import sample_sheet
 
 
-class TrainingDiverged(RuntimeError):
-    """A loss or a gradient is not finite. The message names it and the last good checkpoint."""
-
-
 class StepCallback(keras.callbacks.Callback):
     """A callback that counts steps over the whole run, resumed or not."""
 
@@ -29,28 +24,6 @@ class StepCallback(keras.callbacks.Callback):
 
     def on_step(self, step: int, logs: dict) -> None:
         """Called after each step with the number of steps done and the step's figures."""
-
-
-class FiniteCheck(StepCallback):
-    """Stops the run as soon as a loss, score or gradient norm is not finite. Must come first.
-
-    Raises:
-        TrainingDiverged: from `on_step`.
-    """
-
-    def __init__(self, checkpoints):
-        super().__init__()
-        self.checkpoints = checkpoints
-
-    def on_step(self, step, logs):
-        bad = [name for name, value in logs.items() if not math.isfinite(value)]
-        if bad:
-            kept = self.checkpoints.steps()
-            where = f"the last good checkpoint is step {kept[-1]}" if kept else "no checkpoint had been saved"
-            raise TrainingDiverged(
-                f"Step {step}: {', '.join(bad)} is not finite; {where}. "
-                "Lower optimizer.g_learning_rate and d_learning_rate, or raise loss.r1 (gradsr)."
-            )
 
 
 class Progress(StepCallback):
@@ -101,6 +74,10 @@ class MetricsLog(StepCallback):
         self.run_folder, self.writer = run_folder, writer
         self.interval, self.batch_size = interval, batch_size
         self.gpus = len(tf.config.list_physical_devices("GPU"))
+        self._restart()
+
+    def on_train_begin(self, logs=None):
+        # Whatever was counted before a rollback is not of this run any more.
         self._restart()
 
     def _restart(self):

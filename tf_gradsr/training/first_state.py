@@ -2,6 +2,7 @@
 
 from tf_gradsr.config import Config
 from tf_gradsr.config_files import load_config
+from tf_gradsr.digests import check_digest
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.home import at_home
 from tf_gradsr.models import build_gradsr_generator
@@ -72,6 +73,7 @@ def load_teacher(model, config: Config, precision: str = "float32", trust: bool 
 def _load_generator(model, path):
     """Starts G and its average from a weights file."""
     try:
+        check_digest(at_home(path))
         for network in (model.generator, model.ema_generator):
             network.load_weights(at_home(path))
     # The file's reader may raise anything.

@@ -1,6 +1,7 @@
 """Runs one training run, from a config to a run folder."""
 
 import contextlib
+import dataclasses
 import random
 import sys
 
@@ -20,7 +21,6 @@ from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.run_lock import only_training_in
 from tf_gradsr.training.callbacks import (
     CheckpointSaver,
-    FiniteCheck,
     MetricsLog,
     Progress,
     SampleSheets,
@@ -28,6 +28,13 @@ from tf_gradsr.training.callbacks import (
     Validation,
 )
 from tf_gradsr.training.checkpoints import Checkpoints
+from tf_gradsr.training.divergence import (
+    FiniteCheck,
+    TrainingDiverged,
+    data_seed,
+    roll_back,
+    with_remedy,
+)
 from tf_gradsr.training.first_state import (
     load_teacher,
     start_from_other_run,
@@ -61,7 +68,8 @@ def train(
 
     Args:
         config: a checked `Config`.
-        run_dir: path of the run folder; if it holds checkpoints, the run continues from the newest.
+        run_dir: path of the run folder; if it holds checkpoints, the run continues from the newest good one.
+            Settings of `run_changes.CURES` may then differ from before, which is said and recorded.
         progress: show progress bars on standard error.
         strategy: a `tf.distribute.Strategy`; None: `choose_strategy`.
         stop_request: a `StopRequest`, to end the run early; None: only an exception ends it early.
@@ -78,7 +86,8 @@ def train(
         DiskFull: there is no space for the run's files; the same call continues once there is.
         NotEnoughMemory: a step does not fit the memory; only checked on CPUs.
         Interrupted: `stop_request` asked for it; a checkpoint is saved.
-        TrainingDiverged: a figure is not finite.
+        TrainingDiverged: a figure or a weight is not finite; says what can be done.
+        CheckpointError: the run's checkpoints are damaged, or do not fit the model.
     """
     check_process()
     folder = RunFolder(run_dir)
@@ -89,7 +98,7 @@ def train(
 
 def _train_in(folder, config, progress, strategy, stop_request, trust):
     # What fails fast comes first: reading the pictures can take long.
-    folder.check(config)
+    changed = folder.check(config)
     if not tf.config.list_physical_devices("GPU"):
         check_memory(
             least_step_memory(config),
@@ -100,7 +109,12 @@ def _train_in(folder, config, progress, strategy, stop_request, trust):
     with strategy.scope(), _seeded_weights(config.train.seed):
         model = build_model(config, precision, uses_xla(config.train))
     checkpoints = Checkpoints(
-        folder.checkpoints, model, config.train.seed, config.train.keep_checkpoints, folder.weights
+        folder.checkpoints,
+        model,
+        config.train.seed,
+        config.train.keep_checkpoints,
+        folder.weights,
+        config.train.batch_size,
     )
     step = checkpoints.restore_latest()
     if step == 0:
@@ -112,13 +126,20 @@ def _train_in(folder, config, progress, strategy, stop_request, trust):
         # Made only now, so that a run that fails early leaves nothing behind; it is not locked yet.
         if not folder.path.is_dir():
             stack.enter_context(only_training_in(folder.path, make=True))
+        if changed:
+            folder.changes.record(step, settings=changed)
         folder.prepare(config)
         folder.write_unreadable({split: loaded.skipped for split, loaded in pictures.items()})
         folder.forget_metrics_after(step)
         if step:
             print(f"Continuing from step {step} of {folder.path}", file=sys.stderr)
+        for name, (before, now) in changed.items():
+            print(f"From here on with {name} {now}, which was {before}", file=sys.stderr)
         if step < config.train.steps:
-            _fit(model, config, pictures, folder, checkpoints, progress, stop_request)
+            try:
+                _fit(model, config, pictures, folder, checkpoints, progress, stop_request)
+            except TrainingDiverged as error:
+                raise with_remedy(error, checkpoints.steps(), config) from error
         # A kill may have come between the last checkpoint and its weights.
         checkpoints.save_weights()
         summary = summarize(model, pictures["test"], config)
@@ -167,7 +188,7 @@ def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
     sheets = SampleSheets(folder, writer, settings.sample_interval, sheet_batch)
     sheets.set_model(model)
     callbacks = [
-        FiniteCheck(checkpoints),
+        FiniteCheck(),
         MetricsLog(folder, writer, settings.log_interval, settings.batch_size),
         sheets,
         Validation(folder, writer, settings.validation_interval, validation),
@@ -175,6 +196,8 @@ def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
     ]
     if start == 0:
         sheets.save(0)
+        if settings.on_nonfinite == "rollback":
+            checkpoints.save()
     with contextlib.ExitStack() as stack:
         stack.enter_context(stop_request.steps())
         bar = Progress(start, settings.steps, settings.batch_size, stop_request) if progress else None
@@ -182,29 +205,41 @@ def _fit(model, config, pictures, folder, checkpoints, progress, stop_request):
             # Before the saver, which sees a stop that the bar asks for.
             callbacks.insert(-1, bar)
             stack.callback(bar.close)
-        run_phases = phases(settings)
-        for number, (reconstruction_only, end) in enumerate(run_phases, 1):
-            if model.step >= end:
-                continue
-            if bar:
-                name = "reconstruction" if reconstruction_only else "adversarial"
-                bar.begin(f"{name} {number}/{len(run_phases)}")
-            model.reconstruction_only = reconstruction_only
-            model.make_train_function(force=True)
-            batches = training_batches(pictures["train"], config, model.step, end - model.step)
-            model.fit(
-                batches,
-                epochs=1,
-                steps_per_epoch=end - model.step,
-                callbacks=callbacks,
-                shuffle=False,
-                verbose=0,
-            )
-            # A signal can come after the last step's callbacks, so the saver alone is not enough.
-            checkpoints.save()
+        while model.step < settings.steps:
+            try:
+                _fit_phase(model, config, pictures["train"], folder, checkpoints, callbacks, bar)
+                # A signal can come after the last step's callbacks, so the saver alone is not enough.
+                checkpoints.save()
+            except TrainingDiverged as error:
+                if settings.on_nonfinite == "stop":
+                    raise
+                folder.forget_metrics_after(roll_back(error, checkpoints, folder.changes))
             if stop_request.signal:
                 raise Interrupted(model.step, stop_request.signal)
     sheets.save(model.step)
+
+
+def _fit_phase(model, config, pictures, folder, checkpoints, callbacks, bar):
+    """Runs `fit` from the model's step to the end of the phase that it is in."""
+    run_phases = phases(config.train)
+    number, (reconstruction_only, end) = next(
+        (n, phase) for n, phase in enumerate(run_phases, 1) if model.step < phase[1]
+    )
+    if bar:
+        name = "reconstruction" if reconstruction_only else "adversarial"
+        bar.begin(f"{name} {number}/{len(run_phases)}")
+    model.reconstruction_only = reconstruction_only
+    model.make_train_function(force=True)
+    seed, steps = data_seed(config.train.seed, len(folder.changes.rollbacks())), end - model.step
+    shown = dataclasses.replace(config, train=dataclasses.replace(config.train, seed=seed))
+    model.fit(
+        training_batches(pictures, shown, num_steps=steps, first_example=checkpoints.example),
+        epochs=1,
+        steps_per_epoch=steps,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=0,
+    )
 
 
 def phases(settings: TrainConfig) -> list:
