@@ -1,7 +1,6 @@
 """TensorFlow settings for all tests, and the tiny pictures and models that they share."""
 
 import fcntl
-import gc
 import shutil
 import signal
 from contextlib import ExitStack
@@ -37,13 +36,6 @@ tf.config.set_logical_device_configuration(
 # The tolerances are for full float32, on a GPU too.
 use_full_float32()
 use_deterministic_kernels()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def only_new_garbage():
-    """Every command collects garbage when it ends: not again that of TensorFlow and of earlier modules."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")

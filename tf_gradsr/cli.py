@@ -54,7 +54,7 @@ class Parser(ArgumentParser):
         return {action.dest: getattr(action, "_typehint", action.type) for action in self._actions}
 
 
-def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> int:
+def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "", fits: bool = False) -> int:
     """Runs a command from its arguments to its exit status.
 
     Args:
@@ -64,6 +64,7 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> 
             whether `--verbose` is among them.
         argv: list of arguments; None: those of the process.
         interrupted: what the user reads after "Interrupted." on Ctrl-C, SIGTERM and SIGHUP.
+        fits: whether the command calls Keras' `fit`.
 
     Returns:
         The exit status, see the module's docstring.
@@ -96,9 +97,11 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> 
         return 128 + getattr(asked, "signal", signal.SIGINT)
     finally:
         give_up_output()
-        # A fit that stops within an epoch leaves its iterator in a reference cycle of Keras. Destroyed only
-        # when the interpreter ends and its threads can no longer run Python, it sometimes waited forever.
-        gc.collect()
+        if fits:
+            # A fit that stops within an epoch leaves its iterator in a reference cycle of Keras. Destroyed
+            # only when the interpreter ends, and its threads can no longer run Python, it sometimes waited
+            # forever.
+            gc.collect()
 
 
 def _words_for(error):

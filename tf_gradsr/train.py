@@ -123,6 +123,7 @@ def main(argv=None) -> int:
         _execute,
         typed,
         interrupted="The last checkpoint, if there is one, is kept.",
+        fits=True,
     )
 
 

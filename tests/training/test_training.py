@@ -583,7 +583,7 @@ def test_smoke_runs_every_config_through_every_part(path, tmp_path, capsys, smal
     if full.reconstruction_steps in (0, full.steps):
         # A stage of one phase: the other's graph would take most of the time.
         arguments += ["--train.reconstruction_steps", "3" if full.reconstruction_steps else "0"]
-    if path.stem.startswith(("cpu_8x", "faces_8x", "mobile")):
+    if path.stem.startswith(("cpu_8x", "faces_8x", "srgan_", "esrgan_")):
         # Their parts also occur in other configs, at full scale; a deep graph takes long.
         arguments += ["--model.scale", "2"]
     assert train_command.main([*arguments, "--train.steps", "3", "--train.batch_size", "4"]) == 0
