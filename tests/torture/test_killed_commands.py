@@ -78,7 +78,7 @@ def test_a_killed_command_leaves_whole_files(name, folder, warm, tmp_path, repor
     while found["kills"] < KILLS:
         if found["kills"] % 2:
             life = forked.live(
-                arguments, watched, until=lambda: unfinished(watched), delay=draws.uniform(0, 0.1)
+                arguments, watched, until=lambda: unfinished(watched), delay=draws.uniform(0, 0.02)
             )
         else:
             life = forked.live(arguments, watched, after=draws.uniform(0, seconds))
