@@ -123,8 +123,6 @@ def load_config(path, trust: bool = False) -> Config:
     """
     if not Path(path).is_file():
         raise ConfigError(f"config: a YAML file of settings. Received: {path}, which does not exist")
-    parser = ArgumentParser(exit_on_error=False)
-    add_config_arguments(parser)
     try:
         written = Path(path).read_bytes()
         check_settings(written, path)
@@ -135,6 +133,8 @@ def load_config(path, trust: bool = False) -> Config:
         _drop_removed(settings)
         _replace_shift(settings)
         _check_sections(settings, f" (in {path})")
+        parser = ArgumentParser(exit_on_error=False)
+        add_config_arguments(parser)
         config = config_from(parser.parse_object(settings))
         return config if trust else _without_trust(config, path)
     except ConfigError:

@@ -71,7 +71,7 @@ def test_size_and_makers_notes_are_left_out_of_exif(tmp_path):
     exif = Image.Exif()
     ifd = exif.get_ifd(IFD.Exif)
     ifd[Base.ExifImageWidth], ifd[Base.ExifImageHeight] = 12, 8
-    ifd[IFD.MakerNote], ifd[Base.FNumber] = b"52N13E", 2.8
+    ifd[0x927C], ifd[Base.FNumber] = b"52N13E", 2.8
     picture().save(tmp_path / "a.jpg", exif=exif)
     found = read_metadata(tmp_path / "a.jpg")
     written = saved(found, tmp_path).getexif().get_ifd(IFD.Exif)

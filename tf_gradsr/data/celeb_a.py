@@ -26,6 +26,9 @@ HOMEPAGE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 # The numbers of list_eval_partition.txt.
 SPLITS = {"train": "0", "validation": "1", "test": "2"}
 
+# Bytes of an unpacked picture; CelebA's have 30,000 at most.
+LARGEST_MEMBER = 2**26
+
 log = logging.getLogger(__name__)
 
 
@@ -143,16 +146,28 @@ def source_of_folder(folder, partition, names):
 
 
 def source_of_archive(path, partition, names):
-    """Returns the source that reads members of the archive without unpacking it."""
-    archive = zipfile.ZipFile(path)
+    """Returns the source that reads members of the archive without unpacking it; nothing is written.
+
+    Members count by the last part of their names, wherever the rest of them leads.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    # A damaged list of members may raise anything.
+    except Exception as error:
+        raise ConfigError(
+            f"data.path: a zip archive that can be read. Received: {path} ({reason_of(error)})"
+        ) from error
     members = {Path(member).name: member for member in archive.namelist() if member.endswith(".jpg")}
     names = existing(names, members, path)
     lock = threading.Lock()
 
     def open_member(index):
         # ZipFile counts its open members without a lock of its own.
-        with lock:
-            return io.BytesIO(archive.read(members[names[index]]))
+        with lock, archive.open(members[names[index]]) as member:
+            content = member.read(LARGEST_MEMBER + 1)
+        if len(content) > LARGEST_MEMBER:
+            raise ValueError(f"more than {LARGEST_MEMBER} bytes, unpacked: not a picture of CelebA")
+        return io.BytesIO(content)
 
     return Source(
         names=names,

@@ -1,12 +1,15 @@
 """What every source of pictures provides: names, and pictures that are still encoded."""
 
 import io
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import tensorflow as tf
+
+from tf_gradsr.errors import ConfigError, reason_of
 
 
 class Source(NamedTuple):
@@ -104,7 +107,37 @@ def source_of_prepared(folder, split) -> Source:
 
     Returns:
         `Source`.
+
+    Raises:
+        ConfigError: its features.json cannot be read, or names classes other than TFDS's own, which TFDS
+            would import.
     """
+    _check_features(Path(folder) / "features.json")
     import tensorflow_datasets as tfds
 
     return source_of_tfds(tfds.builder_from_directory(folder), split)
+
+
+def _check_features(path):
+    try:
+        names = set(_class_names(json.loads(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"data.path: a dataset that TFDS prepared. Received: {path} ({reason_of(error)})"
+        ) from error
+    foreign = sorted(name for name in names if not str(name).startswith("tensorflow_datasets."))
+    if foreign:
+        raise ConfigError(
+            f"data.path: a dataset whose features are classes of TFDS. Received: {path}, with {foreign[0]}"
+        )
+
+
+def _class_names(described):
+    """Every `pythonClassName` in nested dicts and lists."""
+    if isinstance(described, list):
+        described = dict(enumerate(described))
+    if isinstance(described, dict):
+        for key, value in described.items():
+            if key in ("pythonClassName", "type"):
+                yield value
+            yield from _class_names(value)

@@ -1,6 +1,7 @@
 """Opens picture files: how large they may be, which way is up, and PNG files whose text is in the way."""
 
 import io
+import os
 import struct
 import threading
 import warnings
@@ -16,6 +17,9 @@ from tf_gradsr.memory import available_memory
 LARGEST = 178_956_970
 # Most pixels of a picture that is read at reduced size.
 LARGEST_REDUCED = 2**28
+# A file of many more pixels than bytes holds a single colour, or is meant to fill the memory: such a one may
+# have this many pixels, and this many for each byte.
+LARGEST_EMPTY, LARGEST_A_BYTE = 2**24, 50
 # What Pillow holds per pixel while it decodes, and a copy.
 BYTES_A_PIXEL = 5
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -30,6 +34,8 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# Runs Ghostscript, a program that its files tell what to do.
+REFUSED = {"EPS"}
 _opening = threading.Lock()
 
 
@@ -53,21 +59,36 @@ def open_picture(file, reduced: bool = False) -> Image.Image:
 
     Raises:
         PictureTooLarge: it has more than `LARGEST` pixels, if reduced `LARGEST_REDUCED`, or more than the
-            memory holds.
+            memory holds, or so many more than the file has bytes that it holds nothing.
         Exception: whatever Pillow raises for what is not a picture.
     """
     # Pillow's own limit is one for the whole process, so it is lifted and ours is checked instead.
     with _opening, without_warnings():
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            picture = Image.open(file)
+            picture = Image.open(file, formats=_formats())
         finally:
             Image.MAX_IMAGE_PIXELS = limit
-    _check_size(picture.size, reduced)
+    _check_size(picture.size, reduced, _bytes_of(file))
     return picture
 
 
-def _check_size(size, reduced):
+def _formats():
+    """Names of the formats that are read."""
+    Image.init()
+    return [name for name in Image.ID if name not in REFUSED]
+
+
+def _bytes_of(file):
+    if isinstance(file, (str, os.PathLike)):
+        return os.stat(file).st_size  # noqa: PTH116
+    place = file.tell()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(place)
+    return size
+
+
+def _check_size(size, reduced, file_bytes):
     pixels, most = size[0] * size[1], LARGEST_REDUCED if reduced else LARGEST
     millions = f"{size[0]}x{size[1]} are {pixels / 1e6:.0f} million pixels"
     if pixels > most:
@@ -77,6 +98,10 @@ def _check_size(size, reduced):
             else "; gradsr hallucinate --downscale reads it at reduced size"
         )
         raise PictureTooLarge(f"{millions}; at most {most / 1e6:.0f} million are read{remedy}")
+    if pixels > max(LARGEST_EMPTY, LARGEST_A_BYTE * file_bytes):
+        raise PictureTooLarge(
+            f"{millions}, in a file of {file_bytes} bytes: it holds nothing, or is an attack"
+        )
     # Small ones are not worth the check.
     if pixels > 2**24 and pixels * BYTES_A_PIXEL > available_memory():
         raise PictureTooLarge(f"{millions}, more than the free memory holds")

@@ -23,7 +23,9 @@ KEPT = {
 }
 # Left out of EXIF's second directory: the size, which has changed; the maker's own notes, which no program
 # can move without breaking them, and in which some makers write a position.
-DROPPED = (Base.ExifImageWidth, Base.ExifImageHeight, IFD.MakerNote)
+# Pillow before 11 spells its name otherwise.
+MAKER_NOTE = 0x927C
+DROPPED = (Base.ExifImageWidth, Base.ExifImageHeight, MAKER_NOTE)
 # XMP has many names for a position: exif:GPSLatitude, drone-dji:GpsLatitude, geo:lat, georss:point ...
 POSITION = re.compile(r"gps|latitude|longitude|\bgeo:(lat|long)\b|georss", re.IGNORECASE)
 # The longer ones first, since the shorter ones begin them.

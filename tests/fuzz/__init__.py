@@ -1,0 +1,1 @@
+"""Fuzzing: `make fuzz`; see docs/reliability/serving.md."""
