@@ -37,7 +37,7 @@ def check_sums(folder) -> None:
     understood = b""
     for name in [name.decode() for name in names]:
         if not (folder / name).is_file():
-            raise Damaged(f"{folder / name} is missing")
+            raise Damaged(f"{folder / name}, which {SUMS} lists, is missing")
         line = f"{_sum(folder / name)}\n".encode()
         if line not in listed:
             raise Damaged(f"{folder / name} does not match {SUMS}")

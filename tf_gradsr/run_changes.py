@@ -86,9 +86,13 @@ class Changes:
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
 
+    def lines(self) -> list:
+        """All lines, in order, as dicts; damaged ones are left out."""
+        return read_lines(self.path)
+
     def rollbacks(self) -> list:
         """The lines of rollbacks, in order; their number is that of the order of the data."""
-        return [line for line in read_lines(self.path) if "rollback" in line]
+        return [line for line in self.lines() if "rollback" in line]
 
 
 def flat(settings):

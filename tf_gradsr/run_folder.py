@@ -100,7 +100,8 @@ class RunFolder:
             remedy = (
                 "install the package again"
                 if is_preset
-                else "gradsr train on this run writes them again, and gradsr package from a run"
+                else "gradsr train with this run_dir, or gradsr package, writes them again; if you put them "
+                f"there yourself, delete {checksum.name}"
             )
             raise ConfigError(
                 f"run: weights that match {checksum.name}; if they are damaged, {remedy}. Received: {error}"

@@ -270,7 +270,9 @@ def test_weights_are_held_to_their_checksum(hallucinator, tmp_path):
     assert Hallucinator.load(run).z_size == 4
     # Other weights, which fit.
     hallucinator().generator.save_weights(weights)
-    with pytest.raises(ConfigError, match=r"weights that match generator.weights.sha256.* install .*again"):
+    with pytest.raises(
+        ConfigError, match=r"weights that match generator.weights.sha256.* gradsr train .*again"
+    ):
         Hallucinator.load(run)
 
 

@@ -86,7 +86,10 @@ def test_killed_training_equals_uninterrupted_training(tmp_path, report):
                 if kind != "write" or life.writing:
                     kinds.pop()
                 startup = 0.8 * startup + 0.2 * life.seconds if after != before else startup
-                print(f"{kind}: {life.seconds:.1f} s, step {after[-1:]}, {life.writing}", flush=True)
+                with (tmp_path / "lives.txt").open("a") as lives:
+                    lives.write(
+                        f"{kind}: {life.seconds:.1f} s, step {after[-1:]}, {life.writing}, {counts}\n"
+                    )
             found["runs"] += 1
             resumed = final_variables(run)
             assert expected.keys() == resumed.keys()

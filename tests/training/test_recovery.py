@@ -18,7 +18,7 @@ from tf_gradsr.models import GradSR
 from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
-from tf_gradsr.training.divergence import TrainingDiverged
+from tf_gradsr.training.divergence import TrainingDiverged, roll_back
 from tf_gradsr.training.trainer import train
 
 
@@ -118,6 +118,11 @@ def test_a_run_that_cannot_be_saved_gives_up_with_advice_that_its_command_takes(
     again = config_from(train_command.build_parser().parse_args(typed))
     changed = run.check(again)
     assert changed["optimizer.g_learning_rate"] == (1e-4, 5e-5) and changed["loss.r1"] == (10.0, 20.0)
+    # With other settings, three more times.
+    run.changes.record(4, settings=changed)
+    again = Checkpoints(run.checkpoints, build_model(config), seed=0)
+    assert roll_back(raised.value, again, run.changes) == 4
+    assert [line["rollback"] for line in run.changes.rollbacks()] == [1, 2, 3, 1]
 
 
 @pytest.mark.parametrize("part", ["generator", "ema_generator", "g_optimizer"])

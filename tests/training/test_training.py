@@ -377,7 +377,9 @@ def test_a_damaged_checkpoint_is_named_and_an_older_one_used(tmp_path, caplog):
         np.testing.assert_array_equal(weight, kept)
     assert {path.name for path in tmp_path.iterdir()} == {"step_00000000", "damaged_step_00000005"}
     (tmp_path / "step_00000000" / "state.index").unlink()
-    with pytest.raises(CheckpointError, match=r"state\.index is missing.*--train\.initial_weights"):
+    with pytest.raises(
+        CheckpointError, match=r"state\.index, which SHA256SUMS lists, is missing.*--train\.initial_weights"
+    ):
         Checkpoints(tmp_path, model, seed=0).restore_latest()
 
 

@@ -80,11 +80,11 @@ def roll_back(error: TrainingDiverged, checkpoints, changes) -> int:
         TrainingDiverged: it is the fourth time at this place.
         CheckpointError: there is no good checkpoint.
     """
-    steps, former = checkpoints.steps(), changes.rollbacks()
+    steps, former = checkpoints.steps(), (changes.lines() or [{}])[-1]
     times = 1
-    # Since then, no checkpoint was saved beyond the step that failed.
-    if former and steps and steps[-1] <= former[-1]["failed_step"]:
-        times = former[-1]["rollback"] + 1
+    # Since then, no checkpoint was saved beyond the step that failed, and no setting was changed.
+    if "rollback" in former and steps and steps[-1] <= former["failed_step"]:
+        times = former["rollback"] + 1
     if times > MOST_ROLLBACKS:
         raise TrainingDiverged(error.step, error.names, f"{MOST_ROLLBACKS} rollbacks did not help")
     if times > 1 and len(steps) > 1:
