@@ -8,7 +8,7 @@ RUN ?= faces_8x
 QUANTIZE ?= float16
 PAGE := export/web/dist
 
-.PHONY: demo train quick test torture docs install web web-page web-screenshot browser clean
+.PHONY: demo train quick test test-lowest torture fuzz audit docs install web web-page web-screenshot browser clean
 
 $(VENV)/.installed: setup.py pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v <= (3, 13) and f"Python 3.10 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
@@ -87,6 +87,33 @@ TORTURE_TESTS ?= tests/torture
 
 torture: $(VENV)/.installed-test
 	TORTURE=$(TORTURE) $(BIN)/python -m pytest --numprocesses 0 -m torture $(TORTURE_TESTS)
+
+# The quick tests on the lowest versions that setup.py allows, in an environment of its own. PYTHON names the
+# interpreter; LOWEST the place, some 3 GB.
+LOWEST ?= build/lowest
+test-lowest: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) $(LOWEST)
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct '.[test]'
+	$(LOWEST)/bin/python -m pytest -p no:cacheprovider -m "not slow" $(QUICK)
+
+# Fuzzes what reads strangers' bytes, FUZZ_RUNS inputs for each kind, first guided by coverage, then by Hypothesis.
+FUZZ_RUNS ?= 100000
+$(VENV)/.installed-fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	touch $@
+
+fuzz: $(VENV)/.installed-fuzz
+	for target in points serving pictures config; do \
+	  $(BIN)/python -m tests.fuzz.guided $$target --runs $(FUZZ_RUNS) || exit 1; \
+	done
+	FUZZ_EXAMPLES=$$(( $(FUZZ_RUNS) / 10 )) $(BIN)/python -m pytest --numprocesses 0 tests/fuzz
+
+# Known vulnerabilities of what is installed, Python's and npm's. Both ask a service on the network.
+audit: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --local --skip-editable
+	cd export/web && npm audit
 
 $(VENV)/.installed-docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'

@@ -61,6 +61,8 @@ setup(
         "serving": SERVING,
         # Only to export for phones and browsers: LiteRT, which runs the written files.
         "mobile": MOBILE,
+        # Coverage-guided fuzzing; for Linux on x86.
+        "fuzz": ["atheris>=2.3", "hypothesis>=6.100"],
         "docs": ["mkdocs-material", "mkdocstrings[python]"],
         "test": [
             "pytest>=8",
@@ -72,6 +74,7 @@ setup(
             "ipykernel>=6.29",
             "scipy>=1.13",
             "playwright>=1.45",
+            "hypothesis>=6.100",
             *SERVING,
             *MOBILE,
             *FEATURES,

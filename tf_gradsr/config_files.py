@@ -3,6 +3,7 @@
 Errors are one line: the setting, what is allowed, what was received.
 """
 
+import functools
 import math
 import re
 from dataclasses import fields, is_dataclass
@@ -133,15 +134,21 @@ def load_config(path, trust: bool = False) -> Config:
         _drop_removed(settings)
         _replace_shift(settings)
         _check_sections(settings, f" (in {path})")
-        parser = ArgumentParser(exit_on_error=False)
-        add_config_arguments(parser)
-        config = config_from(parser.parse_object(settings))
+        config = config_from(_the_parser().parse_object(settings))
         return config if trust else _without_trust(config, path)
     except ConfigError:
         raise
     # The parsing libraries raise a dozen kinds of exceptions.
     except Exception as error:
         raise ConfigError(f"{one_line(str(error))} (in {path})") from error
+
+
+@functools.cache
+def _the_parser():
+    """Takes longer to make than a file to read; `config_from` copies what it holds."""
+    parser = ArgumentParser(exit_on_error=False)
+    add_config_arguments(parser)
+    return parser
 
 
 def _without_trust(config, path):

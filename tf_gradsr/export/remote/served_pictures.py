@@ -108,7 +108,7 @@ class ServedPictures:
     def _inputs(self, lr):
         settings = self.settings
         if settings.signature == "sample_encoded":
-            pictures = {"image_bytes": np.array([_encoded(lr)], object)}
+            pictures = {"image_bytes": np.array([as_png(lr)], object)}
         else:
             pictures = {"lr": lr[np.newaxis]}
         if settings.signature == "reconstruct":
@@ -193,7 +193,7 @@ def _scale(shape, lr_shape):
     return scale
 
 
-def _encoded(rgb):
+def as_png(rgb):
     """Encodes a picture as PNG, whatever the file was: the model sees what `gradsr hallucinate` reads."""
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, "PNG")
