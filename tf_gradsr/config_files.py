@@ -146,7 +146,12 @@ _DIGEST = re.compile(rb"sha256 of what follows|[0-9a-f]{64}\s*$")
 
 
 def _check_digest(content, path):
-    """Refuses a file whose first line is the digest of something else; files of people have no such line."""
+    """Refuses a file whose first line is the digest of something else; files of people have no such line.
+
+    And a file without settings: the beginning of a longer one looks like that.
+    """
+    if not any(line.strip() and not line.lstrip().startswith(b"#") for line in content.splitlines()):
+        raise ConfigError(f"config: a file with at least one setting. Received: {path}, which has none")
     first, end, settings = content.partition(b"\n")
     if _DIGEST.search(first) and first + end != _digest_line(settings):
         raise ConfigError(
