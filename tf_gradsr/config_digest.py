@@ -19,12 +19,16 @@ def digest_line(settings: bytes) -> bytes:
 def check_settings(content: bytes, path) -> None:
     """Checks a settings file against the digest in its first line, if it has one; people's files have none.
 
+    A file without settings is refused too: the beginning of a longer one looks like that.
+
     Args:
         content: of the file. path: for the message.
 
     Raises:
-        ConfigError: they do not match.
+        ConfigError: they do not match, or there are no settings.
     """
+    if not any(line.strip() and not line.lstrip().startswith(b"#") for line in content.splitlines()):
+        raise ConfigError(f"config: a file with at least one setting. Received: {path}, which has none")
     first, end, settings = content.partition(b"\n")
     if _DIGEST.search(first) and first + end != digest_line(settings):
         raise ConfigError(
