@@ -42,7 +42,7 @@ setup(
         # TFDS imports both when it prepares a dataset, without requiring them.
         "importlib_resources>=5.12",
         "beautifulsoup4>=4.12",
-        "pillow>=10.1",
+        "pillow>=11.0",
         "psutil>=5.9",
         "pyyaml>=6.0.1",
         "tqdm>=4.66",

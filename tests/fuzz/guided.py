@@ -1,9 +1,9 @@
 """Fuzzes one target, guided by coverage: python -m tests.fuzz.guided pictures --runs 100000
 
 A thin layer on Atheris (libFuzzer for Python). Ends with an error on an unexpected exception, a crash, an
-input that takes more than 5 seconds of CPU time, or 1 GB of memory more than before the first one.
-Prints, for each target, how many inputs there were, how many seconds they took, the slowest of them, and the
-memory. What made it stop is left in --artifacts.
+input that takes more than 5 seconds of CPU time, or 1 GB of memory above what the process had before the
+first one. Prints, for each target, how many inputs there were, how many seconds they took, the slowest of
+them, and the memory. What made it stop is left in --artifacts.
 """
 
 import argparse
