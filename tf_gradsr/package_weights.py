@@ -7,7 +7,6 @@ as float16, half the size, their SHA-256, the config and the summary. Any comman
 differ from the run's by a grey level here and there.
 """
 
-import shutil
 import sys
 from typing import Optional
 
@@ -16,6 +15,7 @@ import numpy as np
 from jsonargparse.typing import NonNegativeFloat
 
 from tf_gradsr.cli import Parser, run
+from tf_gradsr.config_files import load_config, save_config
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import claim_output, files_of, sha256_of, unwritable
 from tf_gradsr.run_folder import RunFolder
@@ -88,7 +88,7 @@ def package_weights(
             _write_half(run.weights, packaged.weights, packaged.checksum)
             if run.clean_lr.is_file():
                 _write_half(run.clean_lr, packaged.clean_lr, packaged.clean_lr_checksum)
-            shutil.copyfile(run.config, packaged.config)
+            save_config(load_config(run.config), packaged.config)
             known = {"training_minutes": minutes} if minutes else {}
             packaged.write_summary({**run.read_summary(), **known})
     except OSError as error:
