@@ -98,7 +98,7 @@ def main(argv=None) -> int:
 
 def _execute(settings):
     _check(settings)
-    files = find_inputs(settings.input)
+    files = [found.path for found in find_inputs(settings.input)]
     names = folder_names(files)
     for name in names:
         check_output(settings.output / name, settings.overwrite, RESULT_FOLDER, files, settings.output)

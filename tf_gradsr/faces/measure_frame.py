@@ -29,7 +29,7 @@ def training_faces(folder=None, limit: int = EMBEDDED):
     """The first faces of a folder, or of the package's training split: uint8 `[s, s, 3]`, one after the
     other."""
     if folder:
-        encoded = (path.read_bytes() for path in find_inputs([folder])[:limit])
+        encoded = (found.path.read_bytes() for found in find_inputs([folder])[:limit])
     else:
         from tf_gradsr.data.faces import encoded_faces
 
