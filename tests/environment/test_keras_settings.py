@@ -122,7 +122,7 @@ def test_a_step_has_the_same_figures(users, tiny_config, batches):
 
 
 def test_graph_mode_is_refused_by_name():
-    config = load_config(PRESETS / "faces_8x_mobile" / "config.yaml")
+    config = load_config(PRESETS / "cpu_8x" / "config.yaml")
     for make in (build_generator, build_model):
         with tf.Graph().as_default(), pytest.raises(ConfigError, match="tensorflow: eager execution"):
             make(config)

@@ -661,9 +661,9 @@ def test_bad_settings_are_one_line(command, face, tmp_path, capsys):
     assert refuses(command(at, signature="hallucinate"), "signature: one of sample_encoded")
     assert refuses(command(at, lr_size=16), "lr_size: goes with --downscale")
     assert refuses(command(at, host="http://localhost"), "host: a name")
-    assert refuses(command(at, inputs=["missing.png"]), "input: a file")
+    assert refuses(command(at, inputs=["missing.png"]), "input: no such file")
     (tmp_path / "empty").mkdir()
-    assert refuses(command(at, inputs=["empty"]), "input: a file, a folder with pictures")
+    assert refuses(command(at, inputs=["empty"]), "input: no picture there")
     (tmp_path / "out" / "face").mkdir(parents=True)
     assert refuses(command(at), "already exists; give --overwrite")
     with pytest.raises(SystemExit):
