@@ -26,9 +26,11 @@ from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.web import bundling
 from tf_gradsr.web.browser import find_chromium, launched
 
-# A shell starts background jobs with Ctrl-C ignored, and programs pass that on to what they start.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell starts background jobs with Ctrl-C ignored, nohup with SIGHUP, and programs pass that on to those
+# they start.
+for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, default)
 # Two logical CPU devices for the tests of replicas; must come before TensorFlow's first operation.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
