@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from tf_gradsr.memory import check_memory
 
-# Bytes that `import tensorflow` and the package's networks take, see docs/reliability.md.
+# Bytes that `import tensorflow` and the package's networks take (benchmarks/peak_memory.py).
 MEMORY_TO_START = 0.6e9
 
 

@@ -1,15 +1,20 @@
 """Signals, closed terminals and closed pipes: a training saves a checkpoint, everything ends quietly."""
 
 import errno
+import fcntl
 import io
 import os
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from tf_gradsr import cli
 from tf_gradsr.progress import ProgressBar
@@ -133,6 +138,7 @@ def begun(read):
     return text
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_saves_a_checkpoint(tmp_path):
     """As in `gradsr train ... 2>&1 | head`."""
     command = [sys.executable, "-m", "tf_gradsr", "train", *QUICK, "--run_dir", tmp_path / "run"]
@@ -144,6 +150,70 @@ def test_a_closed_pipe_saves_a_checkpoint(tmp_path):
     finally:
         training.kill()
     assert len(steps_of(tmp_path / "run")) == 1
+
+
+def wait_for(path):
+    deadline = time.monotonic() + 240
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert path.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no pseudo-terminals here")
+def test_a_closed_terminal_saves_a_checkpoint(tmp_path):
+    """The system sends SIGHUP when a terminal goes, and every later write to it fails."""
+    ours, theirs = os.openpty()
+    # Its width is 0 otherwise, and the bar has none.
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 200, 0, 0))
+    # In a session of its own, whose first terminal to be opened is its controlling one.
+    code = (
+        f"import os, sys; os.open({os.ttyname(theirs)!r}, os.O_RDWR); from tf_gradsr import train; "
+        "sys.exit(train.main())"
+    )
+    options = [*QUICK, "--train.log_interval", "1", "--run_dir", tmp_path / "run"]
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    training = subprocess.Popen(
+        [sys.executable, "-c", code, *options], env=ENVIRONMENT, start_new_session=True, **streams
+    )
+    os.close(theirs)
+    shown = []
+    reader = threading.Thread(target=lambda: shown.append(begun(lambda: os.read(ours, 4096).decode())))
+    reader.start()
+    try:
+        wait_for(tmp_path / "run" / "metrics.jsonl")
+        reader.join(timeout=60)
+        assert shown
+        os.close(ours)
+        assert training.wait(timeout=120) == 128 + signal.SIGHUP
+    finally:
+        training.kill()
+    assert len(steps_of(tmp_path / "run")) == 1
+
+
+@pytest.mark.slow
+def test_commands_run_in_jupyter_whose_interrupt_saves_a_checkpoint(tmp_path):
+    run = tmp_path / "run"
+    arguments = [*QUICK, "--train.log_interval", "1", "--run_dir", str(run)]
+    cells = [
+        "from tf_gradsr.__main__ import main\nmain(['models'])",
+        "import os, signal, threading, time\n"
+        "def interrupt():\n"
+        f"    while not os.path.exists({str(run / 'metrics.jsonl')!r}):\n"
+        "        time.sleep(0.1)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "threading.Thread(target=interrupt).start()\n"
+        f"main(['train', *{arguments!r}])",
+        "6 * 7",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=240, kernel_name="python3").execute()
+    results = [
+        [output["data"]["text/plain"] for output in cell.outputs if output.output_type == "execute_result"]
+        for cell in notebook.cells
+    ]
+    assert results == [["0"], [str(128 + signal.SIGINT)], ["42"]]
+    assert len(steps_of(run)) == 1
 
 
 def shell(script, **options):

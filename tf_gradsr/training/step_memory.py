@@ -4,7 +4,7 @@ import math
 
 from tf_gradsr.config import Config, widths_for_scale
 
-# Measured on configs/quickstart.yaml with batches of 2, 8 and 24, see docs/reliability.md.
+# Measured on configs/quickstart.yaml with batches of 2, 8 and 24 (benchmarks/peak_memory.py).
 FIXED = 0.4e9
 PLANES = 55
 # Without the passes of samples and of discriminators.
