@@ -2,7 +2,7 @@
 
 Prints, for TensorFlow alone, `gradsr hallucinate` on pictures of some sizes and a few training steps of
 configs/quickstart.yaml with some batches, the largest resident size of the process, beside what the package
-reckons with before it begins (docs/reliability.md).
+estimates before it begins (docs/reliability.md).
 """
 
 import argparse
@@ -50,10 +50,10 @@ def main():
     parser.add_argument("--sizes", type=int, nargs="*", default=[16, 64, 128, 256], help="LR sides.")
     parser.add_argument("--batches", type=int, nargs="*", default=[2, 8, 24], help="Of training.")
     options = parser.parse_args()
-    print(f"{'':32}{'peak, GB':>10}{'reckoned, GB':>14}")
+    print(f"{'':32}{'peak, GB':>10}{'estimate, GB':>14}")
 
-    def row(name, measured, reckoned):
-        print(f"{name:32}{measured:10.2f}{reckoned:14.2f}", flush=True)
+    def row(name, measured, estimate):
+        print(f"{name:32}{measured:10.2f}{estimate:14.2f}", flush=True)
 
     row("import tensorflow, keras", peak("-c", "import tensorflow, keras"), MEMORY_TO_START / 1e9)
     with tempfile.TemporaryDirectory() as folder:
@@ -72,8 +72,8 @@ def main():
                 2,
             )
             pixels = (size * SCALE) ** 2
-            reckoned = MEMORY_TO_START + pixels * BYTES_A_PIXEL + min(pixels, 2**21) * BYTES_OF_FEATURES
-            row(f"hallucinate {size}x{size}", peak(*command, "--num_samples", 2), reckoned / 1e9)
+            estimate = MEMORY_TO_START + pixels * BYTES_A_PIXEL + min(pixels, 2**21) * BYTES_OF_FEATURES
+            row(f"hallucinate {size}x{size}", peak(*command, "--num_samples", 2), estimate / 1e9)
         for batch in options.batches:
             config = load_config(QUICKSTART)
             config.train.batch_size = batch

@@ -251,3 +251,4 @@ def test_a_bar_that_cannot_be_shown_is_no_reason_to_stop(monkeypatch):
         for _ in range(3):
             bar.begin("Trying")
             bar.update()
+    assert bar.disable

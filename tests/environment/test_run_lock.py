@@ -88,7 +88,8 @@ def test_a_file_system_without_locks_is_used_without(tmp_path, monkeypatch):
 
     monkeypatch.setattr("tf_gradsr.run_lock.fcntl.flock", flock)
     with only_training_in(tmp_path), only_training_in(tmp_path):
-        pass
+        (tmp_path / "work").touch()
+    assert (tmp_path / "work").exists()
 
 
 # Of a forked process, whose TensorFlow does not work any more.
