@@ -65,9 +65,9 @@ browser:
 
 # What fails most often, in a minute or so on 2 cores.
 QUICK := tests/test_door.py tests/test_files.py tests/test_losses.py tests/test_ops.py tests/test_package_weights.py \
-  tests/test_project.py tests/data tests/gallery tests/metrics tests/inference/test_inference.py \
-  tests/inference/test_hallucinate.py tests/models/test_receptive_radius.py tests/models/test_torch_weights.py \
-  tests/training/test_optimizers.py tests/training/test_train_command.py
+  tests/test_project.py tests/data/test_batches.py tests/data/test_cache.py tests/data/test_celeb_a.py \
+  tests/data/test_folder.py tests/gallery tests/metrics tests/inference/test_inference.py \
+  tests/models/test_receptive_radius.py tests/models/test_torch_weights.py tests/training/test_optimizers.py
 
 quick: $(VENV)/.installed-test
 	$(BIN)/ruff check .

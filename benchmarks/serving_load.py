@@ -8,10 +8,11 @@ request in ten is hostile: a wrong shape, bytes that are no picture, a PNG that 
 one that is cancelled half-way, or half an HTTP request. The others must give the very bytes that the same
 server gave when it was asked for nothing else. Prints requests, wrong answers, the median and the 99th
 percentile of the times of answers, and the server's memory: at the start, at the end, and its slope without
-the first fifth.
+the first fifth; of the stand-in also what its heap holds, since the C library keeps what programs have freed.
 """
 
 import argparse
+import ctypes
 import shutil
 import socket
 import struct
@@ -42,6 +43,7 @@ def main(argv=None):
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--run", default="faces_8x", help="A run's folder, or a model of the package.")
     parser.add_argument("--model", metavar="MODEL/1", help="An exported one, instead of exporting the run.")
+    parser.add_argument("--hostile", type=float, default=SHARE, help="Share of hostile requests.")
     parser.add_argument("--serve", metavar="MODEL/1", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.serve:
@@ -81,7 +83,28 @@ def _serve(version):
 
     with serving(version, MODEL) as (_, *ports):
         print(*ports, flush=True)
-        sys.stdin.read()
+        for _ in sys.stdin:
+            print(_heap_in_use(), flush=True)
+
+
+class _MallocInformation(ctypes.Structure):
+    """`struct mallinfo2` of glibc."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd")]
+    _fields_ += [
+        (name, ctypes.c_size_t) for name in ("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+    ]
+
+
+def _heap_in_use():
+    """Bytes that the process has allocated and not freed, by C's allocator; NaN without glibc 2.33."""
+    try:
+        ask = ctypes.CDLL(None).mallinfo2
+    except AttributeError:
+        return float("nan")
+    ask.restype = _MallocInformation
+    information = ask()
+    return information.uordblks + information.hblkhd
 
 
 def _free_port():
@@ -190,7 +213,7 @@ def _load(process, ports, name, options):
         rng, server = np.random.default_rng(number), servers[number]
         hostile = Hostile(server, ports, good)
         while time.monotonic() < end:
-            if rng.random() < SHARE:
+            if rng.random() < options.hostile:
                 kind, as_expected = hostile(rng)
                 with lock:
                     counts["hostile"] += 1
@@ -213,11 +236,21 @@ def _load(process, ports, name, options):
         thread.start()
     watched = psutil.Process(process.pid)
     while any(thread.is_alive() for thread in threads):
-        memory.append((time.monotonic() - start, watched.memory_info().rss / 2**20))
+        sizes = (watched.memory_info().rss / 2**20, _heap_of(process) / 2**20)
+        memory.append((time.monotonic() - start, *sizes))
         time.sleep(2)
     for thread in threads:
         thread.join()
     _report(name, options, counts, seconds, np.array(memory))
+
+
+def _heap_of(process):
+    """What the stand-in says of its heap, in bytes; NaN for another server."""
+    if process.stdin is None:
+        return float("nan")
+    process.stdin.write("heap\n")
+    process.stdin.flush()
+    return float(process.stdout.readline())
 
 
 def _wait(server, request):
@@ -238,17 +271,20 @@ def _answer(server, request):
 
 
 def _report(name, options, counts, seconds, memory):
-    late = memory[memory[:, 0] > memory[-1, 0] / 5]
-    slope = np.polyfit(late[:, 0] / 60, late[:, 1], 1)[0]
     print(f"{name}, {options.minutes:g} minutes, {options.clients} clients")
     print(", ".join(f"{count} {kind}" for kind, count in counts.items()))
     print(
         f"{len(seconds) / memory[-1, 0]:.1f} answers a second; p50 {_ms(seconds, 50)}, p99 {_ms(seconds, 99)}"
     )
-    print(
-        f"memory {memory[0, 1]:.0f} MB at the start, {memory[-1, 1]:.0f} at the end, at most "
-        f"{memory[:, 1].max():.0f}; slope {slope:+.2f} MB a minute after the first fifth"
-    )
+    late = memory[memory[:, 0] > memory[-1, 0] / 5]
+    for column, what in enumerate(("memory", "of it allocated"), 1):
+        sizes = memory[:, column]
+        if np.isfinite(sizes).all():
+            slope = np.polyfit(late[:, 0] / 60, late[:, column], 1)[0]
+            print(
+                f"{what}: {sizes[0]:.0f} MB at the start, {sizes[-1]:.0f} at the end, at most "
+                f"{sizes.max():.0f}; slope {slope:+.2f} MB a minute after the first fifth"
+            )
 
 
 def _ms(seconds, percentile):

@@ -25,11 +25,11 @@ from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt, rest
 
 from tf_gradsr.cli import Parser, run
 from tf_gradsr.errors import ConfigError, reason_of
-from tf_gradsr.files import check_output, prepare_folder
-from tf_gradsr.gallery.inputs import find_inputs, folder_names
-from tf_gradsr.gallery.writing import RESULT_FOLDER
+from tf_gradsr.files import prepare_folder
+from tf_gradsr.gallery.plan import planned
+from tf_gradsr.gallery.writing import RESULT_FOLDER, is_own
 from tf_gradsr.home import at_home
-from tf_gradsr.options import add_downscale, add_noise, add_pictures
+from tf_gradsr.options import add_batch, add_downscale, add_noise, add_pictures
 from tf_gradsr.tensorflow_start import start_tensorflow
 
 # The ports of TF-Serving's stock image.
@@ -87,7 +87,7 @@ def build_parser() -> Parser:
         help="How often to repeat a request while the server is unavailable, after 0.5 s, 1 s, 2 s ... "
         "(at random a little less). A request that the server refuses is not repeated.",
     )
-    add("--overwrite", action="store_true", help="Replace folders of results that already exist.")
+    add_batch(add)
     return parser
 
 
@@ -98,12 +98,17 @@ def main(argv=None) -> int:
 
 def _execute(settings):
     _check(settings)
-    files = [found.path for found in find_inputs(settings.input)]
-    names = folder_names(files)
-    for name in names:
-        check_output(settings.output / name, settings.overwrite, RESULT_FOLDER, files, settings.output)
-    prepare_folder(settings.output)
-    return _ask(settings, files, names)
+    settings.report = False
+    jobs = planned(settings, RESULT_FOLDER, _is_result)
+    if not jobs:
+        return 0
+    for folder in {settings.output, *((settings.output / job.name).parent for job in jobs)}:
+        prepare_folder(folder)
+    return _ask(settings, [job.file for job in jobs], [job.name for job in jobs])
+
+
+def _is_result(path):
+    return any(is_own(path.parent / f"{name}.png") for name in ("sample_00", "reconstruction"))
 
 
 def _check(settings):

@@ -671,6 +671,23 @@ def test_bad_settings_are_one_line(command, face, tmp_path, capsys):
     assert "input: must be given" in capsys.readouterr().err
 
 
+def test_a_tree_is_mirrored_and_a_batch_goes_on(command, stand_in, rng, tmp_path):
+    for name in ("a.png", "below/a.png", "below/deeper/b.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (4, 4, 3), np.uint8)).save(tmp_path / "in" / name)
+    options = dict(inputs=["in"], num_samples=1)
+    assert command(stand_in, "--recursive", **options).status == 0
+    made = tmp_path / "out"
+    first = (made / "a/sample_00.png").stat().st_mtime_ns
+    assert names_in(made / "below/deeper/b") == ["lr.png", "sample_00.png"]
+    assert refuses(command(stand_in, "--recursive", **options), "already exists; give --overwrite")
+    shutil.rmtree(made / "below/a")
+    done = command(stand_in, "--recursive", "--skip_existing", **options)
+    assert done.status == 0 and "2 of 3 inputs have results already" in done.err
+    assert names_in(made / "below/a") == ["lr.png", "sample_00.png"]
+    assert (made / "a/sample_00.png").stat().st_mtime_ns == first
+
+
 # ---------------------------------------------------------------- what documents and configs say
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from checkout import ROOT
 
-from tf_gradsr.config import Config, DataConfig, ModelConfig, OptimizerConfig, TrainConfig
+from tf_gradsr.config_files import load_config
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.models.clean_lr import CleanLR, clean_lr_loss, load_clean_lr
 from tf_gradsr.training.clean_lr_trainer import train_clean_lr
@@ -55,12 +56,12 @@ def test_the_loss_is_the_error_of_the_most_likely_and_the_score_of_two_samples(n
 
 
 def test_training_brings_lr_closer_to_clean_lr_and_samples_apart():
-    config = Config(
-        data=DataConfig(source="faces", lr_size=16, limit=24, degrade=True, degrade_jpeg=(60, 60)),
-        model=ModelConfig(scale=8, z_size=8),
-        optimizer=OptimizerConfig(g_learning_rate=3e-3, beta_1=0.9, beta_2=0.99, ema_half_life=64),
-        train=TrainConfig(steps=40, batch_size=8),
-    )
+    config = load_config(ROOT / "configs" / "clean_lr.yaml")
+    config.data.source, config.data.limit, config.data.degrade_jpeg = "faces", 24, (60, 60)
+    config.model.z_size = 8
+    config.optimizer.g_learning_rate, config.optimizer.ema_half_life = 3e-3, 64
+    config.optimizer.schedule, config.optimizer.warmup_steps = "constant", 0
+    config.train.steps, config.train.batch_size = 40, 8
     network, figures = train_clean_lr(config, progress=False)
     assert network.z_size == 8
     assert figures["psnr"] > figures["input_psnr"] + 0.1
