@@ -1,6 +1,12 @@
-"""Memory limits of control groups, versions 1 and 2, read from folders as Linux and containers show them."""
+"""Memory limits of control groups, versions 1 and 2: folders as Linux shows them, and a real group."""
+
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tf_gradsr import memory, tensorflow_start
 from tf_gradsr.cli import Parser, run
@@ -130,3 +136,38 @@ def test_enough_is_enough(limited):
     check_memory(10**9, "a try")
     with pytest.raises(NotEnoughMemory):
         check_memory(10**9 + 1, "a try")
+
+
+@pytest.fixture
+def real_group():
+    """Maker of a control group of this Linux with a limit in megabytes; skips where none can be made."""
+    made = []
+
+    def make(megabytes):
+        for mounted, limit in (("memory", "memory.limit_in_bytes"), ("", "memory.max")):
+            group = Path("/sys/fs/cgroup", mounted, "gradsr_test")
+            with suppress(OSError):
+                group.mkdir()
+                made.append(group)
+                if (group / limit).exists():
+                    (group / limit).write_text(str(megabytes * MEGABYTE))
+                    return group
+        pytest.skip("no control group of memory can be made here")
+
+    yield make
+    for group in made:
+        group.rmdir()
+
+
+def test_a_command_in_a_real_group(real_group, tmp_path):
+    Image.new("RGB", (16, 16), (90, 60, 30)).save(tmp_path / "face.png")
+    group = real_group(350)
+    enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
+    command = [sys.executable, "-m", "tf_gradsr", "hallucinate", "face.png", "--output", "out"]
+    done = subprocess.run(
+        ["sh", "-c", enter, group, *command], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 1, "not killed, which would be -9"
+    assert done.stderr.startswith("gradsr hallucinate: error: memory: 0.6 GB for TensorFlow")
+    assert done.stderr.endswith("GB free within the limit of this container\n")
+    assert len(done.stderr.splitlines()) == 1 and not list(tmp_path.glob("out/*"))

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import random
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -58,13 +59,14 @@ def test_killed_training_equals_uninterrupted_training(tmp_path, report):
         draws.shuffle(kinds)
         counts = dict.fromkeys(("fresh", "forked", "write"), 0)
         found = {"resumed": 0, "within_a_write": 0, "lost": 0, "runs": 0, "before_training": 0}
-        startup = min(uninterrupted.seconds, 8.0)
+        # Seconds until a first checkpoint, at most, of the last lives that reached one.
+        startups = deque([min(uninterrupted.seconds, 8.0)], maxlen=5)
         for number in itertools.count():
             run = RunFolder(tmp_path / f"broken_{number}")
             watched = [run.path, run.checkpoints]
             while True:
                 kind, before = (kinds[-1] if kinds else None), steps_of(run)
-                life = live(kind, fresh, forked, [*arguments, run.path], watched, draws, startup)
+                life = live(kind, fresh, forked, [*arguments, run.path], watched, draws, min(startups))
                 after = steps_of(run)
                 # Whatever was complete before is still the newest, or a newer one is.
                 found["lost"] += bool(before) and (not after or after[-1] < before[-1])
@@ -85,7 +87,8 @@ def test_killed_training_equals_uninterrupted_training(tmp_path, report):
                 counts[kind if kind != "write" or life.writing else "forked"] += 1
                 if kind != "write" or life.writing:
                     kinds.pop()
-                startup = 0.8 * startup + 0.2 * life.seconds if after != before else startup
+                if after != before:
+                    startups.append(life.seconds)
                 with (tmp_path / "lives.txt").open("a") as lives:
                     lives.write(
                         f"{kind}: {life.seconds:.1f} s, step {after[-1:]}, {life.writing}, {counts}\n"
