@@ -84,7 +84,7 @@ def _serve(version):
     with serving(version, MODEL) as (_, *ports):
         print(*ports, flush=True)
         for _ in sys.stdin:
-            print(_heap_in_use(), flush=True)
+            print(*_heap(), flush=True)
 
 
 class _MallocInformation(ctypes.Structure):
@@ -96,15 +96,15 @@ class _MallocInformation(ctypes.Structure):
     ]
 
 
-def _heap_in_use():
-    """Bytes that the process has allocated and not freed, by C's allocator; NaN without glibc 2.33."""
+def _heap():
+    """Bytes that the C library has given out, and those it got back and keeps; NaN without glibc 2.33."""
     try:
         ask = ctypes.CDLL(None).mallinfo2
     except AttributeError:
-        return float("nan")
+        return float("nan"), float("nan")
     ask.restype = _MallocInformation
-    information = ask()
-    return information.uordblks + information.hblkhd
+    heap = ask()
+    return heap.uordblks + heap.hblkhd, heap.fordblks
 
 
 def _free_port():
@@ -236,8 +236,8 @@ def _load(process, ports, name, options):
         thread.start()
     watched = psutil.Process(process.pid)
     while any(thread.is_alive() for thread in threads):
-        sizes = (watched.memory_info().rss / 2**20, _heap_of(process) / 2**20)
-        memory.append((time.monotonic() - start, *sizes))
+        sizes = (watched.memory_info().rss, *_heap_of(process))
+        memory.append((time.monotonic() - start, *(size / 2**20 for size in sizes)))
         time.sleep(2)
     for thread in threads:
         thread.join()
@@ -245,12 +245,12 @@ def _load(process, ports, name, options):
 
 
 def _heap_of(process):
-    """What the stand-in says of its heap, in bytes; NaN for another server."""
+    """What the stand-in says of its heap, see `_heap`; NaN for another server."""
     if process.stdin is None:
-        return float("nan")
+        return float("nan"), float("nan")
     process.stdin.write("heap\n")
     process.stdin.flush()
-    return float(process.stdout.readline())
+    return [float(size) for size in process.stdout.readline().split()]
 
 
 def _wait(server, request):
@@ -277,7 +277,7 @@ def _report(name, options, counts, seconds, memory):
         f"{len(seconds) / memory[-1, 0]:.1f} answers a second; p50 {_ms(seconds, 50)}, p99 {_ms(seconds, 99)}"
     )
     late = memory[memory[:, 0] > memory[-1, 0] / 5]
-    for column, what in enumerate(("memory", "of it allocated"), 1):
+    for column, what in enumerate(("memory", "allocated", "freed, but kept"), 1):
         sizes = memory[:, column]
         if np.isfinite(sizes).all():
             slope = np.polyfit(late[:, 0] / 60, late[:, column], 1)[0]
