@@ -50,6 +50,8 @@ class Commands:
             after: seconds after which it is killed; None: not by the clock.
             until: called again and again; as soon as it is true, and `delay` seconds later, it is killed.
         """
+        # One that is killed at once writes none: the former's must not be taken for its own.
+        self.log.unlink(missing_ok=True)
         start = time.monotonic()
         process = self._start([str(argument) for argument in arguments])
         killed = False
