@@ -43,7 +43,6 @@ def main(argv=None):
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--run", default="faces_8x", help="A run's folder, or a model of the package.")
     parser.add_argument("--model", metavar="MODEL/1", help="An exported one, instead of exporting the run.")
-    parser.add_argument("--hostile", type=float, default=SHARE, help="Share of hostile requests.")
     parser.add_argument("--serve", metavar="MODEL/1", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.serve:
@@ -213,7 +212,7 @@ def _load(process, ports, name, options):
         rng, server = np.random.default_rng(number), servers[number]
         hostile = Hostile(server, ports, good)
         while time.monotonic() < end:
-            if rng.random() < options.hostile:
+            if rng.random() < SHARE:
                 kind, as_expected = hostile(rng)
                 with lock:
                     counts["hostile"] += 1

@@ -15,6 +15,7 @@ import time
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from training_steps import read_metrics
 
 from tf_gradsr import cli
 from tf_gradsr.progress import ProgressBar
@@ -188,7 +189,9 @@ def test_a_closed_terminal_saves_a_checkpoint(tmp_path):
         assert training.wait(timeout=120) == 128 + signal.SIGHUP
     finally:
         training.kill()
-    assert len(steps_of(tmp_path / "run")) == 1
+    (saved,) = steps_of(tmp_path / "run")
+    last = read_metrics(RunFolder(tmp_path / "run"))[-1]["step"]
+    assert saved == f"step_{last:08d}", "the very step that it stops at"
 
 
 @pytest.mark.slow

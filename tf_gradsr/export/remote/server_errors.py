@@ -1,7 +1,5 @@
 """Errors of a server, or of reaching it."""
 
-from tf_gradsr.errors import printable
-
 # The server's errors, not one request's: the next request would fail too.
 OF_THE_SERVER = {
     "UNAVAILABLE",
@@ -29,8 +27,8 @@ class ServerError(Exception):
 
     def __init__(self, code: str, message: str):
         words = " ".join(str(message).split()) or "without a word of explanation"
-        # A terminal would obey control characters.
-        words = printable(words[: LONGEST_MESSAGE + 1])
+        # A terminal would obey control characters, and lone surrogates may become such bytes.
+        words = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words[: LONGEST_MESSAGE + 1])
         cut = words if len(words) <= LONGEST_MESSAGE else f"{words[:LONGEST_MESSAGE]} ..."
         super().__init__(f"{code}: {cut}")
         self.code = code
