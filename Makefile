@@ -63,7 +63,7 @@ browser:
 	fi; \
 	command -v chromium > /dev/null || echo "No Chromium here: the tests of the page will be skipped."
 
-# What fails most often, in a minute or two on 2 cores.
+# What fails most often, in at most 90 seconds on 2 cores.
 QUICK := tests/test_door.py tests/test_files.py tests/test_losses.py tests/test_ops.py tests/test_project.py \
   tests/data/test_batches.py tests/data/test_cache.py tests/data/test_celeb_a.py tests/data/test_folder.py tests/gallery \
   tests/metrics/test_metrics.py tests/metrics/test_sample_measures.py tests/inference/test_inference.py \

@@ -4,7 +4,6 @@ Exit statuses: 0 done, 1 failed, or some inputs failed, 2 bad setting, 130 inter
 end (SIGTERM), 129 its terminal was closed (SIGHUP).
 """
 
-import gc
 import importlib
 import signal
 import sys
@@ -54,7 +53,7 @@ class Parser(ArgumentParser):
         return {action.dest: getattr(action, "_typehint", action.type) for action in self._actions}
 
 
-def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "", fits: bool = False) -> int:
+def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "") -> int:
     """Runs a command from its arguments to its exit status.
 
     Args:
@@ -64,7 +63,6 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "", fit
             whether `--verbose` is among them.
         argv: list of arguments; None: those of the process.
         interrupted: what the user reads after "Interrupted." on Ctrl-C, SIGTERM and SIGHUP.
-        fits: whether the command calls Keras' `fit`.
 
     Returns:
         The exit status, see the module's docstring.
@@ -97,11 +95,6 @@ def run(parser: Parser, execute: Callable, argv=None, interrupted: str = "", fit
         return 128 + getattr(asked, "signal", signal.SIGINT)
     finally:
         give_up_output()
-        if fits:
-            # A fit that stops within an epoch leaves its iterator in a reference cycle of Keras. Destroyed
-            # only when the interpreter ends, and its threads can no longer run Python, it sometimes waited
-            # forever.
-            gc.collect()
 
 
 def _words_for(error):

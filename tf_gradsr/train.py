@@ -8,6 +8,7 @@ Started again on the same run_dir, it continues from the last checkpoint. Ctrl-C
 import sys
 from argparse import SUPPRESS
 from dataclasses import fields
+from typing import Literal
 
 from tf_gradsr.cli import SHARED_OPTIONS, CommandFailed, Parser, run
 from tf_gradsr.config import Config
@@ -95,6 +96,15 @@ def build_parser(all_settings: bool = True) -> Parser:
         help="Try every part with tiny networks for a few steps, without downloads, on the embedded faces "
         "if the config's pictures are missing; options given with it still apply. Not for quality.",
     )
+    parser.add_argument(
+        "--distribution",
+        type=Literal["auto", "none", "mirrored", "multi_worker", "tpu"],
+        default="auto",
+        help="The devices that share each batch. none: one device. mirrored: all GPUs of this machine. "
+        "multi_worker: those of all machines that the environment's TF_CONFIG names, each of which runs the "
+        "same command. tpu: a TPU's cores. auto: multi_worker if there is a TF_CONFIG, mirrored if there are "
+        "several GPUs, otherwise none.",
+    )
     add_trust(parser.add_argument)
     add_config_arguments(parser)
     if not all_settings:
@@ -123,7 +133,6 @@ def main(argv=None) -> int:
         _execute,
         typed,
         interrupted="The last checkpoint, if there is one, is kept.",
-        fits=True,
     )
 
 
@@ -139,7 +148,7 @@ def _execute(settings):
     start_tensorflow(settings.verbose)
     if config.train.deterministic:
         use_deterministic_kernels()
-    return _train(config, settings.run_dir, settings.trust_run)
+    return _train(config, settings)
 
 
 def _make_small(config: Config, given) -> None:
@@ -159,21 +168,29 @@ def _make_small(config: Config, given) -> None:
     check_config(config)
 
 
-def _train(config, run_dir, trust):
+def _train(config, settings):
     import tensorflow as tf
 
     from tf_gradsr.training.callbacks import StopRequest
     from tf_gradsr.training.checkpoints import CheckpointError
+    from tf_gradsr.training.distribution import WorkerLost, choose_distribution
     from tf_gradsr.training.divergence import TrainingDiverged
-    from tf_gradsr.training.trainer import Interrupted, train
+    from tf_gradsr.training.run import Interrupted
+    from tf_gradsr.training.trainer import train
 
-    gpus = len(tf.config.list_physical_devices("GPU"))
-    print(
-        f"Training on {f'{gpus} GPU(s)' if gpus else 'the CPU'}, TensorFlow {tf.__version__}", file=sys.stderr
-    )
+    run_dir, distribution = settings.run_dir, choose_distribution(settings.distribution)
+    print(f"Training on {distribution}, TensorFlow {tf.__version__}", file=sys.stderr)
     try:
         with StopRequest().listening() as stop_request:
-            summary = train(config, run_dir, stop_request=stop_request, trust=trust)
+            summary = train(
+                config,
+                run_dir,
+                distribution=distribution,
+                stop_request=stop_request,
+                trust=settings.trust_run,
+            )
+    except WorkerLost as error:
+        raise CommandFailed(str(error)) from error
     except Interrupted as stop:
         say(f"Stopped at step {stop.step}, checkpoint saved. The same command continues from there.")
         return 128 + stop.signal
@@ -189,6 +206,9 @@ def _train(config, run_dir, trust):
             f"same command with a smaller --train.batch_size goes on from the last checkpoint, if there is "
             f"one. Received: {config.train.batch_size}"
         ) from error
+    if summary is None:
+        # The chief says it.
+        return 0
     minutes = RunFolder(run_dir).cpu_minutes()
     print(f"\nRun folder: {run_dir} ({config.train.steps} steps, {minutes:.1f} CPU minutes)")
     print(summary_table(summary))

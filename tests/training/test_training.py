@@ -12,7 +12,6 @@ import threading
 import time
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ import tensorflow as tf
 import yaml
 from checkout import ROOT
 from PIL import Image
-from training_steps import read_metrics
+from training_steps import load_weights, read_metrics, tiny_config
 
 from tf_gradsr import train as train_command
 from tf_gradsr.config import Config
@@ -29,38 +28,16 @@ from tf_gradsr.data import load_pictures, training_batches
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.models import GradSR
 from tf_gradsr.run_folder import RunFolder
-from tf_gradsr.training.callbacks import CheckpointSaver, StopRequest
+from tf_gradsr.training.callbacks import StepCallback, StopRequest
 from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
-from tf_gradsr.training.divergence import FiniteCheck, TrainingDiverged
-from tf_gradsr.training.trainer import Interrupted, build_model, train
+from tf_gradsr.training.distribution import Distribution
+from tf_gradsr.training.divergence import TrainingDiverged
+from tf_gradsr.training.run import Interrupted
+from tf_gradsr.training.steps import Figures, run_steps
+from tf_gradsr.training.trainer import build_model, train
 
 # That of clean LR is for `gradsr train-clean-lr`.
 CONFIGS = [path for path in sorted((ROOT / "configs").rglob("*.yaml")) if path.stem != "clean_lr"]
-
-
-def tiny_config(**train_settings) -> Config:
-    config = Config()
-    config.data.source, config.data.lr_size, config.data.limit = "faces", 8, 16
-    config.model.scale = 4
-    config.model.blocks = config.model.discriminator_blocks = 1
-    config.model.widths, config.model.z_size = [8], 4
-    config.loss.perceptual, config.loss.pixel, config.loss.r1_interval = "none", 1.0, 2
-    config.optimizer.g_learning_rate = 1e-3
-    settings = {
-        "steps": 6,
-        "reconstruction_steps": 2,
-        "batch_size": 4,
-        "log_interval": 2,
-        "sample_interval": 3,
-        "validation_interval": 3,
-        "validation_pictures": 4,
-        "checkpoint_interval": 2,
-        "summary_pictures": 4,
-        **train_settings,
-    }
-    for name, value in settings.items():
-        setattr(config.train, name, value)
-    return config
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +46,6 @@ def finished_run(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "tiny"
     summary = train(tiny_config(), path, progress=False)
     return RunFolder(path), summary
-
-
-def load_weights(folder):
-    """{name: array} of a run's generator.weights.h5."""
-    found = {}
-    with h5py.File(folder.weights) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]}) if hasattr(item, "dtype") else None)
-    return found
 
 
 def test_the_run_folder_holds_everything(finished_run):
@@ -369,10 +338,16 @@ def test_a_damaged_checkpoint_is_named_and_an_older_one_used(tmp_path, caplog):
 
 
 def test_a_figure_that_is_not_finite_stops_the_run_and_names_it():
-    check = FiniteCheck()
-    check.on_step(7, {"loss/g/total": 1.0})
+    figures = Figures(step=4)
+    figures.names = ["loss/g/total", "norm/g"]
+    for finite, values in ((1, [1, 2]), (1, [3, 4])):
+        figures.add(tf.constant([finite, 0, *values], tf.float32))
+    assert figures.means() == {"loss/g/total": 2.0, "norm/g": 3.0} and figures.step == 6
+    # Found at the next look, which may be steps later.
+    for finite, values in ((0, [1, np.nan]), (1, [3, 4])):
+        figures.add(tf.constant([finite, 0, *values], tf.float32))
     with pytest.raises(TrainingDiverged, match=r"Step 7: norm/g is not finite"):
-        check.on_step(7, {"loss/g/total": 1.0, "norm/g": float("nan")})
+        figures.check()
 
 
 def test_a_diverging_run_stops_and_keeps_its_last_good_checkpoint(tmp_path):
@@ -453,22 +428,36 @@ def test_a_run_to_start_from_is_refused_by_name(finished_run, tmp_path, spoilt):
         train(config, tmp_path / "run", progress=False)
 
 
+class Terminate(StepCallback):
+    """Sends this process a SIGTERM after the first step, or when everything else of a phase is done."""
+
+    def __init__(self, when):
+        self.when = when
+
+    def on_step(self, step, figures):
+        if self.when == "step":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def on_end(self, step, figures):
+        if self.when == "end":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
 def test_a_stop_after_the_last_callback_still_saves_a_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr(CheckpointSaver, "on_step", lambda self, step, logs: None)
-    stop_when_fit_ends = StopWhenFitEnds()
-    monkeypatch.setattr("tf_gradsr.training.trainer.FiniteCheck", lambda: stop_when_fit_ends)
+    monkeypatch.setattr("tf_gradsr.training.run.FiniteCheck", lambda intervals: Terminate("end"))
+    config = tiny_config(checkpoint_interval=5)
     with StopRequest().listening() as stop_request, pytest.raises(Interrupted):
-        train(tiny_config(), tmp_path / "run", progress=False, stop_request=stop_request)
+        train(config, tmp_path / "run", progress=False, stop_request=stop_request)
     assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step_00000002"]
 
 
-def test_a_command_stopped_within_an_epoch_leaves_no_iterator_behind(tmp_path, monkeypatch, request):
+def test_a_command_stopped_within_a_phase_leaves_no_iterator_behind(tmp_path, monkeypatch, request):
     gc.collect()
     before = living_iterators()
     # Otherwise it is a matter of chance whether they are gone.
     gc.disable()
     request.addfinalizer(gc.enable)
-    monkeypatch.setattr("tf_gradsr.training.trainer.FiniteCheck", lambda: StopAfterFirstStep())
+    monkeypatch.setattr("tf_gradsr.training.run.FiniteCheck", lambda intervals: Terminate("step"))
     assert train_command.main(["--smoke", "--run_dir", str(tmp_path / "run")]) == 128 + signal.SIGTERM
     assert not [one for one in living_iterators() if not any(one is other for other in before)]
 
@@ -486,23 +475,9 @@ def test_a_run_in_a_thread_changes_nothing_of_the_process(finished_run, tmp_path
     assert theirs.keys() == ours.keys() and all((theirs[name] == ours[name]).all() for name in ours)
 
 
-class StopAfterFirstStep(keras.callbacks.Callback):
-    """Sends this process a SIGTERM in the middle of an epoch."""
-
-    def on_train_batch_end(self, batch, logs=None):
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
 def living_iterators():
     kind = type(iter(tf.data.Dataset.range(1)))
     return [found for found in gc.get_objects() if isinstance(found, kind)]
-
-
-class StopWhenFitEnds(keras.callbacks.Callback):
-    """Sends this process a SIGTERM when everything else of a phase is done."""
-
-    def on_train_end(self, logs=None):
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_a_run_without_a_checkpoint_starts_anew(tmp_path):
@@ -590,7 +565,11 @@ def weights_after_three_steps(strategy, optimizer, config=None):
     with strategy.scope():
         model = GradSR(config)
         model.compile(config.loss, optimizer(), optimizer(), ema_decay=0.5)
-    model.fit(training_batches(pictures, config, 0, 3), epochs=1, steps_per_epoch=3, shuffle=False, verbose=0)
+    distribution = Distribution(strategy)
+    batches = distribution.distributed(
+        lambda **share: training_batches(pictures, config, num_steps=3, **share)
+    )
+    run_steps(model, batches, 3, distribution, [], StopRequest())
     networks = (model.generator, *model.discriminators.values(), model.ema_generator)
     return [weight for network in networks for weight in network.get_weights()]
 
@@ -627,9 +606,9 @@ def test_a_run_with_vgg_on_two_devices_can_be_resumed(two_devices, tmp_path):
     config = tiny_config(steps=3, checkpoint_interval=3, reconstruction_steps=0)
     config.model.scale = 2
     config.loss.perceptual, config.loss.vgg_weights = "vgg16", str(weights)
-    train(config, tmp_path / "run", progress=False, strategy=two_devices)
+    train(config, tmp_path / "run", progress=False, distribution=Distribution(two_devices))
     config.train.steps = 4
-    summary = train(config, tmp_path / "run", progress=False, strategy=two_devices)
+    summary = train(config, tmp_path / "run", progress=False, distribution=Distribution(two_devices))
     lines = read_metrics(RunFolder(tmp_path / "run"))
     assert [line["step"] for line in lines if "loss/g/perceptual" in line] == [2, 3, 4]
     assert np.isfinite(summary["model"]["psnr"])

@@ -36,8 +36,14 @@ def training_batches(
     start_step: int = 0,
     num_steps: int | None = None,
     first_example: int | None = None,
+    worker: int = 0,
+    workers: int = 1,
+    replicas: int = 1,
 ) -> tf.data.Dataset:
     """Returns the batches of a training run from a given step on, shuffled anew in each epoch.
+
+    Each batch can be cut into equal parts, one for each device, and these divided among several processes in
+    order; together they get what one process would, whatever their number.
 
     Args:
         pictures: from `load_pictures`.
@@ -46,9 +52,11 @@ def training_batches(
         num_steps: number of batches; None: endless.
         first_example: number of the first example, in place of `start_step`, for a run whose batch size was
             changed on the way; None: `start_step` times the batch size.
+        worker, workers: this process's number, from 0, and how many there are.
+        replicas: how many devices they have in all, a multiple of `workers` that divides the batch size.
 
     Returns:
-        `tf.data.Dataset` of dicts, B = `train.batch_size`:
+        `tf.data.Dataset` of dicts, B = `train.batch_size / replicas`, `replicas / workers` of them a step:
             "lr": float32 `[B, h, w, 3]` in [-1, 1], on the uint8 grid; degraded with `data.degrade`,
                 otherwise `lr_pictures(hr, config)`.
             "hr": float32 `[B, H, W, 3]` in [-1, 1].
@@ -73,12 +81,16 @@ def training_batches(
         }
 
     first = start_step * size if first_example is None else first_example
-    numbers = tf.data.Dataset.counter(first, dtype=tf.int64)
+    own = size // workers
+    places = tf.data.Dataset.counter(0, dtype=tf.int64)
     if num_steps is not None:
-        numbers = numbers.take(num_steps * size)
-    examples = numbers.map(example, tf.data.AUTOTUNE)
+        places = places.take(num_steps * own)
+    # The place-th example of this worker: its part of each batch is one run of numbers.
+    examples = places.map(
+        lambda place: example(first + place // own * size + worker * own + place % own), tf.data.AUTOTUNE
+    )
     pictures_of = functools.partial(prepared, seed=seed, config=config, augment=config.data.augment)
-    return batched(examples, pictures, pictures_of, size, drop_remainder=True)
+    return batched(examples, pictures, pictures_of, size // replicas, drop_remainder=True)
 
 
 def evaluation_batches(

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import zlib
 from pathlib import Path
 
@@ -82,7 +83,8 @@ def check_space(folder, needed):
 
 def write_rows(path, decoded, hr_shape):
     """Writes the pictures and their manifest under another name, then renames the file."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    # Workers on several machines may share the folder.
+    partial = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
             count = checksum = 0

@@ -5,7 +5,6 @@ import signal
 import time
 from contextlib import contextmanager, suppress
 
-import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
@@ -15,50 +14,73 @@ from tf_gradsr.progress import ProgressBar
 from tf_gradsr.signals import ENDING, Ended, handled
 from tf_gradsr.training.sample_sheet import sample_sheet
 
+# Seconds between two looks at the figures for the progress bar.
+SHOWN_EVERY = 0.5
 
-class StepCallback(keras.callbacks.Callback):
-    """A callback that counts steps over the whole run, resumed or not."""
 
-    def on_train_batch_end(self, batch, logs=None):
-        self.on_step(self.model.step, logs)
+class StepCallback:
+    """Something that happens after training steps. What waits for the device should not do so at each."""
 
-    def on_step(self, step: int, logs: dict) -> None:
-        """Called after each step with the number of steps done and the step's figures."""
+    def on_begin(self) -> None:
+        """Called before the first step of a phase."""
+
+    def on_step(self, step: int, figures) -> None:
+        """Called after each step with the number of steps done, resumed or not, and the `Figures`."""
+
+    def on_end(self, step: int, figures) -> None:
+        """Called after the last step of a phase."""
+
+
+class FiniteCheck(StepCallback):
+    """Checks the figures before anything is made of them or of the weights. Must come first.
+
+    Args:
+        intervals: list of int, steps between two checks.
+    """
+
+    def __init__(self, intervals):
+        self.intervals = intervals
+
+    def on_step(self, step, figures):
+        if any(step % interval == 0 for interval in self.intervals):
+            figures.check()
 
 
 class Progress(StepCallback):
     """A progress bar with losses, pictures a second and time left."""
 
     def __init__(self, first_step, steps, batch_size, stop_request):
-        super().__init__()
         self.stop_request = stop_request
         self.batch_size = batch_size
         self.bar = ProgressBar(steps, "step", initial=first_step)
+        self.shown = -SHOWN_EVERY
 
     def begin(self, phase: str) -> None:
         """Names what comes; its first step takes long, since its graph is built."""
         self.bar.begin(phase, once="building the step")
 
-    def on_step(self, step, logs):
+    def on_step(self, step, figures):
         # Nobody reads the bar any more, as after `2>&1 | head`: the run ends as if by SIGPIPE.
         try:
-            self._show(step, logs)
+            self.bar.update(step - self.bar.n)
+            if time.monotonic() - self.shown >= SHOWN_EVERY:
+                self.shown = time.monotonic()
+                self._show(figures.recent())
         except BrokenPipeError:
             self.stop_request.signal = self.stop_request.signal or signal.SIGPIPE
             self.bar.disable = True
 
-    def _show(self, step, logs):
-        self.bar.update(step - self.bar.n)
+    def _show(self, figures):
         rate = (self.bar.format_dict["rate"] or 0.0) * self.batch_size
-        shown = {"pictures/s": f"{rate:.1f}", "G": f"{logs['loss/g/total']:.3f}"}
+        shown = {"pictures/s": f"{rate:.1f}", "G": f"{figures['loss/g/total']:.3f}"}
         # The first phase has no discriminators; a baseline has one, and no spread.
         for title, name, digits in (
             ("D_I", "loss/d_image/adv", 3),
             ("D_g", "loss/d_gradient/adv", 3),
             ("spread", "hallucination/sample_std", 2),
         ):
-            if name in logs:
-                shown[title] = f"{logs[name]:.{digits}f}"
+            if name in figures:
+                shown[title] = f"{figures[name]:.{digits}f}"
         self.bar.set_postfix(shown, refresh=False)
 
     def close(self):
@@ -70,43 +92,34 @@ class MetricsLog(StepCallback):
     """Writes the mean of every figure since the last line to metrics.jsonl and TensorBoard."""
 
     def __init__(self, run_folder, writer, interval, batch_size):
-        super().__init__()
         self.run_folder, self.writer = run_folder, writer
         self.interval, self.batch_size = interval, batch_size
         self.gpus = len(tf.config.list_physical_devices("GPU"))
-        self._restart()
 
-    def on_train_begin(self, logs=None):
-        # Whatever was counted before a rollback is not of this run any more.
-        self._restart()
-
-    def _restart(self):
-        self.sums, self.counts, self.steps = {}, {}, 0
+    def on_begin(self):
+        self.steps = 0
         self.started, self.cpu_started = time.monotonic(), time.process_time()
 
-    def on_step(self, step, logs):
+    def on_step(self, step, figures):
         self.steps += 1
-        for name, value in logs.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value)
-            self.counts[name] = self.counts.get(name, 0) + 1
         if step % self.interval == 0:
-            self.flush(step)
+            self.flush(step, figures)
 
-    def on_train_end(self, logs=None):
+    def on_end(self, step, figures):
         if self.steps:
-            self.flush(self.model.step)
+            self.flush(step, figures)
 
-    def flush(self, step):
+    def flush(self, step, figures):
         """Writes one line now."""
+        values = figures.means()
         seconds = time.monotonic() - self.started
-        values = {name: self.sums[name] / self.counts[name] for name in self.sums}
         values["pictures_per_second"] = self.steps * self.batch_size / seconds
         # Over all cores, for everything this process does: the fair measure on a shared machine.
         values["cpu_seconds"] = time.process_time() - self.cpu_started
         if self.gpus:
             values["gpu_seconds"] = self.gpus * seconds
         write_metrics(self.run_folder, self.writer, step, values)
-        self._restart()
+        self.on_begin()
 
 
 def write_metrics(run_folder, writer, step, values):
@@ -122,12 +135,12 @@ def write_metrics(run_folder, writer, step, values):
 class SampleSheets(StepCallback):
     """Saves sheets of the same pictures with the same z throughout the run."""
 
-    def __init__(self, run_folder, writer, interval, batch):
-        super().__init__()
-        self.run_folder, self.writer, self.interval, self.batch = run_folder, writer, interval, batch
+    def __init__(self, model, run_folder, writer, interval, batch):
+        self.model, self.run_folder, self.writer = model, run_folder, writer
+        self.interval, self.batch = interval, batch
         self.last = None
 
-    def on_step(self, step, logs):
+    def on_step(self, step, figures):
         if step % self.interval == 0:
             self.save(step)
 
@@ -148,28 +161,25 @@ class SampleSheets(StepCallback):
 class Validation(StepCallback):
     """Measures the averaged generator on validation pictures."""
 
-    def __init__(self, run_folder, writer, interval, batches):
-        super().__init__()
-        self.run_folder, self.writer, self.interval, self.batches = run_folder, writer, interval, batches
+    def __init__(self, model, run_folder, writer, interval, batches):
+        self.model, self.run_folder, self.writer = model, run_folder, writer
+        self.interval, self.batches = interval, batches
 
-    def on_step(self, step, logs):
+    def on_step(self, step, figures):
         if step % self.interval == 0:
             values = {f"validation/{k}": v for k, v in self.model.measure(self.batches).items()}
             write_metrics(self.run_folder, self.writer, step, values)
 
 
 class CheckpointSaver(StepCallback):
-    """Saves a checkpoint every `interval` steps, and at once when the run is asked to stop."""
+    """Saves a checkpoint every `interval` steps."""
 
-    def __init__(self, checkpoints, interval, stop_request):
-        super().__init__()
-        self.checkpoints, self.interval, self.stop_request = checkpoints, interval, stop_request
+    def __init__(self, checkpoints, interval):
+        self.checkpoints, self.interval = checkpoints, interval
 
-    def on_step(self, step, logs):
-        if self.stop_request.signal or step % self.interval == 0:
+    def on_step(self, step, figures):
+        if step % self.interval == 0:
             self.checkpoints.save()
-        if self.stop_request.signal:
-            self.model.stop_training = True
 
 
 class StopRequest:

@@ -48,18 +48,29 @@ class Checkpoints:
         keep: how many of the newest to keep, >= 1.
         weights: path of the file for the newest averaged generator; None: no file.
         batch_size: examples in a step from here on.
+        read_only: whether another process writes the folder; `save` then only checks.
 
     Attributes:
         first: (step, example) at which the model was restored, (0, 0) for a new run.
     """
 
-    def __init__(self, folder, model, seed: int, keep: int = 2, weights=None, batch_size: int = 1):
+    def __init__(
+        self,
+        folder,
+        model,
+        seed: int,
+        keep: int = 2,
+        weights=None,
+        batch_size: int = 1,
+        read_only: bool = False,
+    ):
         self.folder = Path(folder)
         self.weights = weights
         self.model = model
         self.seed = seed
         self.keep = keep
         self.batch_size = batch_size
+        self.read_only = read_only
         self.first = (0, 0)
         self.tracked = tf.train.Checkpoint(**_variables(model.trained_parts()))
 
@@ -86,24 +97,36 @@ class Checkpoints:
         if not self.steps():
             return 0
 
-        def read(folder):
-            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            self.tracked.read(str(folder / "state")).assert_consumed()
-            return state
-
-        step, state, damaged = self._newest_good(read)
-        if (state["step"], self.model.step) != (step, step):
-            raise CheckpointError(
-                f"Checkpoint {self._path(step)} says step {state['step']}, its weights {self.model.step}."
-            )
+        step, state, damaged = self._newest_good(self._read)
+        self._begin(step, state)
         for folder in damaged:
             aside = folder.with_name(f"damaged_{folder.name}")
             shutil.rmtree(aside, ignore_errors=True)
             folder.replace(aside)
-        self.first = (step, state.get("example", step * self.batch_size))
         if state["tensorflow"] != tf.__version__:
             log.warning("Checkpoint from TensorFlow %s: not resumed bit for bit", state["tensorflow"])
         return step
+
+    def restore(self, step: int) -> None:
+        """Brings the model to the checkpoint of a step, and changes nothing in the folder.
+
+        Raises:
+            CheckpointError: it is missing or damaged, or does not fit the model.
+        """
+        self._begin(step, _read_checked(self._path(step), self._read))
+
+    def _read(self, folder):
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        self.tracked.read(str(folder / "state")).assert_consumed()
+        return state
+
+    def _begin(self, step, state):
+        """Goes on counting where a checkpoint that was read left off."""
+        if (state["step"], self.model.step) != (step, step):
+            raise CheckpointError(
+                f"Checkpoint {self._path(step)} says step {state['step']}, its weights {self.model.step}."
+            )
+        self.first = (step, state.get("example", step * self.batch_size))
 
     def read_networks(self, into: dict | None = None) -> None:
         """Reads the networks, not the optimizers, from the newest good checkpoint, for use in another run.
@@ -158,6 +181,8 @@ class Checkpoints:
         if final.exists():
             return final
         check_finite_state(step, self.model.trained_parts())
+        if self.read_only:
+            return final
         partial = self.folder / f".partial-{final.name}"
         shutil.rmtree(partial, ignore_errors=True)
         try:

@@ -1,12 +1,10 @@
 """NaN and infinity: found before they reach a checkpoint, and what a run does about them."""
 
 import logging
-import math
 
 import numpy as np
 
 from tf_gradsr.config import Config
-from tf_gradsr.training.callbacks import StepCallback
 
 log = logging.getLogger(__name__)
 
@@ -27,19 +25,6 @@ class TrainingDiverged(RuntimeError):
     def __init__(self, step: int, names, note: str = ""):
         super().__init__(f"Step {step}: {', '.join(names)} is not finite{note and '; '}{note}")
         self.step, self.names, self.note = step, list(names), note
-
-
-class FiniteCheck(StepCallback):
-    """Stops the run as soon as a loss, score or gradient norm is not finite. Must come first.
-
-    Raises:
-        TrainingDiverged: from `on_step`.
-    """
-
-    def on_step(self, step, logs):
-        bad = [name for name, value in logs.items() if not math.isfinite(value)]
-        if bad:
-            raise TrainingDiverged(step, bad)
 
 
 def check_finite_state(step: int, parts: dict) -> None:

@@ -30,10 +30,10 @@ def usable_precision(asked: str) -> str:
     return "float32"
 
 
-def uses_xla(settings: TrainConfig) -> bool:
-    """Whether XLA compiles the step: as `train.jit_compile` says, else on GPUs only."""
+def uses_xla(settings: TrainConfig, replicas: int = 1) -> bool:
+    """Whether XLA compiles the step: as `train.jit_compile` says, else on a single GPU only."""
     if settings.jit_compile is None:
-        return bool(tf.config.list_physical_devices("GPU"))
+        return replicas == 1 and bool(tf.config.list_physical_devices("GPU"))
     return settings.jit_compile
 
 
