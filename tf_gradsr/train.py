@@ -5,6 +5,7 @@ gradsr train --config configs/quickstart.yaml --run_dir runs/quickstart
 Started again on the same run_dir, it continues from the last checkpoint. Ctrl-C saves one before leaving.
 """
 
+import signal
 import sys
 from argparse import SUPPRESS
 from dataclasses import fields
@@ -18,6 +19,7 @@ from tf_gradsr.disk import disk_full
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.options import add_trust
 from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.signals import ENDING, handled
 from tf_gradsr.standard_streams import say
 from tf_gradsr.tensorflow_start import start_tensorflow, use_deterministic_kernels
 
@@ -178,7 +180,10 @@ def _train(config, settings):
     from tf_gradsr.training.run import Interrupted
     from tf_gradsr.training.trainer import train
 
-    run_dir, distribution = settings.run_dir, choose_distribution(settings.distribution)
+    run_dir = settings.run_dir
+    # Python's own handlers are not run while TensorFlow waits for other workers, which may be forever.
+    with handled((signal.SIGINT, *ENDING), signal.SIG_DFL):
+        distribution = choose_distribution(settings.distribution)
     print(f"Training on {distribution}, TensorFlow {tf.__version__}", file=sys.stderr)
     try:
         with StopRequest().listening() as stop_request:

@@ -1,5 +1,8 @@
 """Tests of runs that several processes share, over loopback, and of how their devices are chosen."""
 
+import signal
+import time
+
 import numpy as np
 import pytest
 from cluster import cluster, ended, shared_run, weights_after_three_steps, when_at
@@ -75,6 +78,18 @@ def test_two_workers_train_the_same_weights_as_one(tmp_path):
     alone, together = (weights_after_three_steps("sgd", count, tmp_path) for count in (1, 2))
     np.testing.assert_array_equal(together[0], together[1])
     assert np.max(np.abs(together[0] - alone[0])) <= 1e-5
+
+
+def test_a_worker_that_waits_for_the_others_can_be_ended(tmp_path):
+    with cluster(shared_run(tmp_path, steps=2), 2, tmp_path) as (chief, other):
+        other.kill()
+        log, end = tmp_path / "0.log", time.monotonic() + 120
+        while "Waiting for all 2 workers" not in log.read_text():
+            assert chief.poll() is None and time.monotonic() < end
+            time.sleep(0.05)
+        time.sleep(1)
+        chief.terminate()
+        assert ended([chief], 20) == [-signal.SIGTERM]
 
 
 @pytest.mark.slow
