@@ -80,7 +80,7 @@ def test_two_workers_train_the_same_weights_as_one(tmp_path):
     assert np.max(np.abs(together[0] - alone[0])) <= 1e-5
 
 
-def test_a_worker_that_waits_for_the_others_can_be_ended(tmp_path):
+def test_ctrl_c_ends_a_worker_that_waits_for_the_others(tmp_path):
     with cluster(shared_run(tmp_path, steps=2), 2, tmp_path) as (chief, other):
         other.kill()
         log, end = tmp_path / "0.log", time.monotonic() + 120
@@ -88,8 +88,9 @@ def test_a_worker_that_waits_for_the_others_can_be_ended(tmp_path):
             assert chief.poll() is None and time.monotonic() < end
             time.sleep(0.05)
         time.sleep(1)
-        chief.terminate()
-        assert ended([chief], 20) == [-signal.SIGTERM]
+        # TensorFlow keeps SIGTERM for itself at that time.
+        chief.send_signal(signal.SIGINT)
+        assert ended([chief], 20) == [-signal.SIGINT]
 
 
 @pytest.mark.slow
