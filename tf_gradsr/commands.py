@@ -35,6 +35,7 @@ GRADSR = Command(
     "One-to-many face super-resolution that downscales back to its input.",
     commands={
         "hallucinate": Command("Make plausible large pictures of small ones.", "tf_gradsr.hallucinate"),
+        "bulk": Command("The same for very many pictures, on Ray (extra [ray]).", "tf_gradsr.bulk"),
         "photo": Command(
             "Enlarge photographs with the faces in them hallucinated (extra [photos]).", "tf_gradsr.photo"
         ),

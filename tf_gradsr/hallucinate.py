@@ -54,11 +54,13 @@ from tf_gradsr.gallery.writing import (
 )
 from tf_gradsr.home import at_home
 from tf_gradsr.options import (
+    add_align,
     add_batch,
     add_consistency,
     add_downscale,
     add_input_quality,
     add_noise,
+    add_num_samples,
     add_pictures,
     add_points,
     add_report,
@@ -79,12 +81,7 @@ def build_parser() -> Parser:
         " - writes reconstruction.png of one input to standard output, and nothing else.",
     )
     add_run(add)
-    add(
-        "--num_samples",
-        type=NonNegativeInt,
-        default=8,
-        help="Samples per input. Sample i is the same however many there are; mean and uncertainty need two.",
-    )
+    add_num_samples(add)
     add_noise(add)
     add_consistency(add)
     add_input_quality(add)
@@ -93,14 +90,7 @@ def build_parser() -> Parser:
         "The inputs are large: downscale them to LR first, the way the model was trained, and compare the "
         "results with them (truth.png, PSNR, SSIM).",
     )
-    add(
-        "--align",
-        type=Literal["auto", "none", "points"],
-        default="auto",
-        help="With --downscale, which part of a photograph LR is made from. auto: its largest face, cut as "
-        "the training faces are (extra [photos]); if there is none, its centre. none: its centre. points: "
-        "the face whose eyes are given.",
-    )
+    add_align(add)
     add_points(add)
     add(
         "--interpolate",

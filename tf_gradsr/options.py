@@ -2,7 +2,7 @@
 
 from typing import Literal, Optional
 
-from jsonargparse.typing import PositiveInt
+from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from tf_gradsr.config import Seed, Temperature
 
@@ -58,13 +58,18 @@ def add_pictures(
     )
 
 
-def add_batch(add) -> None:
-    """`--recursive`, `--skip_existing` and `--overwrite`: what people do with many files."""
+def add_recursive(add) -> None:
+    """`--recursive`."""
     add(
         "--recursive",
         action="store_true",
         help="Also take the pictures in all folders below the ones given; the results mirror the tree.",
     )
+
+
+def add_batch(add) -> None:
+    """`--recursive`, `--skip_existing` and `--overwrite`: what people do with many files."""
+    add_recursive(add)
     add(
         "--skip_existing",
         action="store_true",
@@ -72,6 +77,16 @@ def add_batch(add) -> None:
         "ones: for a batch that was stopped.",
     )
     add("--overwrite", action="store_true", help="Replace results that already exist.")
+
+
+def add_num_samples(add) -> None:
+    """`--num_samples` of each input."""
+    add(
+        "--num_samples",
+        type=NonNegativeInt,
+        default=8,
+        help="Samples per input. Sample i is the same however many there are; mean and uncertainty need two.",
+    )
 
 
 def add_noise(add) -> None:
@@ -94,6 +109,18 @@ def add_downscale(add, how: str) -> None:
         default=None,
         help="With --downscale: cut the largest centred square and resize it so that LR has this side. "
         "If left out, the picture is only cut to a multiple of the scale.",
+    )
+
+
+def add_align(add, by_hand: bool = True) -> None:
+    """`--align`, for `--downscale`; `by_hand`: whether points may be given instead."""
+    add(
+        "--align",
+        type=Literal["auto", "none", "points"] if by_hand else Literal["auto", "none"],
+        default="auto",
+        help="With --downscale, which part of a photograph LR is made from. auto: its largest face, cut as "
+        "the training faces are (extra [photos]); if there is none, its centre. none: its centre."
+        + (" points: the face whose eyes are given." if by_hand else ""),
     )
 
 

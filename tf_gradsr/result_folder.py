@@ -23,7 +23,7 @@ from tf_gradsr.gallery.reading import (
 )
 from tf_gradsr.gallery.spread import legend
 from tf_gradsr.gallery.walk import closed_walk
-from tf_gradsr.gallery.writing import INTENDED_USE, SOFTWARE, save_png, save_walk
+from tf_gradsr.gallery.writing import about_noise, about_picture, save_png, save_walk
 from tf_gradsr.memory import available_memory
 from tf_gradsr.sampling import RunningSpread
 
@@ -46,6 +46,47 @@ class TooLarge(ValueError):
 
 # What can go wrong with one file while others work.
 FAILURES = (UnreadablePicture, TooLarge, OSError, MemoryError, tf.errors.ResourceExhaustedError)
+
+
+def read_lr(source, config, settings, cut=lambda picture: picture) -> tuple:
+    """Reads the picture that a model starts from.
+
+    Args:
+        source: see `read_picture`. config: the model's `Config`.
+        settings: with `downscale` and `lr_size`, as the command line has them.
+        cut: with `downscale`, called with the `Picture` that was read, for the part of it to make LR from.
+
+    Returns:
+        (LR, HR or None), both `Picture`.
+
+    Raises:
+        UnreadablePicture: it is broken, too large or too small, or not a picture.
+    """
+    picture = read_picture(source, reduced=settings.downscale)
+    if not settings.downscale:
+        return picture, None
+    return make_pair(cut(picture), config.model.scale, config.data.downscale, settings.lr_size)
+
+
+def check_room(hallucinator, lr, bytes_a_pixel: int = BYTES_A_PIXEL) -> None:
+    """Refuses what would fill the memory, before the system kills the process half-way.
+
+    Args:
+        hallucinator: a `Hallucinator`. lr: `[h, w, 3]`. bytes_a_pixel: of the results, for each HR pixel.
+
+    Raises:
+        TooLarge: less is free.
+    """
+    height, width = (side * hallucinator.scale for side in lr.shape[:2])
+    needed = height * width * bytes_a_pixel
+    needed += min(height * width, hallucinator.pixels_at_once) * BYTES_OF_FEATURES
+    available = available_memory()
+    if needed > available:
+        raise TooLarge(
+            f"a result of {width}x{height} needs {needed / 1e9:.1f} GB of memory, "
+            f"but {available / 1e9:.1f} GB are free; cut the picture, or, if it is already large, give "
+            f"--downscale --lr_size {min(hallucinator.config.lr_shape)}"
+        )
 
 
 class ResultFolders:
@@ -111,11 +152,7 @@ class ResultFolders:
 
     def read(self, file) -> tuple:
         """(LR, HR or None) of a picture file, both `Picture`."""
-        picture = read_picture(file, reduced=self.settings.downscale)
-        if not self.settings.downscale:
-            return picture, None
-        config = self.hallucinator.config
-        return make_pair(self.cut(picture), config.model.scale, config.data.downscale, self.settings.lr_size)
+        return read_lr(file, self.hallucinator.config, self.settings, self.cut)
 
     def generate(self, lr, z) -> tuple:
         """Generates one picture, by itself so that its bytes do not depend on what else is made.
@@ -148,7 +185,7 @@ class ResultFolders:
         )
 
     def _check_size(self, picture):
-        """Refuses what would fill the memory, before the system kills the process half-way."""
+        """Refuses what would fill the memory or does not fit the animation's format."""
         height, width = (side * self.hallucinator.scale for side in picture.rgb.shape[:2])
         frames = (self.settings.interpolate + 1) * len(self.z) if self.settings.interpolate else 0
         longest = LONGEST_SIDE[self.settings.interpolate_format]
@@ -157,15 +194,7 @@ class ResultFolders:
                 f"a result of {width}x{height} is too large for {self.settings.interpolate_format} "
                 f"(sides up to {longest}); leave out --interpolate"
             )
-        needed = height * width * (BYTES_A_PIXEL + 4 * frames)
-        needed += min(height * width, self.hallucinator.pixels_at_once) * BYTES_OF_FEATURES
-        available = available_memory()
-        if needed > available:
-            raise TooLarge(
-                f"a result of {width}x{height} needs {needed / 1e9:.1f} GB of memory, "
-                f"but {available / 1e9:.1f} GB are free; cut the picture, or, if it is already large, give "
-                f"--downscale --lr_size {min(self.hallucinator.config.lr_shape)}"
-            )
+        check_room(self.hallucinator, picture.rgb, BYTES_A_PIXEL + 4 * frames)
 
 
 @dataclass
@@ -286,14 +315,8 @@ class _Making:
 
     def _about(self, **more):
         """Metadata of a picture that G made."""
-        return {
-            "Software": SOFTWARE,
-            **self.results.hallucinator.identity,
-            "consistency": self.results.settings.consistency,
-            "Disclaimer": INTENDED_USE,
-            **more,
-        }
+        return about_picture(self.results.hallucinator.identity, self.results.settings.consistency, **more)
 
     def _noise(self):
         settings = self.results.settings
-        return {"seed": str(settings.seed), "temperature": repr(float(settings.temperature))}
+        return about_noise(settings.seed, settings.temperature)

@@ -1,5 +1,6 @@
 """Reads the pictures to hallucinate from: RGB, alpha, and, for a large picture, the LR made from it."""
 
+import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
@@ -42,23 +43,23 @@ class Picture:
     """The notes that tell how its pixels were understood, which may not be as intended."""
 
 
-def read_picture(path, reduced: bool = False) -> Picture:
+def read_picture(source, reduced: bool = False) -> Picture:
     """Reads a file of any kind that Pillow knows, upright; grey becomes RGB, more bits become 8.
 
     Args:
-        path: of the file; what it holds counts, not its name.
+        source: path of the file, or its bytes; what it holds counts, not its name.
         reduced: whether a picture of very many pixels is read at a fraction of its size; see `decode`.
 
     Raises:
         UnreadablePicture: it is broken, too large, or not a picture.
     """
     try:
-        with Path(path).open("rb") as file:
+        with _opened(source) as file:
             found, frames = decode(file, reduced), frames_of(file)
         rgb = np.asarray(found.rgb)
         alpha = None if found.alpha is None else np.asarray(found.alpha)
     except UnidentifiedImageError:
-        raise UnreadablePicture(_unknown_kind(path)) from None
+        raise UnreadablePicture(_unknown_kind(source)) from None
     # The decoder may raise anything for a broken file.
     except Exception as error:
         raise UnreadablePicture(reason_of(error)) from error
@@ -118,9 +119,13 @@ def upscale_alpha(alpha, scale: int) -> np.ndarray:
     return np.asarray(resized)
 
 
-def _unknown_kind(path):
+def _opened(source):
+    return io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb")
+
+
+def _unknown_kind(source):
     """Why Pillow cannot open a file."""
-    with Path(path).open("rb") as file:
+    with _opened(source) as file:
         start = file.read(16)
     if not start:
         return "not a picture: the file is empty"

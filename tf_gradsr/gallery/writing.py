@@ -42,11 +42,31 @@ RESULT_PICTURE = Kind(
 )
 
 
+def about_picture(identity: dict, consistency: str, **more: str) -> dict:
+    """Metadata of a picture that a model made: what is needed to make it again.
+
+    Args:
+        identity: see `Hallucinator`. consistency: "exact" or "none". more: such as `about_noise`.
+    """
+    return {
+        "Software": SOFTWARE,
+        **identity,
+        "consistency": consistency,
+        "Disclaimer": INTENDED_USE,
+        **more,
+    }
+
+
+def about_noise(seed: int, temperature: float) -> dict:
+    """Metadata of the noise that samples were made with."""
+    return {"seed": str(seed), "temperature": repr(float(temperature))}
+
+
 def save_png(path, rgb, alpha=None, metadata=None, icc_profile=None) -> None:
     """Writes a PNG.
 
     Args:
-        path: of the file.
+        path: of the file, or a binary file to write into.
         rgb: uint8 `[H, W, 3]`.
         alpha: uint8 `[H, W]` or None.
         metadata: dict of str to str, written as tEXt chunks.
@@ -55,7 +75,7 @@ def save_png(path, rgb, alpha=None, metadata=None, icc_profile=None) -> None:
     info = PngInfo()
     for key, value in (metadata or {}).items():
         info.add_text(key, value)
-    _with_alpha(rgb, alpha).save(path, pnginfo=info, icc_profile=icc_profile)
+    _with_alpha(rgb, alpha).save(path, "PNG", pnginfo=info, icc_profile=icc_profile)
 
 
 def save_walk(path, frames, alpha=None, metadata=None) -> None:

@@ -1,0 +1,177 @@
+"""Ray, started quietly or joined, and the blocks that its actors make."""
+
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Iterable, Iterator, Optional
+
+from tf_gradsr.cli import CommandFailed
+from tf_gradsr.errors import ConfigError, reason_of
+from tf_gradsr.many_pictures.actors import BlockMaker
+from tf_gradsr.many_pictures.plan import Block
+from tf_gradsr.many_pictures.request import Request
+from tf_gradsr.signals import ENDING
+from tf_gradsr.tensorflow_start import standard_error_held_back
+
+# Of a local Ray. Through its shared memory, in bytes, go lists of names; pictures go from disk to disk.
+_LOCAL = {"address": "local", "include_dashboard": False, "object_store_memory": 100_000_000}
+# Read when Ray is imported or started.
+QUIET = {
+    # Ray would tell its makers about this machine.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    # Without a GPU for it, an actor still sees what its process sees.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+# A local Ray uses the loopback address alone, on every system, as it does where there are no Ray clusters.
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# Times that blocks are given out again without one more being made.
+ROUNDS_IN_VAIN = 2
+
+
+@dataclass(frozen=True)
+class Devices:
+    """What makes blocks at the same time.
+
+    Attributes:
+        actors: how many. gpus: of each.
+    """
+
+    actors: int
+    gpus: int
+
+
+@contextmanager
+def ray_running(address: Optional[str], actors: Optional[int], verbose: bool):
+    """Ray, while the block runs.
+
+    Args:
+        address: of a cluster that this machine belongs to, "auto" for the one that runs here; None: a Ray of
+            its own is started on this machine, reached over loopback only, and ended with the block.
+        actors: how many will make blocks; None: as `devices_of` says.
+        verbose: whether Ray's own messages are shown.
+
+    Raises:
+        ConfigError: there is no such cluster.
+    """
+    quietly = nullcontext if verbose else partial(standard_error_held_back, ())
+    os.environ.update(QUIET if address else {**QUIET, **LOOPBACK})
+    handlers = {number: signal.getsignal(number) for number in (*ENDING, signal.SIGINT)}
+    folder = None if address else tempfile.mkdtemp(prefix="gradsr-")
+    try:
+        with quietly():
+            import ray
+            import ray.data
+
+            _start(ray, address, actors, folder, verbose)
+        if threading.current_thread() is threading.main_thread():
+            # Ray puts handlers of its own in their place, which end the process without a word.
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        yield
+    finally:
+        with quietly():
+            ray.shutdown()
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(ray, address, actors, folder, verbose):
+    options = {"address": address} if address else {**_LOCAL, "num_cpus": actors or 1, "_temp_dir": folder}
+    level = logging.INFO if verbose else logging.CRITICAL
+    try:
+        ray.init(**options, logging_level=level, log_to_driver=verbose)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise ConfigError(
+            "ray_address: of a Ray cluster that this machine belongs to, auto for the one that runs on it. "
+            f"Received: {address or 'none, and a Ray of its own does not start'} ({reason_of(error)})"
+        ) from error
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(level if verbose else logging.CRITICAL + 1)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = context.print_on_execution_start = verbose
+    # What is lost with an actor is given out again by `made_blocks`.
+    context.max_errored_blocks = -1
+
+
+def devices_of(actors: Optional[int]) -> Devices:
+    """How many actors make blocks on the running Ray.
+
+    Args:
+        actors: as the user wishes; None: one for each GPU; without GPUs, whose work uses all cores of a
+            machine, one for each machine.
+
+    Raises:
+        ConfigError: there is no room for one.
+    """
+    import ray
+
+    gpus = int(ray.cluster_resources().get("GPU", 0))
+    machines = sum(node["Alive"] and node["Resources"].get("CPU", 0) >= 1 for node in ray.nodes())
+    if not gpus and not machines:
+        raise ConfigError("ray_address: a cluster with a free CPU or GPU. Received: one without")
+    return Devices(actors or gpus or machines, min(gpus, 1))
+
+
+def made_blocks(blocks: Iterable[Block], request: Request, actors: Optional[int]) -> Iterator[dict]:
+    """Makes blocks on the running Ray, in any order.
+
+    A block that is lost, with the machine or the process that made it, is given out again.
+
+    Args:
+        blocks: list of `Block`. request: a `Request`. actors: see `devices_of`.
+
+    Yields:
+        What `BlockMaker` says of each block, once.
+
+    Raises:
+        CommandFailed: blocks are lost again and again.
+    """
+    left, in_vain = {block.number: block for block in blocks}, 0
+    while left:
+        before = len(left)
+        for row in _round(list(left.values()), request, devices_of(actors)):
+            if left.pop(row["number"], None):
+                yield row
+        in_vain = in_vain + 1 if len(left) == before else 0
+        if in_vain == ROUNDS_IN_VAIN:
+            raise CommandFailed(_lost(list(left.values())))
+
+
+def _round(blocks, request, devices):
+    import ray.data
+
+    data = ray.data.from_items([{"block": block} for block in blocks], override_num_blocks=len(blocks))
+    data = data.map_batches(
+        BlockMaker,
+        fn_constructor_args=(request,),
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(size=min(devices.actors, len(blocks))),
+        num_cpus=0 if devices.gpus else 1,
+        num_gpus=devices.gpus,
+        scheduling_strategy="SPREAD",
+        # An actor that is started again waits for room, which a lost machine may have been.
+        max_restarts=0,
+        max_task_retries=0,
+    )
+    try:
+        yield from data.iter_rows()
+    except ray.exceptions.RayError:
+        # Whatever was not made is found out by the caller.
+        return
+
+
+def _lost(blocks):
+    first = blocks[0]
+    named = first.parquet or first.files[0][0]
+    return (
+        f"{len(blocks)} of the blocks end the process that makes them, the first begins with {named}; is the "
+        "memory too small, or one of the pictures one that the decoder does not survive? The others are there"
+    )
