@@ -27,6 +27,7 @@ Exit status: 0 all done, 1 some pictures failed, 2 bad setting, 130 interrupted.
 
 import importlib.util
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Literal, Optional
 
@@ -214,8 +215,11 @@ def _bulk(settings, plan, request):
             left.append(block)
     if pictures:
         print(f"{pictures:,} of {plan.total:,} pictures are in finished blocks", file=sys.stderr)
-    with ProgressBar(plan.total, "picture", initial=pictures, hidden=not left) as bar:
-        failed += _made(left, request, settings, bar) if left else 0
+    try:
+        with ProgressBar(plan.total, "picture", initial=pictures, hidden=not left) as bar:
+            failed += _made(left, request, settings, bar) if left else 0
+    finally:
+        files.clear()
     said = f", {failed:,} of them failed (column error)" if failed else ""
     print(f"{settings.output}: {plan.total:,} pictures{said}")
     if failed < plan.total:
@@ -235,7 +239,7 @@ def _made(blocks, request, settings, bar):
     failed = said = 0
     bar.begin("Hallucinating", once="starting Ray, loading the model")
     with ray_running(settings.ray_address, settings.actors, settings.verbose):
-        for row in made_blocks(blocks, request, settings.actors):
+        for row in made_blocks(blocks, request, settings.actors, partial(bar.write, file=sys.stderr)):
             if row["trouble"]:
                 kind, words = row["trouble"]
                 raise {SETTING: ConfigError, BUG: RuntimeError}.get(kind, CommandFailed)(words)

@@ -1,15 +1,17 @@
 """Ray, started quietly or joined, and the blocks that its actors make."""
 
+import io
 import logging
 import os
 import shutil
 import signal
 import tempfile
 import threading
-from contextlib import contextmanager, nullcontext
+import warnings
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
-from typing import Iterable, Iterator, Optional
+from typing import Callable, Iterable, Iterator, Optional
 
 from tf_gradsr.cli import CommandFailed
 from tf_gradsr.errors import ConfigError, reason_of
@@ -34,6 +36,8 @@ QUIET = {
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 # Times that blocks are given out again without one more being made.
 ROUNDS_IN_VAIN = 2
+# Blocks that an actor has at a time: it makes one, the next one waits.
+IN_FLIGHT = 2
 
 
 @dataclass(frozen=True)
@@ -62,25 +66,41 @@ def ray_running(address: Optional[str], actors: Optional[int], verbose: bool):
         ConfigError: there is no such cluster.
     """
     quietly = nullcontext if verbose else partial(standard_error_held_back, ())
+    # Beside its log, Ray prints what befalls its processes.
+    silenced = nullcontext() if verbose else redirect_stdout(_Nothing())
     os.environ.update(QUIET if address else {**QUIET, **LOOPBACK})
+    with quietly():
+        import ray
+        import ray.data
     handlers = {number: signal.getsignal(number) for number in (*ENDING, signal.SIGINT)}
-    folder = None if address else tempfile.mkdtemp(prefix="gradsr-")
+    folder = None if address else tempfile.mkdtemp(prefix="gradsr-ray-", dir=_short_folder())
     try:
         with quietly():
-            import ray
-            import ray.data
-
             _start(ray, address, actors, folder, verbose)
         if threading.current_thread() is threading.main_thread():
             # Ray puts handlers of its own in their place, which end the process without a word.
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-        yield
+        with silenced:
+            yield
     finally:
         with quietly():
             ray.shutdown()
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Nothing(io.TextIOBase):
+    """A stream that forgets what is written to it."""
+
+    def write(self, text):
+        return len(text)
+
+
+def _short_folder():
+    """Where Ray's temporary files go: its sockets' paths may have 103 bytes, and it needs 75 of them."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) < 20 or os.name == "nt" else "/tmp"
 
 
 def _start(ray, address, actors, folder, verbose):
@@ -97,8 +117,6 @@ def _start(ray, address, actors, folder, verbose):
         logging.getLogger(name).setLevel(level if verbose else logging.CRITICAL + 1)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = verbose
-    # What is lost with an actor is given out again by `made_blocks`.
-    context.max_errored_blocks = -1
 
 
 def devices_of(actors: Optional[int]) -> Devices:
@@ -120,13 +138,16 @@ def devices_of(actors: Optional[int]) -> Devices:
     return Devices(actors or gpus or machines, min(gpus, 1))
 
 
-def made_blocks(blocks: Iterable[Block], request: Request, actors: Optional[int]) -> Iterator[dict]:
+def made_blocks(
+    blocks: Iterable[Block], request: Request, actors: Optional[int], say: Callable[[str], None]
+) -> Iterator[dict]:
     """Makes blocks on the running Ray, in any order.
 
     A block that is lost, with the machine or the process that made it, is given out again.
 
     Args:
         blocks: list of `Block`. request: a `Request`. actors: see `devices_of`.
+        say: called with a sentence when blocks are given out again.
 
     Yields:
         What `BlockMaker` says of each block, once.
@@ -136,36 +157,46 @@ def made_blocks(blocks: Iterable[Block], request: Request, actors: Optional[int]
     """
     left, in_vain = {block.number: block for block in blocks}, 0
     while left:
-        before = len(left)
-        for row in _round(list(left.values()), request, devices_of(actors)):
+        before, devices = len(left), devices_of(actors)
+        for row in _round(list(left.values()), request, devices):
             if left.pop(row["number"], None):
                 yield row
         in_vain = in_vain + 1 if len(left) == before else 0
         if in_vain == ROUNDS_IN_VAIN:
             raise CommandFailed(_lost(list(left.values())))
+        if left:
+            say(f"A process or a machine was lost; {len(left)} blocks are given out again")
+        # What was being made may be what ends its process, so the others come first.
+        for number in list(left)[: devices.actors * IN_FLIGHT]:
+            left[number] = left.pop(number)
 
 
 def _round(blocks, request, devices):
     import ray.data
+    import ray.exceptions
 
     data = ray.data.from_items([{"block": block} for block in blocks], override_num_blocks=len(blocks))
-    data = data.map_batches(
-        BlockMaker,
-        fn_constructor_args=(request,),
-        batch_size=1,
-        compute=ray.data.ActorPoolStrategy(size=min(devices.actors, len(blocks))),
-        num_cpus=0 if devices.gpus else 1,
-        num_gpus=devices.gpus,
-        scheduling_strategy="SPREAD",
-        # An actor that is started again waits for room, which a lost machine may have been.
-        max_restarts=0,
-        max_task_retries=0,
-    )
+    with warnings.catch_warnings():
+        # Ray 2.64 will take the last two no more, see setup.py.
+        warnings.simplefilter("ignore")
+        data = data.map_batches(
+            BlockMaker,
+            fn_constructor_args=(request,),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(
+                size=min(devices.actors, len(blocks)), max_tasks_in_flight_per_actor=IN_FLIGHT
+            ),
+            num_cpus=0 if devices.gpus else 1,
+            num_gpus=devices.gpus,
+            # Started again by itself, an actor waits for room, which may be lost with a machine.
+            max_restarts=0,
+            max_task_retries=0,
+        )
     try:
         yield from data.iter_rows()
-    except ray.exceptions.RayError:
-        # Whatever was not made is found out by the caller.
-        return
+    except (ray.exceptions.RayError, ray.data.exceptions.SystemException) as error:
+        # The caller sees what was not made.
+        logging.getLogger("ray.data").error("Blocks were lost: %s", error)
 
 
 def _lost(blocks):
