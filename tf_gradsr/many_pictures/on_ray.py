@@ -5,8 +5,10 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
+import time
 import warnings
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
@@ -34,8 +36,11 @@ QUIET = {
 }
 # A local Ray uses the loopback address alone, on every system, as it does where there are no Ray clusters.
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-# Times that blocks are given out again without one more being made.
-ROUNDS_IN_VAIN = 2
+# Times that blocks are given out without one being made, and seconds by which each waits longer: a cluster
+# takes some to find out that a machine is gone.
+ROUNDS_IN_VAIN = 4
+PATIENCE = 5
+SECONDS_TO_ANSWER = 10
 # Blocks that an actor has at a time: it makes one, the next one waits.
 IN_FLIGHT = 2
 
@@ -107,8 +112,9 @@ def _start(ray, address, actors, folder, verbose):
     options = {"address": address} if address else {**_LOCAL, "num_cpus": actors or 1, "_temp_dir": folder}
     level = logging.INFO if verbose else logging.CRITICAL
     try:
+        _check_there(address)
         ray.init(**options, logging_level=level, log_to_driver=verbose)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(
             "ray_address: of a Ray cluster that this machine belongs to, auto for the one that runs on it. "
             f"Received: {address or 'none, and a Ray of its own does not start'} ({reason_of(error)})"
@@ -117,6 +123,17 @@ def _start(ray, address, actors, folder, verbose):
         logging.getLogger(name).setLevel(level if verbose else logging.CRITICAL + 1)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = verbose
+
+
+def _check_there(address):
+    """Finds out in seconds what Ray tries for minutes.
+
+    Raises:
+        OSError, ValueError: nothing answers at HOST:PORT, or it is none.
+    """
+    if address and address != "auto":
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER).close()
 
 
 def devices_of(actors: Optional[int]) -> Devices:
@@ -166,6 +183,7 @@ def made_blocks(
             raise CommandFailed(_lost(list(left.values())))
         if left:
             say(f"A process or a machine was lost; {len(left)} blocks are given out again")
+            time.sleep(PATIENCE * in_vain)
         # What was being made may be what ends its process, so the others come first.
         for number in list(left)[: devices.actors * IN_FLIGHT]:
             left[number] = left.pop(number)

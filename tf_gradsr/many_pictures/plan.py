@@ -69,9 +69,9 @@ class Block:
             yield Source(_text(name), _text(folder), content)
 
     def _row_names(self, path, column):
-        found = self._column(path, NAME_COLUMN)
+        found = list(self._column(path, NAME_COLUMN))
         if not any(isinstance(name, str) for name in found):
-            found = self._column(path, column, "path")
+            found = list(self._column(path, column, "path"))
         first = self.before + self.first
         return [
             name if isinstance(name, str) and name else f"{self.parquet}:{first + row}"
