@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commands import names_in, refuses, run_command
 from PIL import Image
 
-from tf_gradsr import bulk
-from tf_gradsr.hallucinate import main as hallucinate
+from tf_gradsr import bulk, hallucinate
 from tf_gradsr.run_lock import only_one_in
 
 COUNT = 120
@@ -148,9 +148,8 @@ def test_interrupted_killed_and_gone_on_with(arguments, run_dir, pictures, tmp_p
 
     rows = check_rows(output)
     some = pictures / "005.png"
-    assert (
-        hallucinate([str(some), "-o", str(tmp_path / "h"), "--run", str(run_dir), "--num_samples", "1"]) == 0
-    )
+    usual = [some, "-o", tmp_path / "h", "--run", run_dir, "--num_samples", 1]
+    assert run_command(hallucinate, usual, capsys).status == 0
     for row in rows:
         if row["name"] == str(some):
             name = "reconstruction.png" if row["z_index"] < 0 else "sample_00.png"
@@ -194,7 +193,7 @@ def test_a_cluster_that_loses_a_machine(arguments, tmp_path):
         cluster.stdin.flush()
         assert cluster.stdout.readline() == "killed\n"
         assert len(blocks_in(output)) < COUNT / 2
-        said, told = process.communicate(timeout=TIMEOUT)
+        _, told = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 1, told
         assert "A process or a machine was lost" in told
         check_rows(output)
@@ -210,7 +209,7 @@ def test_a_cluster_that_loses_a_machine(arguments, tmp_path):
 def test_folders_of_files_from_a_parquet_file(pictures, run_dir, tmp_path):
     files = sorted(pictures.iterdir())[-3:]
     table = {"image": [path.read_bytes() for path in files], "name": [path.name for path in files]}
-    pq.write_table(bulk_table(table), tmp_path / "in.parquet")
+    pq.write_table(pa.table(table), tmp_path / "in.parquet")
     command = ["--input", "in.parquet", "-o", "made", "--format", "files", "--num_samples", "2"]
     process = subprocess.run(
         [sys.executable, "-m", "tf_gradsr", "bulk", *command, "--run", str(run_dir)],
@@ -229,12 +228,6 @@ def test_folders_of_files_from_a_parquet_file(pictures, run_dir, tmp_path):
     assert "error" in lines[2] and lines[0]["lr_psnr"]["sample_01.png"] > 40
 
 
-def bulk_table(columns):
-    import pyarrow as pa
-
-    return pa.table(columns)
-
-
 def test_a_missing_extra_is_named(arguments, monkeypatch, capsys):
     find = bulk.importlib.util.find_spec
     monkeypatch.setattr(bulk.importlib.util, "find_spec", lambda name: None if name == "ray" else find(name))
@@ -246,9 +239,8 @@ def test_settings_that_do_not_go_together_are_refused(arguments, tmp_path, capsy
     out = ["-o", tmp_path / "made"]
     assert refuses(run_command(bulk, [*arguments, *out, "--lr_size", "8"], capsys), "lr_size: goes with")
     assert refuses(run_command(bulk, [*arguments, "-o", ""], capsys), "output: the folder of the blocks")
-    assert refuses(
-        run_command(bulk, [*arguments, *out, "--input_quality", "photo"], capsys), "input_quality:"
-    )
+    photo = [*arguments, *out, "--input_quality", "photo"]
+    assert refuses(run_command(bulk, photo, capsys), "input_quality: clean, or a run with")
     assert refuses(run_command(bulk, ["--input", tmp_path, *out], capsys), "input: no picture there")
     assert refuses(run_command(bulk, [*arguments, *out, "--run", tmp_path], capsys), "run: the folder")
     assert not (tmp_path / "made").exists()
@@ -266,9 +258,10 @@ def test_blocks_of_other_settings_or_pictures_are_not_gone_on_with(arguments, pi
     output = tmp_path / "made"
     output.mkdir()
     record = output / "_bulk.json"
-    # The settings are written before the first block is made; a machine without room ends it there.
-    result = run_command(bulk, [*arguments, "-o", output, "--ray_address", "127.0.0.1:1"], capsys)
-    assert result.status == 2 and "ray_address: of a Ray cluster" in result.err
+    # The settings are written before the first block is made; without a cluster, it ends there.
+    for address in ("127.0.0.1:1", "none"):
+        result = run_command(bulk, [*arguments, "-o", output, "--ray_address", address], capsys)
+        assert result.status == 2 and "ray_address: of a Ray cluster" in result.err
     (output / "block_000000.parquet").touch()
     before = json.loads(record.read_text())
     assert before["input"].startswith(f"{COUNT} pictures, sha256:") and before["seed"] == 0
