@@ -166,10 +166,7 @@ def test_interrupted_killed_and_gone_on_with(arguments, run_dir, pictures, tmp_p
     lost.unlink()
     process = started(arguments)
     assert process.communicate(timeout=TIMEOUT) and process.returncode == 1
-    assert (
-        pq.read_table(lost).equals(pq.read_table(output / lost.name))
-        and kept.items() <= blocks_in(output).items()
-    )
+    assert kept.items() <= blocks_in(output).items()
     assert lost.read_bytes() == content
 
 

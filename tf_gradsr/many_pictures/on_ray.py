@@ -10,10 +10,12 @@ import tempfile
 import threading
 import time
 import warnings
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Callable, Iterable, Iterator, Optional
+
+import psutil
 
 from tf_gradsr.cli import CommandFailed
 from tf_gradsr.errors import ConfigError, reason_of
@@ -41,6 +43,8 @@ LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 ROUNDS_IN_VAIN = 4
 PATIENCE = 5
 SECONDS_TO_ANSWER = 10
+# Times that a Ray of its own is tried to start.
+STARTS = 3
 # Blocks that an actor has at a time: it makes one, the next one waits.
 IN_FLIGHT = 2
 
@@ -68,7 +72,7 @@ def ray_running(address: Optional[str], actors: Optional[int], verbose: bool):
         verbose: whether Ray's own messages are shown.
 
     Raises:
-        ConfigError: there is no such cluster.
+        ConfigError: there is no such cluster. CommandFailed: Ray does not start.
     """
     quietly = nullcontext if verbose else partial(standard_error_held_back, ())
     # Beside its log, Ray prints what befalls its processes.
@@ -78,6 +82,7 @@ def ray_running(address: Optional[str], actors: Optional[int], verbose: bool):
         import ray
         import ray.data
     handlers = {number: signal.getsignal(number) for number in (*ENDING, signal.SIGINT)}
+    before = _children()
     folder = None if address else tempfile.mkdtemp(prefix="gradsr-ray-", dir=_short_folder())
     try:
         with quietly():
@@ -92,6 +97,7 @@ def ray_running(address: Optional[str], actors: Optional[int], verbose: bool):
         with quietly():
             ray.shutdown()
         if folder:
+            _end(_children() - before)
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -109,20 +115,51 @@ def _short_folder():
 
 
 def _start(ray, address, actors, folder, verbose):
-    options = {"address": address} if address else {**_LOCAL, "num_cpus": actors or 1, "_temp_dir": folder}
     level = logging.INFO if verbose else logging.CRITICAL
-    try:
-        _check_there(address)
-        ray.init(**options, logging_level=level, log_to_driver=verbose)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ConfigError(
-            "ray_address: of a Ray cluster that this machine belongs to, auto for the one that runs on it. "
-            f"Received: {address or 'none, and a Ray of its own does not start'} ({reason_of(error)})"
-        ) from error
+    log = {"logging_level": level, "log_to_driver": verbose}
+    if address:
+        _join(ray, address, log)
+    else:
+        _start_own(ray, {**_LOCAL, **log, "num_cpus": actors or 1, "_temp_dir": folder})
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(level if verbose else logging.CRITICAL + 1)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = verbose
+
+
+def _start_own(ray, options):
+    before = _children()
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init(**options)
+            return
+        # Ray raises plain exceptions, and gives up after 30 seconds, which a busy machine may need.
+        except Exception as error:
+            _end(_children() - before)
+            if not left:
+                raise CommandFailed(f"Ray does not start on this machine: {reason_of(error)}") from error
+
+
+def _join(ray, address, log):
+    try:
+        _check_there(address)
+        ray.init(address=address, **log)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(
+            "ray_address: of a Ray cluster that this machine belongs to, auto for the one that runs on it. "
+            f"Received: {address} ({reason_of(error)})"
+        ) from error
+
+
+def _children():
+    return set(psutil.Process().children(recursive=True))
+
+
+def _end(processes):
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=SECONDS_TO_ANSWER)
 
 
 def _check_there(address):
@@ -131,7 +168,7 @@ def _check_there(address):
     Raises:
         OSError, ValueError: nothing answers at HOST:PORT, or it is none.
     """
-    if address and address != "auto":
+    if address != "auto":
         host, _, port = address.rpartition(":")
         socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_ANSWER).close()
 
