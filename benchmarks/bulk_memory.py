@@ -2,7 +2,8 @@
 
 Makes small pictures in a temporary folder, gives 1,000 of them, then 3,000, to `gradsr bulk` with one sample,
 and prints for each the peak of its memory: of the program itself, of the process that makes the pictures, and
-of all its processes together, Ray's own included. Shared memory counts once (proportional set size). Linux.
+of all its processes together, Ray's own included. Shared memory counts once (proportional set size). With
+--untrained, a tiny network makes the pictures, so that 10,000 take minutes. For Linux.
 """
 
 import argparse
@@ -19,6 +20,26 @@ from PIL import Image
 LR_SIDE = 16
 # Seconds between looks.
 INTERVAL = 0.5
+MAKE_RUN = """
+import sys
+from pathlib import Path
+from tf_gradsr.config import Config
+from tf_gradsr.config_files import save_config
+from tf_gradsr.registry import build_generator
+config, run = Config(), Path(sys.argv[1])
+config.data.source, config.data.path, config.data.lr_size = "folder", ".", 16
+config.model.scale, config.model.blocks, config.model.widths, config.model.z_size = 4, 1, [8], 4
+run.mkdir()
+save_config(config, run / "config.yaml")
+build_generator(config).save_weights(run / "generator.weights.h5")
+"""
+
+
+def make_run(folder) -> Path:
+    """Makes an untrained run of a tiny network, in a process of its own, as TensorFlow stays in memory."""
+    run = folder / "run"
+    subprocess.run([sys.executable, "-c", MAKE_RUN, str(run)], check=True, stderr=subprocess.DEVNULL)
+    return run
 
 
 def make_pictures(folder, count) -> None:
@@ -69,13 +90,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pictures", type=int, nargs="+", default=[1000, 3000], help="default: 1000 3000")
     parser.add_argument("--run", default="faces_8x_mobile", help="default: faces_8x_mobile")
+    parser.add_argument("--untrained", action="store_true", help="a tiny untrained network instead of --run")
     options = parser.parse_args()
     for count in options.pictures:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             make_pictures(folder / "pictures", count)
             inputs = ["--input", str(folder / "pictures"), "--output", str(folder / "made")]
-            peaks, seconds = peaks_of([*inputs, "--run", options.run, "--num_samples", "1"])
+            run = str(make_run(folder)) if options.untrained else options.run
+            peaks, seconds = peaks_of([*inputs, "--run", run, "--num_samples", "1"])
         said = ", ".join(f"{who} {size:.0f} MB" for who, size in peaks.items())
         print(f"{count:,} pictures: {said}; {seconds:.0f} s", flush=True)
 

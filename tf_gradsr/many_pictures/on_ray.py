@@ -90,7 +90,8 @@ def ray_running(address: Optional[str], actors: Optional[int], verbose: bool):
         if threading.current_thread() is threading.main_thread():
             # Ray puts handlers of its own in their place, which end the process without a word.
             for number, handler in handlers.items():
-                signal.signal(number, handler)
+                if handler is not None:
+                    signal.signal(number, handler)
         with silenced:
             yield
     finally:
