@@ -110,9 +110,9 @@ def build_parser() -> Parser:
         "--batch_size",
         type=Optional[PositiveInt],
         default=None,
-        help="Pictures made at a time. 1: the bytes are those of gradsr hallucinate; more: one value in some "
-        "70,000 is off by one grey level. If left out, 1 on a CPU, which is no faster with more, and 128 on "
-        "a GPU; halved if the GPU's memory is too small.",
+        help="Pictures made at a time. 1: the bytes are those of gradsr hallucinate; more: faster, but one "
+        "value in some 100,000 is off by one grey level. If left out, 1 on a CPU, 128 on a GPU; halved if "
+        "the memory is too small.",
     )
     add(
         "--actors",

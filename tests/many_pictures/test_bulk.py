@@ -78,11 +78,11 @@ def wait_for_blocks(output, count, process):
 
 
 @contextmanager
-def watched(process):
-    """Gives the processes below one; afterwards none of them may be left."""
+def watched(process, seconds=60):
+    """Gives the processes below one; some time afterwards, none of them may be left."""
     below = psutil.Process(process.pid).children(recursive=True)
     yield below
-    left = psutil.wait_procs(below, timeout=60)[1]
+    left = psutil.wait_procs(below, timeout=seconds)[1]
     assert not left
 
 
@@ -123,7 +123,8 @@ def test_interrupted_killed_and_gone_on_with(arguments, run_dir, pictures, tmp_p
 
     process = started(arguments)
     wait_for_blocks(output, len(first) + 2, process)
-    with watched(process):
+    # Ray's agents look every few seconds whether what they belong to is still there.
+    with watched(process, 300):
         process.kill()
         process.wait()
     second = blocks_in(output)

@@ -19,8 +19,8 @@ from tf_gradsr.many_pictures.plan import Source
 from tf_gradsr.many_pictures.request import Request
 from tf_gradsr.result_folder import FAILURES, check_room, read_lr
 
-# Pairs of LR and z in a forward pass. A CPU gains nothing from more than one, and one by one the bytes are
-# those of `gradsr hallucinate`; a GPU is idle most of the time with one.
+# Pairs of LR and z in a forward pass. One by one, the bytes are those of `gradsr hallucinate`, which costs a
+# CPU little (benchmarks/batched_bytes.py); a GPU is idle most of the time with one.
 ON_CPU, ON_GPU = 1, 128
 
 
@@ -39,7 +39,7 @@ class PictureMaker:
 
     Attributes:
         batch_size: pairs of LR and z in a forward pass; halved when the device's memory is too small. With
-            1, the bytes are those of `gradsr hallucinate`; with more, about one value in 70,000 differs
+            1, the bytes are those of `gradsr hallucinate`; with more, about one value in 100,000 differs
             by one grey level, since sums are taken in another order.
     """
 
