@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +169,26 @@ def test_interrupted_killed_and_gone_on_with(arguments, run_dir, pictures, tmp_p
     assert process.communicate(timeout=TIMEOUT) and process.returncode == 1
     assert kept.items() <= blocks_in(output).items()
     assert lost.read_bytes() == content
+
+
+@pytest.mark.slow
+def test_pictures_that_end_every_process_are_not_tried_forever(pictures, run_dir, tmp_path):
+    """As if the decoder crashed: whatever begins to make pictures is killed."""
+    output, one = tmp_path / "made", pictures / "000.png"
+    process = started(["--input", one, "--run", run_dir, "-o", output])
+    kills, end = 0, time.monotonic() + TIMEOUT
+    while process.poll() is None and time.monotonic() < end:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if child.name().startswith("ray::MapWorker"):
+                    child.kill()
+                    kills += 1
+        time.sleep(0.2)
+    _, told = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1, told
+    assert kills >= 4 and "A process or a machine was lost; 1 blocks are given out again" in told
+    assert told.splitlines()[-1].startswith("gradsr bulk: error: 1 of the blocks end the process that makes")
+    assert str(one) in told and names_in(output) == [".lock", "_bulk.json"]
 
 
 @pytest.mark.slow

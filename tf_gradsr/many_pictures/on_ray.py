@@ -260,5 +260,5 @@ def _lost(blocks):
     named = first.parquet or first.files[0][0]
     return (
         f"{len(blocks)} of the blocks end the process that makes them, the first begins with {named}; is the "
-        "memory too small, or one of the pictures one that the decoder does not survive? The others are there"
+        "memory too small, or does the decoder not survive one of the pictures? All others are finished"
     )
