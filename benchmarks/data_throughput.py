@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from tf_gradsr.config_files import load_config
 from tf_gradsr.data import load_pictures, training_batches
+from tf_gradsr.precision import usable_precision, uses_xla
 from tf_gradsr.registry import build_model
-from tf_gradsr.training.precision import usable_precision, uses_xla
 
 QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
 CHANGES = [{"augment": augment, "degrade": degrade} for augment in (False, True) for degrade in (False, True)]

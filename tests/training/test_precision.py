@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_gradsr import precision
 from tf_gradsr.config import Config, ModelConfig, TrainConfig
 from tf_gradsr.config_checks import check_config
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.models import Discriminator, Generator
-from tf_gradsr.training import precision
 
 
 @pytest.mark.parametrize(
