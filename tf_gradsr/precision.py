@@ -14,19 +14,20 @@ BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 BFLOAT16_CAPABILITY = (8, 0)
 
 
-def usable_precision(asked: str) -> str:
-    """Returns the precision to train with: `asked`, or float32 if the device has no bfloat16.
+def usable_precision(asked: str, setting: str = "train.precision") -> str:
+    """Returns the precision to compute with: `asked`, or float32 if the device has no bfloat16.
 
     It then prints a note.
 
     Args:
         asked: "float32" or "mixed_bfloat16".
+        setting: what asked for it, for the note.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if asked != "mixed_bfloat16" or (_gpus_multiply_bfloat16(gpus) if gpus else cpu_multiplies_bfloat16()):
         return asked
     device = "GPU" if gpus else "CPU"
-    print(f"train.precision: this {device} has no bfloat16; float32 is used.", file=sys.stderr)
+    print(f"{setting}: this {device} has no bfloat16; float32 is used.", file=sys.stderr)
     return "float32"
 
 
