@@ -3,8 +3,8 @@
 Every activation is a leaky ReLU with a leak of 0.2 (paper 4.1). All layers are ones that mobile delegates
 support: convolution, leaky ReLU, resize, add, concatenate.
 
-A block's `dtype` is a Keras policy. "mixed_bfloat16" is for its convolutions only: pictures, image
-gradients, modulations and the sums of residual blocks stay float32.
+A block's `dtype` is a Keras policy. "mixed_bfloat16" and "mixed_float16" are for its convolutions only:
+pictures, image gradients, modulations and the sums of residual blocks stay float32.
 """
 
 import keras
