@@ -1,8 +1,8 @@
 """Measure how samples are made fastest: python benchmarks/sampling.py
 
 Prints, for the package's model or --run, how much of a forward pass does not depend on z, by floating-point
-operations; how long 16 samples of one picture take in one call against 16 calls; and, for several values of
-`pixels_at_once`, pictures a second and the largest resident size of a process that makes them. Times are
+operations; how long 16 samples of one picture take in one batch against 16 calls; and, for several values of
+`batch_pixels`, pictures a second and the largest resident size of a process that makes them. Times are
 medians over rounds that go through all cases, so that a busy machine slows each of them alike.
 """
 
@@ -15,7 +15,7 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 SAMPLES = 16
-# HR pixels at once: 1, 2, 4, 8, 16, 32 and 128 pictures of 128x128.
+# HR pixels: 1, 2, 4, 8, 16, 32 and 128 pictures of 128x128.
 EXPONENTS = (14, 15, 16, 17, 18, 19, 21)
 # Runs in a process of its own, since a process keeps its largest size. Not the kernel's ru_maxrss, which
 # starts at the parent's size.
@@ -24,7 +24,8 @@ import re, sys, numpy as np
 from pathlib import Path
 from tf_gradsr import Hallucinator
 run, pixels, count, side = sys.argv[1], *map(int, sys.argv[2:])
-model = Hallucinator.load(run or None, pixels_at_once=pixels)
+model = Hallucinator.load(run or None)
+model.batch_pixels = pixels
 model.sample(np.full([1, side, side, 3], 100, np.uint8), count)
 print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
@@ -85,7 +86,8 @@ def main():
     whole = operations(lambda x, z: generator((x, z)), shape, [1, model.z_size])
     print(f"without z: {alone / 1e6:.2f} of {whole / 1e6:.0f} MFLOP, {alone / whole:.3%}")
 
-    once, single = f"{SAMPLES} samples in one call", f"{SAMPLES} calls of one sample"
+    model.batch_pixels = SAMPLES * (side * model.scale) ** 2
+    once, single = f"{SAMPLES} samples in one batch", f"{SAMPLES} calls of one sample"
     cases = {
         once: lambda: model.sample(lr, SAMPLES),
         single: lambda: [model.sample(lr, 1, seed) for seed in range(SAMPLES)],
@@ -100,14 +102,14 @@ def main():
 
     def with_pixels(pixels):
         def work():
-            model.pixels_at_once = pixels
+            model.batch_pixels = pixels
             model.sample(lr, max(SAMPLES, at_once(pixels)))
 
         return work
 
     sizes = [2**exponent for exponent in EXPONENTS]
     times = medians({pixels: with_pixels(pixels) for pixels in sizes}, options.rounds)
-    print("| pixels_at_once | pictures at once | pictures a second | peak, GB |\n|---|---|---|---|")
+    print("| batch_pixels | pictures at once | pictures a second | peak, GB |\n|---|---|---|---|")
     for pixels in sizes:
         count = max(SAMPLES, at_once(pixels))
         memory = peak(options.run, pixels, count, side)

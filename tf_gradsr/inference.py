@@ -26,6 +26,9 @@ from tf_gradsr.tiles import area, windows
 
 # HR pixels of one forward pass: about 1 GB of features at the default widths.
 PIXELS_AT_ONCE = 2**21
+# HR pixels of the pictures that share a forward pass on a CPU: more only fall out of its caches
+# (benchmarks/sampling.py). A larger picture has one for itself.
+BATCH_PIXELS_ON_CPUS = 2**14
 # LR pixels. Deep baselines see further than a tile can be large; their overlap is cut to this.
 LARGEST_OVERLAP = 64
 CONSISTENCY = ("exact", "none")
@@ -55,6 +58,7 @@ class Hallucinator:
         identity: dict of str, `model`, `weights` and `version`: what a picture was made with; also
             `input_quality` and `precision` if they are not the usual ones.
         overlap: int, LR pixels by which a tile overlaps its neighbour's inner part.
+        batch_pixels: int, HR pixels up to which pictures share a forward pass: `pixels_at_once` on a GPU.
         calibration: as given.
     """
 
@@ -73,7 +77,9 @@ class Hallucinator:
         self.scale = config.model.scale
         self.z_size = config.model.z_size
         self.stochastic = generator.stochastic
-        self.pixels_at_once = pixels_at_once
+        self.pixels_at_once = self.batch_pixels = pixels_at_once
+        if not tf.config.list_physical_devices("GPU"):
+            self.batch_pixels = min(pixels_at_once, BATCH_PIXELS_ON_CPUS)
         self.calibration = calibration
         seen = generator.receptive_radius + (clean_lr.receptive_radius if clean_lr else 0)
         self.overlap = min(seen + ops.CONSISTENCY_ROUNDS, LARGEST_OVERLAP)
@@ -265,7 +271,7 @@ class Hallucinator:
         check_process()
         images, gradients = self._empty(lr)
         tiles = list(windows(*lr.shape[1:3], self.scale, self.overlap, self.pixels_at_once))
-        at_once = max(1, self.pixels_at_once // (area(tiles[0].outer) * self.scale**2))
+        at_once = max(1, self.batch_pixels // (area(tiles[0].outer) * self.scale**2))
         for start in range(0, len(lr), at_once):
             batch = slice(start, start + at_once)
             for window in tiles:

@@ -75,6 +75,7 @@ def test_what_halving_does_not_cure_passes():
 @pytest.fixture
 def penalties(rng):
     """R1 and its gradient in D's weights, by D's precision and both scales."""
+    keras.utils.set_random_seed(0)
     networks = {}
     for precision in ("float32", "mixed_float16"):
         network = Discriminator([16, 16, 8], 2, condition_channels=3, dtype=precision)
@@ -85,14 +86,12 @@ def penalties(rng):
 
     def penalty(precision, inner=None, outer=1.0):
         network = networks[precision]
+        variables = [variable.value for variable in network.trainable_variables]
         with tf.GradientTape() as tape:
             value = losses.r1_penalty(network, inputs, inner)
-        gradients = tape.gradient(
-            value,
-            network.trainable_variables,
-            tf.constant(outer),
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
+        # The last offset does not act on gradients.
+        zero = tf.UnconnectedGradients.ZERO
+        gradients = tape.gradient(value, variables, tf.constant(outer), unconnected_gradients=zero)
         return float(value), np.concatenate([np.ravel(g) for g in gradients]) / outer
 
     return penalty
@@ -103,10 +102,11 @@ def test_r1_through_float16_is_that_of_float32(penalties):
     scale = LossScale()
     found, found_gradient = penalties("mixed_float16", scale.inner, FIRST_SCALE)
     assert found == pytest.approx(value, rel=0.01)
-    assert np.linalg.norm(found_gradient - gradient) <= 0.02 * np.linalg.norm(gradient)
-    # What it is for: without scales much of both is below what float16 can hold.
+    error = np.linalg.norm(found_gradient - gradient) / np.linalg.norm(gradient)
+    assert error <= 0.01
+    # What it is for: without scales, much of both gradients is below what float16 holds.
     _, unscaled = penalties("mixed_float16")
-    assert np.linalg.norm(unscaled - gradient) > 0.2 * np.linalg.norm(gradient)
+    assert np.linalg.norm(unscaled - gradient) / np.linalg.norm(gradient) > 5 * error
 
 
 # ---------------------------------------------------------------- training

@@ -82,7 +82,8 @@ class Modulation(keras.layers.Layer):
 
     def call(self, features, z):
         scale, shift = tf.split(self.dense(z)[:, tf.newaxis, tf.newaxis, :], 2, axis=-1)
-        return features * tf.cast(1.0 + scale, features.dtype) + tf.cast(shift, features.dtype)
+        # Rounded to 16 bits, `1 + scale` would be wrong by the same share at every pixel.
+        return tf.cast(tf.cast(features, scale.dtype) * (1.0 + scale) + shift, features.dtype)
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters, "z_size": self.z_size}
