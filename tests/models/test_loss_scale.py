@@ -118,7 +118,10 @@ def test_losses_stay_finite(half_model, batches, steps):
     logs = fit(model, batches(), steps)
     assert len(logs) == steps
     assert all(np.isfinite(list(line.values())).all() for line in logs)
-    assert {line["loss_scale/g"] for line in logs} == {FIRST_SCALE}
+    # Gradients of such small pictures are large: the first steps find the scale that suits them.
+    for side in ("g", "d"):
+        scales = [line[f"loss_scale/{side}"] for line in logs]
+        assert scales == sorted(scales, reverse=True) and scales[5] == scales[-1] >= 2.0**8
     if steps == 200:
         assert logs[-1]["loss/g/pixel"] < 0.7 * logs[0]["loss/g/pixel"]
 
@@ -127,8 +130,11 @@ def test_a_step_is_that_of_float32(half_model, batches):
     """The gradients, seen by plain SGD, differ by float16's rounding."""
     moves = []
     for precision in ("float32", "mixed_float16"):
-        model = half_model(precision, loss={"r1": 10.0})
-        model.compile(model.config.loss, *(keras.optimizers.SGD(1.0) for _ in range(2)), 0.5)
+        # With F = 0, which a level's difference would change as a whole.
+        model = half_model(precision, loss={"r1": 10.0}, consistency="exact")
+        model.compile(model.config.loss, *(keras.optimizers.SGD(0.01) for _ in range(2)), 0.5)
+        for part in model.loss_scales.values():
+            part.scale.assign(2.0**10)
         before = weights_of(model)
         fit(model, batches(), 1)
         pairs = zip(weights_of(model), before, strict=True)
@@ -151,7 +157,7 @@ def test_an_overflow_is_skipped_and_the_next_step_counts(half_model, batches):
         np.testing.assert_array_equal(old, new)
     assert model.step == 2
     for part in model.loss_scales.values():
-        part.scale.assign(FIRST_SCALE)
+        part.scale.assign(2.0**10)
     fit(model, batches(), 1)
     assert any((old != new).any() for old, new in zip(before, weights_of(model)))
 
@@ -171,7 +177,6 @@ def test_replicas_skip_together(tiny_config, two_devices, batches):
     """One replica's overflow skips the step of both, and their scales stay one."""
     with two_devices.scope():
         part = LossScale()
-        weight = tf.Variable(1.0)
 
     @tf.function
     def step(values):
@@ -186,7 +191,7 @@ def test_replicas_skip_together(tiny_config, two_devices, batches):
     )
     for gradient in two_devices.experimental_local_results(step(values)):
         assert float(gradient) == 0.0
-    assert float(part.scale.value) == FIRST_SCALE / 2 and float(weight) == 1.0
+    assert part.scale.numpy() == FIRST_SCALE / 2
     with two_devices.scope():
         keras.utils.set_random_seed(0)
         config = tiny_config(loss={"r1": 10.0})
