@@ -128,7 +128,7 @@ def test_losses_stay_finite(half_model, batches, steps):
 
 def test_a_step_is_that_of_float32(half_model, batches):
     """The gradients, seen by plain SGD, differ by float16's rounding."""
-    moves = []
+    moves, batch = [], batches()
     for precision in ("float32", "mixed_float16"):
         # With F = 0, which a level's difference would change as a whole.
         model = half_model(precision, loss={"r1": 10.0}, consistency="exact")
@@ -136,7 +136,7 @@ def test_a_step_is_that_of_float32(half_model, batches):
         for part in model.loss_scales.values():
             part.scale.assign(2.0**10)
         before = weights_of(model)
-        fit(model, batches(), 1)
+        fit(model, batch, 1)
         pairs = zip(weights_of(model), before, strict=True)
         moves.append(np.concatenate([np.ravel(new - old) for new, old in pairs]))
     assert np.linalg.norm(moves[1] - moves[0]) < 0.02 * np.linalg.norm(moves[0])
