@@ -40,12 +40,12 @@ def measure(config, steps, trace) -> int:
     import tensorflow as tf
 
     from tf_gradsr.data import load_pictures, training_batches
+    from tf_gradsr.precision import usable_precision, uses_xla
     from tf_gradsr.registry import build_model
     from tf_gradsr.run_folder import RunFolder
     from tf_gradsr.training.callbacks import Progress, StopRequest
     from tf_gradsr.training.checkpoints import Checkpoints
     from tf_gradsr.training.distribution import Distribution
-    from tf_gradsr.training.precision import usable_precision, uses_xla
     from tf_gradsr.training.run import Run
     from tf_gradsr.training.steps import Figures, compiled_step
 

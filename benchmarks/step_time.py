@@ -33,8 +33,8 @@ def measure(config) -> int:
     import tensorflow as tf
 
     from tf_gradsr.augmentation import DRAWS
+    from tf_gradsr.precision import usable_precision, uses_xla
     from tf_gradsr.registry import build_model
-    from tf_gradsr.training.precision import usable_precision, uses_xla
 
     precision, jit_compile = usable_precision(config.train.precision), uses_xla(config.train)
     model = build_model(config, precision, jit_compile)

@@ -25,7 +25,7 @@ LAYERS = [
     ["baselines"],
     ["models", "data"],
     ["losses", "metrics", "gallery", "optimizers", "layers"],
-    ["augmentation", "ops", "run_folder", "run_lock", "sampling"],
+    ["augmentation", "ops", "precision", "run_folder", "run_lock", "sampling"],
     ["run_changes"],
     ["commands", "digests", "options", "run_metrics"],
     ["cli"],

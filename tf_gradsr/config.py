@@ -234,8 +234,8 @@ class TrainConfig:
     """Pictures in a step, over all devices together (paper 4.1: 8)."""
     seed: Seed = 0
     """Seed of the initial weights, of the order and flips of the pictures, and of every z."""
-    precision: Literal["float32", "mixed_bfloat16"] = "float32"
-    """gradsr. mixed_bfloat16: convolutions in 16 bits; pixels, losses, the average and the optimizers in float32. A CPU or GPU without bfloat16 uses float32, with a note."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """gradsr. mixed_*: convolutions in 16 bits; pixels, losses, the average and the optimizers in float32. mixed_float16 is for GPUs older than bfloat16; it comes with loss scaling, and was not timed on one. A CPU or GPU that has not got the format uses float32, with a note."""
     jit_compile: Optional[bool] = None
     """Compile the whole step with XLA; if left out, on GPUs only, since CPUs are slower with it."""
     deterministic: bool = True

@@ -22,9 +22,9 @@ Prints a line for each input: LR size -> HR size (width x height); LR-PSNR, how 
 agree with the input; the samples' spread, which is the mean of uncertainty.png; where the sheet is.
 
 PNG metadata (tEXt) says how to make a picture again: Software, version, model, weights (start of the
-file's SHA-256), consistency; for samples also seed, z_index (the number in the name), temperature; for
-mean and uncertainty also seed, temperature, samples (how many). The same seed gives the same bytes on the
-same machine, however many samples and files are requested.
+file's SHA-256), consistency, precision unless it is float32; for samples also seed, z_index (the number in
+the name), temperature; for mean and uncertainty also seed, temperature, samples (how many). The same seed
+gives the same bytes on the same machine, however many samples and files are requested.
 
 Exit status: 0 all done, 1 some files failed, 2 bad setting, 130 interrupted.
 """
@@ -63,6 +63,7 @@ from tf_gradsr.options import (
     add_num_samples,
     add_pictures,
     add_points,
+    add_precision,
     add_report,
     add_run,
     add_tile,
@@ -85,6 +86,7 @@ def build_parser() -> Parser:
     add_noise(add)
     add_consistency(add)
     add_input_quality(add)
+    add_precision(add)
     add_downscale(
         add,
         "The inputs are large: downscale them to LR first, the way the model was trained, and compare the "
@@ -209,7 +211,10 @@ def _hallucinate(settings, jobs):
     from tf_gradsr.result_report import ReportedFolders
 
     hallucinator = Hallucinator.load(
-        settings.run, input_quality=settings.input_quality, trust=settings.trust_run
+        settings.run,
+        input_quality=settings.input_quality,
+        trust=settings.trust_run,
+        precision=settings.precision,
     )
     if not hallucinator.stochastic and settings.num_samples:
         print("This model gives one answer per picture: no samples, no walk.", file=sys.stderr)

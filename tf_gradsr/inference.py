@@ -16,6 +16,7 @@ from tf_gradsr.errors import ConfigError, nearest, reason_of
 from tf_gradsr.files import sha256_of
 from tf_gradsr.models.clean_lr import load_clean_lr
 from tf_gradsr.picture_input import as_pictures
+from tf_gradsr.precision import usable_precision
 from tf_gradsr.process import check_process
 from tf_gradsr.registry import build_generator
 from tf_gradsr.results import Reconstruction, Samples
@@ -25,10 +26,14 @@ from tf_gradsr.tiles import area, windows
 
 # HR pixels of one forward pass: about 1 GB of features at the default widths.
 PIXELS_AT_ONCE = 2**21
+# HR pixels of the pictures that share a forward pass on a CPU: more only fall out of its caches
+# (benchmarks/sampling.py). A larger picture has one for itself.
+BATCH_PIXELS_ON_CPUS = 2**14
 # LR pixels. Deep baselines see further than a tile can be large; their overlap is cut to this.
 LARGEST_OVERLAP = 64
 CONSISTENCY = ("exact", "none")
 INPUT_QUALITIES = ("clean", "photo")
+PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 class Hallucinator:
@@ -46,11 +51,14 @@ class Hallucinator:
             if it was not measured.
         clean_lr: a trained `CleanLR`, which estimates what each input was before it was damaged; the pictures
             then downscale to that estimate. None: the input is taken as it is.
+        precision: str, that of the generator's convolutions, for a picture's metadata.
 
     Attributes:
         scale: int. z_size: int. stochastic: bool, whether z changes the picture.
-        identity: dict of str, `model`, `weights` and `version`: what a picture was made with.
+        identity: dict of str, `model`, `weights` and `version`: what a picture was made with; also
+            `input_quality` and `precision` if they are not the usual ones.
         overlap: int, LR pixels by which a tile overlaps its neighbour's inner part.
+        batch_pixels: int, HR pixels up to which pictures share a forward pass: `pixels_at_once` on a GPU.
         calibration: as given.
     """
 
@@ -62,13 +70,16 @@ class Hallucinator:
         pixels_at_once: int = PIXELS_AT_ONCE,
         calibration: Optional[dict] = None,
         clean_lr=None,
+        precision: str = "float32",
     ):
         self.generator, self.clean_lr = generator, clean_lr
         self.config = config
         self.scale = config.model.scale
         self.z_size = config.model.z_size
         self.stochastic = generator.stochastic
-        self.pixels_at_once = pixels_at_once
+        self.pixels_at_once = self.batch_pixels = pixels_at_once
+        if not tf.config.list_physical_devices("GPU"):
+            self.batch_pixels = min(pixels_at_once, BATCH_PIXELS_ON_CPUS)
         self.calibration = calibration
         seen = generator.receptive_radius + (clean_lr.receptive_radius if clean_lr else 0)
         self.overlap = min(seen + ops.CONSISTENCY_ROUNDS, LARGEST_OVERLAP)
@@ -77,6 +88,7 @@ class Hallucinator:
             "weights": weights,
             "version": tf_gradsr.__version__,
             **({"input_quality": "photo"} if clean_lr else {}),
+            **({} if precision == "float32" else {"precision": precision}),
         }
         picture = tf.TensorSpec([None, None, None, 3], tf.uint8)
         z = tf.TensorSpec([None, self.z_size], tf.float32)
@@ -93,6 +105,7 @@ class Hallucinator:
         pixels_at_once: int = PIXELS_AT_ONCE,
         input_quality: str = "clean",
         trust: bool = False,
+        precision: str = "float32",
     ) -> "Hallucinator":
         """Loads the averaged generator of a run.
 
@@ -103,18 +116,24 @@ class Hallucinator:
             input_quality: "clean", inputs were made as in training; "photo", their clean LR is
                 estimated first, by the run's `clean_lr.weights.h5`.
             trust: whether code that the run's config.yaml names may be run, see docs/extending.md.
+            precision: "float32"; or "mixed_bfloat16", G's convolutions in bfloat16, pixels within a few grey
+                levels of float32's (docs/how_to/hallucinate.md). Where the device has no bfloat16, float32
+                is used, which is said on standard error.
 
         Raises:
             ConfigError: there are no such weights, they do not fit the config, the run needs code and is not
-                trusted, or summary.json is damaged.
-            ValueError: another input_quality.
+                trusted, summary.json is damaged, or the model has one precision only.
+            ValueError: another input_quality or precision.
         """
         if input_quality not in INPUT_QUALITIES:
             raise ValueError(f"input_quality must be one of {INPUT_QUALITIES}. Received: {input_quality!r}.")
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {PRECISIONS}. Received: {precision!r}.")
         folder = RunFolder.trained(run_dir)
         folder.check_input_quality(input_quality)
         config = load_config(folder.config, trust)
-        generator = build_generator(config)
+        precision = usable_precision(precision, "precision")
+        generator = build_generator(config, precision)
         try:
             generator.load_weights(folder.weights)
         # The file's reader may raise anything.
@@ -129,10 +148,10 @@ class Hallucinator:
         if calibration and calibration.get("weights") != weights:
             calibration = None
         if input_quality == "clean":
-            return cls(generator, config, weights, pixels_at_once, calibration)
+            return cls(generator, config, weights, pixels_at_once, calibration, precision=precision)
         # The calibration was measured on clean inputs.
         clean_lr = load_clean_lr(folder.clean_lr, config.model.z_size)
-        return cls(generator, config, weights, pixels_at_once, clean_lr=clean_lr)
+        return cls(generator, config, weights, pixels_at_once, clean_lr=clean_lr, precision=precision)
 
     @classmethod
     def from_preset(cls, name: str = DEFAULT_PRESET, pixels_at_once: int = PIXELS_AT_ONCE) -> "Hallucinator":
@@ -252,7 +271,7 @@ class Hallucinator:
         check_process()
         images, gradients = self._empty(lr)
         tiles = list(windows(*lr.shape[1:3], self.scale, self.overlap, self.pixels_at_once))
-        at_once = max(1, self.pixels_at_once // (area(tiles[0].outer) * self.scale**2))
+        at_once = max(1, self.batch_pixels // (area(tiles[0].outer) * self.scale**2))
         for start in range(0, len(lr), at_once):
             batch = slice(start, start + at_once)
             for window in tiles:

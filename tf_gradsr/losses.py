@@ -251,7 +251,7 @@ def relativistic_generator_loss(logits_real, logits_fake, mean=tf.reduce_mean):
     return relativistic_discriminator_loss(logits_fake, logits_real, mean)
 
 
-def r1_penalty(discriminator, inputs):
+def r1_penalty(discriminator, inputs, scale=None):
     """R1: squared norm of D's gradient with respect to real data (paper 2.3; Mescheder et al. 2018, eq. 9).
 
     `E_b ||d score_b / d inputs_b||^2`, the score being the mean of D's output features, the norm taken over
@@ -260,6 +260,8 @@ def r1_penalty(discriminator, inputs):
     Args:
         discriminator: callable from the list of inputs to logits `[B, ...]`.
         inputs: list of float32 tensors `[B, ...]`, everything that D sees of real data.
+        scale: float32 scalar, factor of the inner gradient on its way through float16 layers, and divided out
+            in float32; None: none.
 
     Returns:
         Scalar >= 0, differentiable in D's weights.
@@ -268,7 +270,12 @@ def r1_penalty(discriminator, inputs):
         tape.watch(inputs)
         logits = discriminator(inputs)
         scores = tf.reduce_mean(tf.reshape(logits, [tf.shape(logits)[0], -1]), axis=1)  # [B]
-    gradients = tape.gradient(scores, inputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    seed = None if scale is None else tf.fill(tf.shape(scores), scale)
+    gradients = tape.gradient(
+        scores, inputs, output_gradients=seed, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    if scale is not None:
+        gradients = [g / scale for g in gradients]
     return tf.add_n([tf.reduce_mean(_squared_norm(g)) for g in gradients])
 
 

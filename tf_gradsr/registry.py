@@ -2,6 +2,7 @@
 
 from tf_gradsr.baselines import ESRGAN, SRGAN, build_rrdbnet, build_srresnet
 from tf_gradsr.config import Config
+from tf_gradsr.errors import ConfigError
 from tf_gradsr.models import GradSR, SuperResolver, build_gradsr_generator
 from tf_gradsr.optimizers import build_optimizers, ema_decay
 from tf_gradsr.process import check_process
@@ -33,15 +34,27 @@ def build_model(config: Config, precision: str = "float32", jit_compile: bool = 
     return model
 
 
-def build_generator(config: Config):
+def build_generator(config: Config, precision: str = "float32"):
     """The generator alone of a checked config, with fresh weights: what `generator.weights.h5` fits.
+
+    Args:
+        config: a checked `Config`.
+        precision: what to compute with, as `train.precision`, which is not read here.
 
     Returns:
         A built Keras network `(lr float32 [B, h, w, 3] in [-1, 1], z float32 [B, m])` -> two lists, coarse
         to fine, full size last: pictures and image gradients. `stochastic` says whether z matters.
 
     Raises:
-        ConfigError: see `check_process`.
+        ConfigError: a baseline in another precision than float32; see also `check_process`.
     """
     check_process()
-    return MODELS[config.model.name][1](config)
+    make = MODELS[config.model.name][1]
+    if precision == "float32":
+        return make(config)
+    if config.model.name != "gradsr":
+        raise ConfigError(
+            f"precision: float32 with model.name {config.model.name}; only gradsr has the choice. "
+            f"Received: {precision}"
+        )
+    return make(config, precision)

@@ -136,7 +136,7 @@ def test_a_picture_does_not_depend_on_its_batch(hallucinator, rng):
     lr = rng.integers(0, 256, (3, 8, 8, 3), np.uint8)
     model = hallucinator()
     together = model.sample(lr, num_samples=4, seed=2)
-    model.pixels_at_once = 16 * 16
+    model.batch_pixels = 16 * 16
     apart = model.sample(lr[1:2], num_samples=2, seed=2)
     np.testing.assert_array_equal(apart.images[0], together.images[1, :2])
     np.testing.assert_array_equal(apart.gradients[0], together.gradients[1, :2])

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_gradsr import precision
 from tf_gradsr.config import Config, ModelConfig, TrainConfig
 from tf_gradsr.config_checks import check_config
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.models import Discriminator, Generator
-from tf_gradsr.training import precision
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,29 @@ def test_a_machine_without_bfloat16_is_told_and_uses_float32(no_gpu, monkeypatch
     assert precision.usable_precision("mixed_bfloat16") == "mixed_bfloat16"
     assert precision.usable_precision("float32") == "float32"
     assert capsys.readouterr().err == ""
+
+
+def test_float16_is_left_to_gpus(no_gpu, monkeypatch, capsys):
+    monkeypatch.setattr(precision, "cpu_multiplies_bfloat16", lambda: True)
+    assert precision.usable_precision("mixed_float16") == "float32"
+    assert capsys.readouterr().err == "train.precision: this CPU has no float16; float32 is used.\n"
+
+
+@pytest.mark.parametrize(
+    ("capability", "usable"),
+    [
+        ((6, 1), {"float32"}),
+        ((7, 0), {"float32", "mixed_float16"}),
+        ((8, 0), {"float32", "mixed_float16", "mixed_bfloat16"}),
+        (None, {"float32"}),
+    ],
+)
+def test_each_format_needs_its_gpu(monkeypatch, capability, usable):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["a GPU"])
+    details = {"compute_capability": capability} if capability else {}
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
+    asked = ("float32", "mixed_float16", "mixed_bfloat16")
+    assert {name for name in asked if precision.usable_precision(name) == name} == usable
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(None, False), (False, False), (True, True)])

@@ -209,7 +209,7 @@ def batched(examples, pictures, pictures_of, size, drop_remainder):
     """
 
     def finish(batch):
-        hr, lr = pictures_of(rows(pictures, batch["index"]), batch["number"], batch["flip"])
+        hr, lr = pictures_of(pictures.read(batch["index"]), batch["number"], batch["flip"])
         kept = {name: batch[name] for name in ("z", "augmentation") if name in batch}
         return {"lr": ops.to_float(lr), "hr": ops.to_float(hr), **kept}
 
@@ -219,10 +219,3 @@ def batched(examples, pictures, pictures_of, size, drop_remainder):
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     dataset = examples.batch(size, drop_remainder=drop_remainder)
     return dataset.map(finish, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE).with_options(options)
-
-
-def rows(pictures, index):
-    """Reads pictures by number: uint8 `[B, H, W, 3]`."""
-    # Declared stateless: TensorFlow then keeps it parallel under deterministic kernels too.
-    read = tf.numpy_function(lambda numbers: pictures.array[numbers], [index], tf.uint8, stateful=False)
-    return tf.ensure_shape(read, [index.shape[0], *pictures.array.shape[1:]])

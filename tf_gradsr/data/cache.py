@@ -1,7 +1,8 @@
 """Cache files: the pictures of one split at HR size, one after the other, followed by a manifest.
 
 A file is written under another name and renamed when complete. Its name is a fingerprint of everything the
-pictures depend on, so a changed setting or source makes another file; old ones may be deleted at any time.
+pictures depend on, so a changed setting or source makes another file. Old ones may be deleted at any time,
+those that a training reads excepted.
 """
 
 # Why not `.npy`: its header holds the number of pictures, known only at the end, and has no place for

@@ -1,8 +1,12 @@
 """The pictures of one split at HR size: decoded once, then read by number."""
 
+import functools
 import logging
+import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +25,8 @@ from tf_gradsr.progress import ProgressBar
 
 SOURCES = {"faces": open_faces, "celeb_a": open_celeb_a, "folder": open_folder}
 SPLITS = ("train", "validation", "test")
+# Bytes: a tensor's memory begins at a multiple of them.
+ALIGNMENT = 64
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +39,38 @@ class PictureSet:
     """uint8 `[N, H, W, 3]`, RGB, N >= 1: in memory, or a read-only `np.memmap`."""
     skipped: list[tuple[str, str]]
     """(file name, reason) of each picture that could not be read."""
+    path: Optional[Path] = None
+    """The cache file, which begins with `array`'s bytes; None: memory."""
 
     def __len__(self):
         return len(self.array)
+
+    def read(self, numbers):
+        """Reads pictures with TensorFlow operations only, so that any process with the cache file can.
+
+        Args:
+            numbers: int `[B]`, each below N.
+
+        Returns:
+            uint8 `[B, H, W, 3]`.
+        """
+        if self.path is None:
+            return tf.gather(self._tensor, numbers)
+        # Maps the file and reads no more of it than the chosen pictures; the graph holds its path alone.
+        whole = tf.raw_ops.ImmutableConst(
+            dtype=tf.uint8, shape=self.array.shape, memory_region_name=str(self.path)
+        )
+        return tf.gather(whole, numbers)
+
+    @functools.cached_property
+    def _tensor(self):
+        """The array as a tensor outside of any graph, which graphs refer to and do not copy."""
+        flags = self.array.flags
+        with tf.init_scope(), tf.device("CPU"):
+            if flags.c_contiguous and flags.writeable and self.array.ctypes.data % ALIGNMENT == 0:
+                # The same memory; `convert_to_tensor` copies.
+                return tf.experimental.dlpack.from_dlpack(self.array.__dlpack__())
+            return tf.convert_to_tensor(self.array)
 
 
 def load_pictures(config: Config, split: str, progress: bool = True) -> PictureSet:
@@ -63,7 +98,7 @@ def load_pictures(config: Config, split: str, progress: bool = True) -> PictureS
         decoded = DecodedPictures(source, names, config, progress)
         cache.write(path, decoded, len(names) * bytes_of_picture(config), config.hr_shape)
         found = cache.read(path)
-    return PictureSet(*found)
+    return PictureSet(*found, path.absolute())
 
 
 def stream_pictures(config: Config, split: str) -> "DecodedPictures":
@@ -105,11 +140,19 @@ def fill_memory(decoded, config) -> PictureSet:
             f"Received: {available / cache.GIGABYTE:.1f} GB available. "
             "Use data.cache file, or a smaller data.limit"
         )
-    array = np.empty((len(decoded), *config.hr_shape, 3), np.uint8)
+    array = aligned_empty((len(decoded), *config.hr_shape, 3))
     count = 0
     for count, picture in enumerate(decoded, start=1):
         array[count - 1] = picture
     return PictureSet(array[:count], decoded.skipped)
+
+
+def aligned_empty(shape) -> np.ndarray:
+    """An unfilled uint8 array whose memory a tensor can share."""
+    size = math.prod(shape)
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size].reshape(shape)
 
 
 def bytes_of_picture(config):

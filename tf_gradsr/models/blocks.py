@@ -3,8 +3,8 @@
 Every activation is a leaky ReLU with a leak of 0.2 (paper 4.1). All layers are ones that mobile delegates
 support: convolution, leaky ReLU, resize, add, concatenate.
 
-A block's `dtype` is a Keras policy. "mixed_bfloat16" is for its convolutions only: pictures, image
-gradients, modulations and the sums of residual blocks stay float32.
+A block's `dtype` is a Keras policy. "mixed_bfloat16" and "mixed_float16" are for its convolutions only:
+pictures, image gradients, modulations and the sums of residual blocks stay float32.
 """
 
 import keras
@@ -82,7 +82,8 @@ class Modulation(keras.layers.Layer):
 
     def call(self, features, z):
         scale, shift = tf.split(self.dense(z)[:, tf.newaxis, tf.newaxis, :], 2, axis=-1)
-        return features * tf.cast(1.0 + scale, features.dtype) + tf.cast(shift, features.dtype)
+        # Rounded to 16 bits, `1 + scale` would be wrong by the same share at every pixel.
+        return tf.cast(tf.cast(features, scale.dtype) * (1.0 + scale) + shift, features.dtype)
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters, "z_size": self.z_size}

@@ -15,6 +15,7 @@ from tf_gradsr.config import Config, LossConfig, widths_for_scale
 from tf_gradsr.models.discriminator import Discriminator
 from tf_gradsr.models.efficientnet import EfficientNetLite
 from tf_gradsr.models.face_recognition import FaceFeatures
+from tf_gradsr.models.loss_scale import LossScale
 from tf_gradsr.models.projected_discriminator import ProjectedDiscriminator
 
 # Brings details to about the variance of pictures.
@@ -44,12 +45,14 @@ class Critic:
         discriminator: the Keras network that learns.
         needs_draws: bool, whether it augments what it sees.
         loss: `LossConfig`; set by `GradSR.compile`.
+        loss_scale: the discriminators' `LossScale` with float16 convolutions, else None; set by `GradSR`.
     """
 
     name: str
     weight_setting: str
     needs_draws = False
     loss: LossConfig
+    loss_scale: Optional[LossScale] = None
 
     @property
     def weight(self) -> float:
@@ -126,10 +129,13 @@ class MirrorCritic(Critic):
         interval = self.loss.r1_interval
         if weight == 0:
             return tf.constant(0.0)
+        inner = None if self.loss_scale is None else self.loss_scale.inner
         if interval == 1:
-            return losses.r1_penalty(self.discriminator, inputs)
+            return losses.r1_penalty(self.discriminator, inputs, inner)
         due = tf.equal(step % interval, 0)
-        return tf.cond(due, lambda: interval * losses.r1_penalty(self.discriminator, inputs), lambda: 0.0)
+        return tf.cond(
+            due, lambda: interval * losses.r1_penalty(self.discriminator, inputs, inner), lambda: 0.0
+        )
 
 
 class ImageCritic(MirrorCritic):

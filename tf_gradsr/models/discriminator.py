@@ -16,7 +16,7 @@ class Discriminator(keras.Model):
         channels: int, channels of the pictures it sees: 3 for D_I, those of the gradients for D_g.
         condition_channels: int. 3: D_I, which takes F (paper eq. 12), concatenated before its last
             convolutions; 6: F and LR; 0: D_g, which takes only gradients.
-        dtype: "float32" or "mixed_bfloat16", the policy of its convolutions.
+        dtype: "float32", "mixed_bfloat16" or "mixed_float16", the policy of its convolutions.
 
     Call: a list, coarse to fine, of float32 `[B, 2^k h, 2^k w, C]`, of every scale; followed, unless
     `condition_channels` is 0, by the condition, float32 `[B, h, w, condition_channels]`. -> float32

@@ -29,7 +29,7 @@ class Generator(keras.Model):
             to LR (`ops.enforce_consistency`).
         z_injection: "concat", z enters only the first convolution; or "modulate" (ours): it also scales
             and shifts the features of every block (Perez et al. 2018, FiLM), and leaves them at z = 0.
-        dtype: "float32" or "mixed_bfloat16", the policy of the blocks' convolutions.
+        dtype: "float32", "mixed_bfloat16" or "mixed_float16", the policy of the blocks' convolutions.
 
     Call: `(lr float32 [B, h, w, 3] in [-1, 1], z float32 [B, m])` -> two lists, coarse to fine, full size
     last: pictures float32 `[B, 2^k h, 2^k w, 3]` (nominally in [-1, 1], not clipped) and image gradients

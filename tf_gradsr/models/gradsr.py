@@ -10,6 +10,7 @@ from tf_gradsr.models.critics import Seen, build_critics
 from tf_gradsr.models.efficientnet import EfficientNetLite
 from tf_gradsr.models.face_recognition import FaceFeatures
 from tf_gradsr.models.generator import build_gradsr_generator
+from tf_gradsr.models.loss_scale import LossScale
 from tf_gradsr.models.perceptual import VGGFeatures
 from tf_gradsr.models.sample_scores import sample_scores
 from tf_gradsr.models.spread_steering import SpreadSteering
@@ -21,8 +22,8 @@ class GradSR(SuperResolver):
 
     Args:
         config: a checked `Config`.
-        precision: "float32" or "mixed_bfloat16", for the convolutions of all networks except the average,
-            which is what is measured and exported.
+        precision: "float32", "mixed_bfloat16" or "mixed_float16", for the convolutions of all networks except
+            the average, which is what is measured and exported. "mixed_float16" comes with loss scaling.
 
     Attributes:
         critics: dict of `Critic` by name, those that the config asks for: the paper's "image" (D_I) and
@@ -38,6 +39,10 @@ class GradSR(SuperResolver):
         generator, critics = build_gradsr_generator(config, precision), build_critics(config, precision)
         super().__init__(config, generator, build_gradsr_generator(config), **kwargs)
         self.critics = critics
+        if precision == "mixed_float16":
+            self.loss_scales = {side: LossScale(name=f"{side}_loss_scale") for side in ("g", "d")}
+            for critic in critics.values():
+                critic.loss_scale = self.loss_scales["d"]
         self.levels = int(math.log2(config.model.scale))
         self.gradient_channels = config.model.gradient_channels
         self.features_variant = config.model.features
@@ -136,7 +141,7 @@ class GradSR(SuperResolver):
         g_norm = self._apply(g_tape, loss, self.g_optimizer, self.generator.trainable_variables)
         self._update_average()
 
-        return {
+        logs = {
             "loss/g/total": loss,
             **{f"loss/g/{name}": value for name, value in terms.items()},
             **{
@@ -154,6 +159,7 @@ class GradSR(SuperResolver):
             "hallucination/sample_std": _spread(hallucination[0][-1], other[0][-1]),
             "norm/g": g_norm,
         }
+        return self._scale_logs(logs)
 
     def _views(self, batch, real, reconstruction, hallucination, other):
         """What each critic sees, by its name and the kind of picture: "real", "hallucination" and the like.
@@ -242,12 +248,13 @@ class GradSR(SuperResolver):
             loss = self._weighted_reconstruction(terms)
         g_norm = self._apply(tape, loss, self.g_optimizer, self.generator.trainable_variables)
         self._update_average()
-        return {
+        logs = {
             "loss/g/total": loss,
             **{f"loss/g/{name}": value for name, value in terms.items()},
             **self._picture_logs("reconstruction", reconstruction[0][-1], lr, self.scale),
             "norm/g": g_norm,
         }
+        return self._scale_logs(logs)
 
     def scores(self, batch) -> dict:
         """How real the paper's discriminators find the truth and a hallucination of each LR picture.

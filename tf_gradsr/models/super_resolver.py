@@ -32,6 +32,7 @@ class SuperResolver(keras.Model):
 
     Attributes:
         generator: G, as trained.
+        loss_scales: dict of a `LossScale` for each side, "g" and "d", with float16 convolutions; else empty.
         ema_generator: the moving average of G's weights, used for everything but training.
         reconstruction_only: bool, True during the first `train.reconstruction_steps`. Call
             `make_train_function(force=True)` after changing it.
@@ -49,6 +50,7 @@ class SuperResolver(keras.Model):
         self.ema_generator.trainable = False
         self.ema_generator.set_weights(self.generator.get_weights())
         self.reconstruction_only = False
+        self.loss_scales = {}
         self.built = True
 
     def compile(
@@ -109,6 +111,7 @@ class SuperResolver(keras.Model):
             "ema_generator": self.ema_generator,
             "g_optimizer": self.g_optimizer,
             "d_optimizer": self.d_optimizer,
+            **{f"{side}_loss_scale": scale for side, scale in self.loss_scales.items()},
         }
 
     @property
@@ -142,9 +145,31 @@ class SuperResolver(keras.Model):
         """Applies the gradient of the mean loss over all replicas; returns the norm of this replica's own."""
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         # The optimizer sums over replicas, so each contributes its share of the mean.
-        gradients = tape.gradient(loss, variables, output_gradients=tf.constant(1.0 / replicas))
+        share = tf.constant(1.0 / replicas)
+        loss_scale = self.loss_scales.get("g" if optimizer is self.g_optimizer else "d")
+        if loss_scale:
+            share *= loss_scale.scale.value
+        gradients = tape.gradient(loss, variables, output_gradients=share)
+        if loss_scale:
+            gradients = loss_scale.unscaled(gradients)
         optimizer.apply_gradients(list(zip(gradients, variables)))
         return tf.linalg.global_norm(gradients) * replicas
+
+    def _scale_logs(self, logs) -> dict:
+        """A step's logs, with the loss scales.
+
+        While halving a scale can still help, NaN and infinity are shown as 0, so that they do not end the
+        run; one that diverges halves it at each step until it is below 1.
+        """
+        if not self.loss_scales:
+            return logs
+        scales = {side: tf.identity(part.scale.value) for side, part in self.loss_scales.items()}
+        may_help = tf.reduce_min(list(scales.values())) >= 1.0
+        shown = {
+            name: tf.where(may_help & ~tf.math.is_finite(value), tf.zeros_like(value), value)
+            for name, value in logs.items()
+        }
+        return {**shown, **{f"loss_scale/{side}": scale for side, scale in scales.items()}}
 
     def _update_average(self):
         """`average = decay * average + (1 - decay) * weight`, on every replica."""

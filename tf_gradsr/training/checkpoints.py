@@ -21,6 +21,8 @@ from tf_gradsr.training.divergence import check_finite_state
 
 # Of a checkpoint; from 2 on there are digests.
 FORMAT = 2
+# The end of the names of parts that a run has in one precision only, which may change on the way.
+LOSS_SCALE = "_loss_scale"
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +74,8 @@ class Checkpoints:
         self.batch_size = batch_size
         self.read_only = read_only
         self.first = (0, 0)
-        self.tracked = tf.train.Checkpoint(**_variables(model.trained_parts()))
+        self.variables = _variables(model.trained_parts())
+        self.tracked = tf.train.Checkpoint(**self.variables)
 
     def steps(self) -> list:
         """Steps of the complete checkpoints, oldest first."""
@@ -117,7 +120,8 @@ class Checkpoints:
 
     def _read(self, folder):
         state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        self.tracked.read(str(folder / "state")).assert_consumed()
+        tracked = tf.train.Checkpoint(**_stored(folder, self.variables))
+        tracked.read(str(folder / "state")).assert_consumed()
         return state
 
     def _begin(self, step, state):
@@ -140,7 +144,8 @@ class Checkpoints:
         if not self.steps():
             raise CheckpointError(f"{self.folder} holds no checkpoint.")
         if into is None:
-            into = {k: part for k, part in self.model.trained_parts().items() if not k.endswith("_optimizer")}
+            parts = self.model.trained_parts()
+            into = {k: part for k, part in parts.items() if not k.endswith(("_optimizer", LOSS_SCALE))}
         networks = _variables(into)
 
         def read(folder):
@@ -236,6 +241,18 @@ def _variables(parts):
     `variables` of a network also holds batch normalisation's moving statistics.
     """
     return {name: [variable.value for variable in part.variables] for name, part in parts.items()}
+
+
+def _stored(folder, variables):
+    """The variables to read from a checkpoint: all, but of loss scales those that it has, ours or not."""
+    stored = {}
+    for name, shape in tf.train.list_variables(str(folder / "state")):
+        part, _, index = name.partition("/")
+        if part.endswith(LOSS_SCALE):
+            stored.setdefault(part, {})[index.split("/")[0]] = shape
+    kept = {name: part for name, part in variables.items() if not name.endswith(LOSS_SCALE) or name in stored}
+    unused = {name: [tf.Variable(tf.zeros(s)) for s in part.values()] for name, part in stored.items()}
+    return {**unused, **kept}
 
 
 def _read_checked(folder, read):

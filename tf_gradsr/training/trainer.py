@@ -12,6 +12,7 @@ from tf_gradsr.data import load_pictures
 from tf_gradsr.disk import writing
 from tf_gradsr.keras_settings import with_our_keras_settings
 from tf_gradsr.memory import check_memory
+from tf_gradsr.precision import usable_precision, uses_xla
 from tf_gradsr.process import check_process
 from tf_gradsr.registry import build_model
 from tf_gradsr.run_folder import RunFolder
@@ -21,7 +22,6 @@ from tf_gradsr.training.checkpoints import Checkpoints
 from tf_gradsr.training.distribution import choose_distribution
 from tf_gradsr.training.divergence import TrainingDiverged, with_remedy
 from tf_gradsr.training.first_state import load_teacher, start_from_other_run
-from tf_gradsr.training.precision import usable_precision, uses_xla
 from tf_gradsr.training.run import Run
 from tf_gradsr.training.step_memory import least_step_memory
 from tf_gradsr.training.summary import summarize

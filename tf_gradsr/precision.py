@@ -10,23 +10,24 @@ from tf_gradsr.config import TrainConfig
 CPU_FLAGS = Path("/proc/cpuinfo")
 # x86's names and Arm's for multiplying bfloat16.
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
-# The compute capability of NVIDIA's first GPUs with bfloat16, Ampere.
-BFLOAT16_CAPABILITY = (8, 0)
+# The first compute capability of NVIDIA's GPUs that multiply each format: Ampere; Volta's tensor cores.
+CAPABILITIES = {"mixed_bfloat16": (8, 0), "mixed_float16": (7, 0)}
 
 
-def usable_precision(asked: str) -> str:
-    """Returns the precision to train with: `asked`, or float32 if the device has no bfloat16.
+def usable_precision(asked: str, setting: str = "train.precision") -> str:
+    """Returns the precision to compute with: `asked`, or float32 if the device has not got its format.
 
     It then prints a note.
 
     Args:
-        asked: "float32" or "mixed_bfloat16".
+        asked: "float32", "mixed_bfloat16" or "mixed_float16".
+        setting: what asked for it, for the note.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    if asked != "mixed_bfloat16" or (_gpus_multiply_bfloat16(gpus) if gpus else cpu_multiplies_bfloat16()):
+    if asked == "float32" or (_gpus_multiply(gpus, asked) if gpus else _cpu_multiplies(asked)):
         return asked
-    device = "GPU" if gpus else "CPU"
-    print(f"train.precision: this {device} has no bfloat16; float32 is used.", file=sys.stderr)
+    device, name = "GPU" if gpus else "CPU", asked.removeprefix("mixed_")
+    print(f"{setting}: this {device} has no {name}; float32 is used.", file=sys.stderr)
     return "float32"
 
 
@@ -47,6 +48,11 @@ def cpu_multiplies_bfloat16(flags: Path = CPU_FLAGS) -> bool:
     return bool(lines) and all(BFLOAT16_FLAGS & set(line.split()) for line in lines)
 
 
-def _gpus_multiply_bfloat16(gpus):
+def _cpu_multiplies(precision):
+    # The few CPUs that multiply float16 were not tried.
+    return precision == "mixed_bfloat16" and cpu_multiplies_bfloat16()
+
+
+def _gpus_multiply(gpus, precision):
     capabilities = [tf.config.experimental.get_device_details(gpu).get("compute_capability") for gpu in gpus]
-    return all(capability is not None and capability >= BFLOAT16_CAPABILITY for capability in capabilities)
+    return all(found is not None and found >= CAPABILITIES[precision] for found in capabilities)
