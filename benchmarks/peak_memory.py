@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from tf_gradsr.config_files import load_config
-from tf_gradsr.result_folder import BYTES_A_PIXEL, BYTES_OF_FEATURES
+from tf_gradsr.lr_input import BYTES_A_PIXEL, BYTES_OF_FEATURES
 from tf_gradsr.tensorflow_start import MEMORY_TO_START
 from tf_gradsr.training.step_memory import least_step_memory
 

@@ -20,7 +20,7 @@ LAYERS = [
     ["result_report"],
     ["training", "evaluation", "result_folder"],
     ["inference"],
-    ["picture_input", "results", "tiles"],
+    ["lr_input", "picture_input", "results", "tiles"],
     ["registry"],
     ["baselines"],
     ["models", "data"],

@@ -206,8 +206,9 @@ def _hallucinate(settings, jobs):
     from tf_gradsr.faces.aligned_input import AlignedInput
     from tf_gradsr.faces.points_by_hand import points_by_hand
     from tf_gradsr.inference import Hallucinator
+    from tf_gradsr.lr_input import FAILURES
     from tf_gradsr.progress import ProgressBar
-    from tf_gradsr.result_folder import FAILURES, ResultFolders
+    from tf_gradsr.result_folder import ResultFolders
     from tf_gradsr.result_report import ReportedFolders
 
     hallucinator = Hallucinator.load(

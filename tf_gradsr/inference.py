@@ -12,16 +12,16 @@ from tf_gradsr import ops
 from tf_gradsr.config import Config
 from tf_gradsr.config_checks import check_consistency
 from tf_gradsr.config_files import load_config
-from tf_gradsr.errors import ConfigError, nearest, reason_of
+from tf_gradsr.errors import ConfigError, nearest
 from tf_gradsr.files import sha256_of
 from tf_gradsr.models.clean_lr import load_clean_lr
 from tf_gradsr.picture_input import as_pictures
 from tf_gradsr.precision import usable_precision
 from tf_gradsr.process import check_process
-from tf_gradsr.registry import build_generator
+from tf_gradsr.registry import load_generator
 from tf_gradsr.results import Reconstruction, Samples
 from tf_gradsr.run_folder import DEFAULT_PRESET, PRESETS, RunFolder, preset_names
-from tf_gradsr.sampling import mean_and_stddev, noise_vector
+from tf_gradsr.sampling import mean_and_stddev, noise_vectors
 from tf_gradsr.tiles import area, windows
 
 # HR pixels of one forward pass: about 1 GB of features at the default widths.
@@ -133,15 +133,7 @@ class Hallucinator:
         folder.check_input_quality(input_quality)
         config = load_config(folder.config, trust)
         precision = usable_precision(precision, "precision")
-        generator = build_generator(config, precision)
-        try:
-            generator.load_weights(folder.weights)
-        # The file's reader may raise anything.
-        except Exception as error:
-            raise ConfigError(
-                f"run: weights that fit the run's config.yaml. Received: {folder.weights} "
-                f"({reason_of(error)})"
-            ) from error
+        generator = load_generator(folder, config, precision)
         digest = sha256_of(folder.weights)
         weights, calibration = f"sha256:{digest[:16]}", folder.calibration()
         # A run may have continued since it was measured.
@@ -227,22 +219,8 @@ class Hallucinator:
         return Samples(images, gradients, *mean_and_stddev(images))
 
     def noise(self, num_samples: int, seed: int = 0) -> np.ndarray:
-        """The noise vectors of a seed; the i-th depends on seed and i alone.
-
-        Returns:
-            float32 `[num_samples, m]`, normal.
-
-        Raises:
-            ValueError: num_samples below 1, a seed out of range, or one of them not a whole number.
-        """
-        for name, value in (("num_samples", num_samples), ("seed", seed)):
-            if not isinstance(value, numbers.Integral):
-                raise ValueError(f"{name} must be a whole number. Received: {name}={value!r}.")
-        if num_samples < 1:
-            raise ValueError(f"num_samples must be >= 1. Received: num_samples={num_samples}.")
-        if not 0 <= seed < 2**31:
-            raise ValueError(f"seed must be in [0, 2^31). Received: seed={seed}.")
-        return np.stack([noise_vector([seed, i], self.z_size) for i in range(num_samples)])
+        """The noise vectors of a seed, float32 `[num_samples, m]`; see `noise_vectors`."""
+        return noise_vectors(num_samples, seed, self.z_size)
 
     def generate(self, lr, z, consistency: str = "exact") -> tuple:
         """`G(LR, z)`, one picture for each pair, in batches and tiles that fit `pixels_at_once`.

@@ -138,10 +138,10 @@ def _hallucinate(settings, jobs):
     start_tensorflow(settings.verbose)
     from tf_gradsr.faces.detection import the_detector
     from tf_gradsr.inference import Hallucinator
+    from tf_gradsr.lr_input import FAILURES
     from tf_gradsr.photo_folder import PhotoFolders, PhotoRequest
     from tf_gradsr.photo_report import ReportedPhotos
     from tf_gradsr.progress import ProgressBar
-    from tf_gradsr.result_folder import FAILURES
 
     # Before any photograph, so that a missing package is named at once.
     the_detector()

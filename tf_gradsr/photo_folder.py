@@ -19,8 +19,9 @@ from tf_gradsr.gallery.input_figures import InputFigures
 from tf_gradsr.gallery.photo_metadata import PhotoMetadata, read_metadata
 from tf_gradsr.gallery.reading import Picture, over_white, read_picture
 from tf_gradsr.gallery.writing import INTENDED_USE, PHOTO_RECORD, save_png
+from tf_gradsr.lr_input import TooLarge
 from tf_gradsr.memory import available_memory
-from tf_gradsr.result_folder import ResultFolders, TooLarge
+from tf_gradsr.result_folder import ResultFolders
 
 SOFTWARE = "tf_gradsr.photo"
 # Side of a face's frame, in pixels, up to which the hallucinated face is nearer to the truth
@@ -142,7 +143,7 @@ class PhotoFolders:
         """Makes all results of a photograph in an existing folder.
 
         Raises:
-            one of `tf_gradsr.result_folder.FAILURES`, or ValueError: a face that is asked for is not there.
+            one of `tf_gradsr.lr_input.FAILURES`, or ValueError: a face that is asked for is not there.
         """
         picture = over_white(read_picture(file))
         photograph, folder = picture.rgb, Path(folder)

@@ -2,10 +2,11 @@
 
 from tf_gradsr.baselines import ESRGAN, SRGAN, build_rrdbnet, build_srresnet
 from tf_gradsr.config import Config
-from tf_gradsr.errors import ConfigError
+from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.models import GradSR, SuperResolver, build_gradsr_generator
 from tf_gradsr.optimizers import build_optimizers, ema_decay
 from tf_gradsr.process import check_process
+from tf_gradsr.run_folder import RunFolder
 
 # model.name: the model and the maker of its generator.
 MODELS = {
@@ -58,3 +59,23 @@ def build_generator(config: Config, precision: str = "float32"):
             f"Received: {precision}"
         )
     return make(config, precision)
+
+
+def load_generator(folder: RunFolder, config: Config, precision: str = "float32"):
+    """The averaged generator of a run; see `build_generator`.
+
+    Args:
+        folder: from `RunFolder.trained`. config: the run's.
+
+    Raises:
+        ConfigError: the weights do not fit the config; or see `build_generator`.
+    """
+    generator = build_generator(config, precision)
+    try:
+        generator.load_weights(folder.weights)
+    # The file's reader may raise anything.
+    except Exception as error:
+        raise ConfigError(
+            f"run: weights that fit the run's config.yaml. Received: {folder.weights} ({reason_of(error)})"
+        ) from error
+    return generator

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Optional
 
 import numpy as np
-import tensorflow as tf
 
 from tf_gradsr import metrics, ops
 from tf_gradsr.config import SSIM_WINDOW
@@ -14,79 +13,20 @@ from tf_gradsr.gallery.grid import cell_size, gradient_picture, resize_to_cell, 
 from tf_gradsr.gallery.heat_map import colour, colour_bar, heat_map, rounded_top
 from tf_gradsr.gallery.input_figures import InputFigures
 from tf_gradsr.gallery.overview import BAR_WIDTH, SAMPLES_IN_ROW, Overview, fitted
-from tf_gradsr.gallery.reading import (
-    Picture,
-    UnreadablePicture,
-    make_pair,
-    read_picture,
-    upscale_alpha,
-)
+from tf_gradsr.gallery.reading import Picture, upscale_alpha
 from tf_gradsr.gallery.spread import legend
 from tf_gradsr.gallery.walk import closed_walk
 from tf_gradsr.gallery.writing import about_noise, about_picture, save_png, save_walk
-from tf_gradsr.memory import available_memory
+from tf_gradsr.lr_input import BYTES_A_PIXEL, TooLarge, check_room, read_lr
 from tf_gradsr.sampling import RunningSpread
 
 # On the sheet; further samples are written, but not shown.
 SAMPLES_SHOWN = 24
-# Bytes of memory per HR pixel at the peak: sums over samples (48), a picture with gradient (15), floats.
-BYTES_A_PIXEL = 140
-# Bytes of memory per HR pixel of one forward pass, at the default widths.
-BYTES_OF_FEATURES = 900
 # An LR picture this many times larger than in training shows the network little that it knows.
 MUCH_LARGER = 4
 # The longest side that an animation's format can hold.
 LONGEST_SIDE = {"webp": 16383, "gif": 65535}
 ESTIMATED = "exact to the estimated clean LR, not to the damaged input"
-
-
-class TooLarge(ValueError):
-    """A picture's results do not fit the memory or the file format."""
-
-
-# What can go wrong with one file while others work.
-FAILURES = (UnreadablePicture, TooLarge, OSError, MemoryError, tf.errors.ResourceExhaustedError)
-
-
-def read_lr(source, config, settings, cut=lambda picture: picture) -> tuple:
-    """Reads the picture that a model starts from.
-
-    Args:
-        source: see `read_picture`. config: the model's `Config`.
-        settings: with `downscale` and `lr_size`, as the command line has them.
-        cut: with `downscale`, called with the `Picture` that was read, for the part of it to make LR from.
-
-    Returns:
-        (LR, HR or None), both `Picture`.
-
-    Raises:
-        UnreadablePicture: it is broken, too large or too small, or not a picture.
-    """
-    picture = read_picture(source, reduced=settings.downscale)
-    if not settings.downscale:
-        return picture, None
-    return make_pair(cut(picture), config.model.scale, config.data.downscale, settings.lr_size)
-
-
-def check_room(hallucinator, lr, bytes_a_pixel: int = BYTES_A_PIXEL) -> None:
-    """Refuses what would fill the memory, before the system kills the process half-way.
-
-    Args:
-        hallucinator: a `Hallucinator`. lr: `[h, w, 3]`. bytes_a_pixel: of the results, for each HR pixel.
-
-    Raises:
-        TooLarge: less is free.
-    """
-    height, width = (side * hallucinator.scale for side in lr.shape[:2])
-    needed = height * width * bytes_a_pixel
-    needed += min(height * width, hallucinator.pixels_at_once) * BYTES_OF_FEATURES
-    available = available_memory()
-    if needed > available:
-        raise TooLarge(
-            f"a result of {width}x{height} needs {needed / 1e9:.1f} GB of memory, "
-            f"but {available / 1e9:.1f} GB are free; cut the picture, or, if it is already large, give "
-            f"--downscale --lr_size {min(hallucinator.config.lr_shape)}"
-        )
 
 
 class ResultFolders:

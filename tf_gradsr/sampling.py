@@ -1,5 +1,7 @@
 """Noise vectors, and the mean and the spread of samples."""
 
+import numbers
+
 import numpy as np
 import tensorflow as tf
 
@@ -16,6 +18,28 @@ def noise_vector(seed, z_size: int):
     """
     # The algorithm is named, because the automatic choice depends on the device.
     return tf.random.stateless_normal([z_size], seed, alg="philox")
+
+
+def noise_vectors(num_samples: int, seed: int, z_size: int) -> np.ndarray:
+    """The noise vectors of a seed; the i-th depends on seed and i alone.
+
+    Args:
+        num_samples: N >= 1. seed: int in [0, 2^31). z_size: m.
+
+    Returns:
+        float32 `[N, m]`, normal.
+
+    Raises:
+        ValueError: num_samples below 1, a seed out of range, or one of them not a whole number.
+    """
+    for name, value in (("num_samples", num_samples), ("seed", seed)):
+        if not isinstance(value, numbers.Integral):
+            raise ValueError(f"{name} must be a whole number. Received: {name}={value!r}.")
+    if num_samples < 1:
+        raise ValueError(f"num_samples must be >= 1. Received: num_samples={num_samples}.")
+    if not 0 <= seed < 2**31:
+        raise ValueError(f"seed must be in [0, 2^31). Received: seed={seed}.")
+    return np.stack([noise_vector([seed, i], z_size) for i in range(num_samples)])
 
 
 def sample_variance(samples):

@@ -168,7 +168,7 @@ def test_a_device_that_runs_out_of_memory_gets_smaller_batches(request_of, rng, 
 
 
 def test_what_would_fill_the_memory_is_refused(request_of, rng, monkeypatch):
-    monkeypatch.setattr("tf_gradsr.result_folder.available_memory", lambda: 10**5)
+    monkeypatch.setattr("tf_gradsr.lr_input.available_memory", lambda: 10**5)
     (made,) = PictureMaker.load(request_of()).make(sources_of([png(rng)]))
     assert "a result of 32x32 needs" in made.error and not made.pictures
 

@@ -36,7 +36,8 @@ from tf_gradsr.faces.resampling import cut
 from tf_gradsr.gallery.heat_map import RAMP, colour, rounded_top
 from tf_gradsr.gallery.walk import slerp
 from tf_gradsr.gallery.writing import INTENDED_USE
-from tf_gradsr.inference import Hallucinator, mean_and_stddev, noise_vector
+from tf_gradsr.inference import Hallucinator
+from tf_gradsr.sampling import mean_and_stddev, noise_vector
 from tf_gradsr.web import build, bundling, screenshot, serve
 from tf_gradsr.web.serve import PageHandler, PlainHandler, serving
 

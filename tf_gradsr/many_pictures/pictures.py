@@ -14,10 +14,10 @@ from tf_gradsr.files import sha256_of
 from tf_gradsr.gallery.reading import Picture, upscale_alpha
 from tf_gradsr.gallery.writing import about_noise, about_picture, save_png
 from tf_gradsr.inference import Hallucinator
+from tf_gradsr.lr_input import FAILURES, check_room, read_lr
 from tf_gradsr.many_pictures.block_files import RECONSTRUCTION, Made
 from tf_gradsr.many_pictures.plan import Source
 from tf_gradsr.many_pictures.request import Request
-from tf_gradsr.result_folder import FAILURES, check_room, read_lr
 
 # Pairs of LR and z in a forward pass. One by one, the bytes are those of `gradsr hallucinate`, which costs a
 # CPU little (benchmarks/batched_bytes.py); a GPU is idle most of the time with one.

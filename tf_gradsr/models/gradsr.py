@@ -61,7 +61,6 @@ class GradSR(SuperResolver):
 
     @property
     def discriminators(self) -> dict:
-        """The discriminators by name."""
         return {f"{name}_discriminator": critic.discriminator for name, critic in self.critics.items()}
 
     def trained_parts(self) -> dict:
@@ -132,12 +131,10 @@ class GradSR(SuperResolver):
                 terms["distillation"] = self._distillation(inputs, passes)
                 loss += weights.distillation * terms["distillation"]
             # G: the samples' mean and spread (ours, 0 in the paper)
-            posterior_loss, posterior_logs = self._posterior_terms(hallucination[0], other[0], real[0])
-            loss += posterior_loss
-            score_loss, score_logs = sample_scores(
-                weights, self.critics, (hallucination[0], other[0], real[0]), views
-            )
-            loss += score_loss
+            pyramids = hallucination[0], other[0], real[0]
+            posterior_loss, posterior_logs = self._posterior_terms(*pyramids)
+            score_loss, score_logs = sample_scores(weights, self.critics, pyramids, views)
+            loss += posterior_loss + score_loss
         g_norm = self._apply(g_tape, loss, self.g_optimizer, self.generator.trainable_variables)
         self._update_average()
 

@@ -11,8 +11,9 @@ from tf_gradsr.export.lite.sample_pictures import calibration_pictures, comparis
 from tf_gradsr.export.lite.verification import verify
 from tf_gradsr.export.model_card import model_facts, signature_texts
 from tf_gradsr.files import claim_output, json_text, prepare_folder, unwritable
-from tf_gradsr.inference import Hallucinator, noise_vector
+from tf_gradsr.inference import Hallucinator
 from tf_gradsr.run_folder import RunFolder
+from tf_gradsr.sampling import noise_vector
 
 
 def export(
