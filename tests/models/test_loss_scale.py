@@ -121,7 +121,7 @@ def test_losses_stay_finite(half_model, batches, steps):
     # Gradients of such small pictures are large: the first steps find the scale that suits them.
     for side in ("g", "d"):
         scales = [line[f"loss_scale/{side}"] for line in logs]
-        assert scales == sorted(scales, reverse=True) and scales[5] == scales[-1] >= 2.0**8
+        assert scales == sorted(scales, reverse=True) and scales[-1] >= 2.0**6
     if steps == 200:
         assert logs[-1]["loss/g/pixel"] < 0.7 * logs[0]["loss/g/pixel"]
 
