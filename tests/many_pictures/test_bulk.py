@@ -172,6 +172,16 @@ def test_interrupted_killed_and_gone_on_with(arguments, run_dir, pictures, tmp_p
 
 
 @pytest.mark.slow
+def test_trouble_in_a_worker_ends_the_command_in_one_line(pictures, run_dir, tmp_path):
+    usual = ["--input", pictures / "000.png", "--run", run_dir, "-o", tmp_path / "made"]
+    process = started([*usual, "--temperature", "1e38"])
+    _, told = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 2
+    assert told.splitlines()[-1].startswith("gradsr bulk: error: run: weights that give finite pictures")
+    assert names_in(tmp_path / "made") == [".lock", "_bulk.json"]
+
+
+@pytest.mark.slow
 def test_pictures_that_end_every_process_are_not_tried_forever(pictures, run_dir, tmp_path):
     """As if the decoder crashed: whatever begins to make pictures is killed."""
     output, one = tmp_path / "made", pictures / "000.png"
