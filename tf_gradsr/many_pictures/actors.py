@@ -52,8 +52,8 @@ class BlockMaker:
 
         Returns:
             Lists of equal lengths: `number` of the block, `pictures` and `failed`, see `Outcome`; `failures`,
-            JSON of the first (name, reason) pairs; `trouble`, the kind of what kept the block from being made,
-            or "", and `words`, what is to be said of it.
+            JSON of the first (name, reason) pairs; `trouble`, the kind of what kept the block from being
+            made, or "", and `words`, what is to be said of it.
         """
         rows = [self._row(block) for block in batch["block"]]
         return {key: [row[key] for row in rows] for key in rows[0]}
