@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -173,11 +175,13 @@ def test_interrupted_killed_and_gone_on_with(arguments, run_dir, pictures, tmp_p
 
 @pytest.mark.slow
 def test_trouble_in_a_worker_ends_the_command_in_one_line(pictures, run_dir, tmp_path):
-    usual = ["--input", pictures / "000.png", "--run", run_dir, "-o", tmp_path / "made"]
-    process = started([*usual, "--temperature", "1e38"])
+    other = shutil.copytree(run_dir, tmp_path / "run")
+    config = (other / "config.yaml").read_text()
+    (other / "config.yaml").write_text(re.sub(r"(?m)^( +blocks:) 1$", r"\1 2", config))
+    process = started(["--input", pictures / "000.png", "--run", other, "-o", tmp_path / "made"])
     _, told = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 2
-    assert told.splitlines()[-1].startswith("gradsr bulk: error: run: weights that give finite pictures")
+    assert told.splitlines()[-1].startswith("gradsr bulk: error: run: weights that fit the run's config.yaml")
     assert names_in(tmp_path / "made") == [".lock", "_bulk.json"]
 
 
