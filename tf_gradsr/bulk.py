@@ -26,6 +26,7 @@ Exit status: 0 all done, 1 some pictures failed, 2 bad setting, 130 interrupted.
 """
 
 import importlib.util
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -241,9 +242,9 @@ def _made(blocks, request, settings, bar):
     with ray_running(settings.ray_address, settings.actors, settings.verbose):
         for row in made_blocks(blocks, request, settings.actors, partial(bar.write, file=sys.stderr)):
             if row["trouble"]:
-                kind, words = row["trouble"]
-                raise {SETTING: ConfigError, BUG: RuntimeError}.get(kind, CommandFailed)(words)
-            for name, error in row["failures"][: FAILURES_SAID - said]:
+                kinds = {SETTING: ConfigError, BUG: RuntimeError}
+                raise kinds.get(row["trouble"], CommandFailed)(row["words"])
+            for name, error in json.loads(row["failures"])[: FAILURES_SAID - said]:
                 bar.write(f"{name}: {error}", file=sys.stderr)
                 said += 1
             failed += row["failed"]

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -169,6 +171,20 @@ def test_interrupted_killed_and_gone_on_with(arguments, run_dir, pictures, tmp_p
     assert process.communicate(timeout=TIMEOUT) and process.returncode == 1
     assert kept.items() <= blocks_in(output).items()
     assert lost.read_bytes() == content
+
+
+@pytest.mark.slow
+def test_trouble_in_a_worker_ends_the_command_in_one_line(pictures, run_dir, tmp_path):
+    other = shutil.copytree(run_dir, tmp_path / "run")
+    config = (other / "config.yaml").read_text()
+    # Without its first line, the digest.
+    changed = re.sub(r"(?m)^( +blocks:) 1$", r"\1 2", config.split("\n", 1)[1])
+    (other / "config.yaml").write_text(changed)
+    process = started(["--input", pictures / "000.png", "--run", other, "-o", tmp_path / "made"])
+    _, told = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 2
+    assert told.splitlines()[-1].startswith("gradsr bulk: error: run: weights that fit the run's config.yaml")
+    assert names_in(tmp_path / "made") == [".lock", "_bulk.json"]
 
 
 @pytest.mark.slow

@@ -88,7 +88,7 @@ def test_the_bytes_are_those_of_hallucinate(options, settings, request_of, run_d
     row = maker({"block": [block]})
     assert {key: values[0] for key, values in row.items()} == {
         **{"number": 0, "pictures": 3, "failed": 0},
-        **{"failures": [], "trouble": None},
+        **{"failures": "[]", "trouble": "", "words": ""},
     }
     rows = pq.read_table(tmp_path / "made").to_pylist()
     assert [row["z_index"] for row in rows] == [-1, 0, 1] * 3
@@ -187,12 +187,12 @@ def test_a_finished_block_is_not_made_again(request_of, rng, tmp_path):
 def test_trouble_is_told_with_the_block(request_of, run_dir, tmp_path, rng):
     block = Block(0, (("a.png", ""),), count=1)
     (tmp_path / "a.png").write_bytes(png(rng))
-    ((kind, words),) = BlockMaker(request_of(run=str(tmp_path / "none")))({"block": [block]})["trouble"]
-    assert kind == SETTING and words.startswith("run: ")
+    row = BlockMaker(request_of(run=str(tmp_path / "none")))({"block": [block]})
+    assert row["trouble"] == [SETTING] and row["words"][0].startswith("run: ")
     maker = BlockMaker(request_of(temperature=1e38))
-    ((kind, words),) = maker({"block": [block]})["trouble"]
-    assert kind == SETTING and "NaN or infinity" in words
+    row = maker({"block": [block]})
+    assert row["trouble"] == [SETTING] and "NaN or infinity" in row["words"][0]
     maker.pictures = None
-    ((kind, words),) = maker({"block": [block]})["trouble"]
-    assert kind == BUG and "AttributeError" in words
+    row = maker({"block": [block]})
+    assert row["trouble"] == [BUG] and "AttributeError" in row["words"][0]
     assert not list((tmp_path / "made").iterdir())

@@ -1,5 +1,6 @@
 """What Ray runs on each device: an actor that loads the model once and makes block after block."""
 
+import json
 import traceback
 from pathlib import Path
 
@@ -51,20 +52,27 @@ class BlockMaker:
 
         Returns:
             Lists of equal lengths: `number` of the block, `pictures` and `failed`, see `Outcome`; `failures`,
-            (name, reason) of the first ones; `trouble`, (kind, words) of what kept the block from being made,
-            or None.
+            JSON of the first (name, reason) pairs; `trouble`, the kind of what kept the block from being
+            made, or "", and `words`, what is to be said of it.
         """
         rows = [self._row(block) for block in batch["block"]]
         return {key: [row[key] for row in rows] for key in rows[0]}
 
     def _row(self, block):
-        row = {"number": block.number, "pictures": 0, "failed": 0, "failures": [], "trouble": self.trouble}
+        row = {
+            "number": block.number,
+            "pictures": 0,
+            "failed": 0,
+            "failures": "[]",
+            "trouble": "",
+            "words": "",
+        }
         if self.trouble:
-            return row
+            return {**row, **self.trouble}
         try:
             return {**row, **self._made(block)}
         except Exception as error:
-            return {**row, "trouble": _trouble(error)}
+            return {**row, **_trouble(error)}
 
     def _made(self, block):
         # Ray gives a block out again when it has lost the answer.
@@ -73,7 +81,7 @@ class BlockMaker:
         if outcome is None:
             sources = block.sources(Path(self.request.home), self.request.picture_column)
             outcome = self.files.write(block.number, _noting(self.pictures.make(sources), failures))
-        return {**vars(outcome), "failures": failures}
+        return {**vars(outcome), "failures": json.dumps(failures)}
 
 
 def _noting(made, failures):
@@ -85,8 +93,8 @@ def _noting(made, failures):
 
 def _trouble(error):
     if isinstance(error, ConfigError):
-        return SETTING, str(error)
+        return {"trouble": SETTING, "words": str(error)}
     full = disk_full(error)
     if full or isinstance(error, (OSError, MemoryError)):
-        return MACHINE, str(full) if full else reason_of(error)
-    return BUG, traceback.format_exc()
+        return {"trouble": MACHINE, "words": str(full) if full else reason_of(error)}
+    return {"trouble": BUG, "words": traceback.format_exc()}
