@@ -17,7 +17,7 @@ PIXELS, BATCH, CHANNELS, PICTURES = "LR pixels", "batch", "channels", "pictures"
 SIDES = {"full": (8, 16, 32, 64, 128), "small": (4, 8)}
 BATCHES = {"full": (1, 4, 16, 64), "small": (1, 2)}
 WIDTHS = {"full": (0.5, 1, 2, 4), "small": (0.25, 0.5)}
-COUNTS = {"full": (8, 32, 128, 512), "small": (1, 2)}
+COUNTS = {"full": (4, 16, 64, 256), "small": (1, 2)}
 MEANT = {PIXELS: 1, BATCH: 1, CHANNELS: 2, PICTURES: 1}
 WORDS = {
     PIXELS: "one picture of that many LR pixels, without tiles",
@@ -26,7 +26,7 @@ WORDS = {
     PICTURES: "`gradsr hallucinate --num_samples 1` on that many files, from reading to writing; "
     "without the start of Python and TensorFlow",
 }
-BUDGET = {"full": 15.0, "small": 0.0}
+BUDGET = {"full": 10.0, "small": 0.0}
 
 
 def measure(size: str, say) -> dict:

@@ -156,8 +156,8 @@ def markdown(results: dict, figure: Path, home: Path) -> str:
     lines = [
         f"`{command}` measured this on {results['date']}, version {results['version']}, on "
         f"{results['machine']['words']}{f'; {work}' if work else ''}. Columns in bold are ratios of what "
-        "took turns in one run: the median and, where there are brackets, the lowest and the highest turn's. The "
-        "other figures depend on the machine.",
+        "took turns in one run: the median and, where there are brackets, the lowest and the highest turn's. "
+        "The other figures depend on the machine.",
     ]
     if results["size"] != FULL:
         lines += ["", "**The networks were tiny: this only shows that everything works.**"]
