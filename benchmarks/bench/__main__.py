@@ -42,7 +42,7 @@ def build_parser() -> Parser:
         nargs="+",
         default=None,
         metavar="PART",
-        help=f"Measure only these, and keep the last run's other parts. Of {', '.join(PARTS)}.",
+        help=f"Measure these again, and keep the last run's other parts. Of {', '.join(PARTS)}.",
     )
     add("--again", action="store_true", help="Begin anew, even if an interrupted run has measured something.")
     add("-o", "--output", type=Optional[str], default=None, metavar="DIR", help="A folder for everything.")
@@ -66,45 +66,52 @@ def _execute(settings):
         if importlib.util.find_spec(package) is None:
             raise missing_extra(extra, package, use)
     place = Place.of(settings.size, settings.output)
+    if settings.output and (place.folder / "results.md").exists() and read_results(place.json) is None:
+        raise ConfigError(
+            f"output: a folder without a results.md of something else. Received: {settings.output}"
+        )
     # Before this process makes work itself.
     work = other_work()
     start_tensorflow(settings.verbose)
     machine = described_machine()
     print(machine["words"], flush=True)
     results = _begun(settings, place, machine)
-    measure_missing(results, place, work)
+    measure_missing(results, place, settings.parts or PARTS, work)
     write_results(results, place)
     print(f"Results: {place.folder / 'results.md'}")
 
 
 def _begun(settings, place, machine):
-    """The results to add to: of an interrupted run, of the last one without `--parts`, or new ones."""
+    """The results to add to: an interrupted run's; with `--parts` the last run's, less those; or new ones."""
     size, asked = settings.size, settings.parts
     results = None if settings.again else read_results(place.unfinished)
     if results and not fits(results, size, machine):
         print("An interrupted run of another machine or version is left out.", flush=True)
         results = None
-    if not asked:
-        return results or new_results(size, machine)
-    last = results or read_results(place.json)
-    if fits(last, size, machine):
-        return {**last, "parts": {name: part for name, part in last["parts"].items() if name not in asked}}
-    if set(asked) == set(PARTS):
+    if asked:
+        results = results or read_results(place.json)
+        if results and not fits(results, size, machine) and set(asked) != set(PARTS):
+            raise ConfigError(
+                "parts: only beside results of the same size, machine and version; run it without. "
+                f"Received: {', '.join(asked)}"
+            )
+    if not fits(results, size, machine):
         return new_results(size, machine)
-    raise ConfigError(
-        "parts: only with results of the same size, machine and version for the other parts; run it without. "
-        f"Received: {', '.join(asked)}"
-    )
+    kept = {name: part for name, part in results["parts"].items() if name not in (asked or [])}
+    return {**results, "parts": kept}
 
 
-def measure_missing(results: dict, place: Place, work: str = "") -> None:
+def measure_missing(results: dict, place: Place, parts, work: str = "") -> None:
     """Measures the parts that results lack, and keeps each at once in the unfinished run's file.
 
     Args:
+        parts: names of those that are wanted.
         work: what else the machine does, see `other_work`.
     """
-    for number, (name, module) in enumerate(PARTS.items(), 1):
-        title = f"{number}/{len(PARTS)} {module.TITLE}"
+    wanted = [name for name in PARTS if name in parts]
+    for number, name in enumerate(wanted, 1):
+        module = PARTS[name]
+        title = f"{number}/{len(wanted)} {module.TITLE}"
         if name in results["parts"]:
             print(f"{title}: measured already", flush=True)
             continue

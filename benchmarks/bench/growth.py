@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.bench.sizes import FULL, small_run
 from benchmarks.bench.turns import number, seconds_in_turns
+from tf_gradsr.cli import CommandFailed
 
 TITLE = "Growth"
 # The smaller of the package's models: its pictures can grow further in the same time.
@@ -100,7 +101,7 @@ def command(run: Path, count: int, place: Path):
     """A function that runs `gradsr hallucinate` in this process on a folder of `count` random pictures.
 
     Raises:
-        RuntimeError: when it is called and the command fails; the message is what it printed.
+        CommandFailed: when it is called and the command fails; the message is what it printed.
     """
     import numpy as np
     from PIL import Image
@@ -117,8 +118,12 @@ def command(run: Path, count: int, place: Path):
     def action():
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            if hallucinate.main(arguments):
-                raise RuntimeError(f"gradsr hallucinate failed: {printed.getvalue().strip()}")
+            status = hallucinate.main(arguments)
+        if status > 128:
+            # It was asked to end, and so are we.
+            raise KeyboardInterrupt
+        if status:
+            raise CommandFailed(f"gradsr hallucinate failed: {printed.getvalue().strip()}")
 
     return action
 

@@ -41,8 +41,10 @@ class _Axes:
     """One plot, drawn enlarged."""
 
     def __init__(self, across, up):
-        self.low = math.log10(min(across)), math.floor(math.log10(min(up)))
-        self.high = math.log10(max(across)), math.ceil(math.log10(max(up)) + 1e-9)
+        # From a power of ten to a power of ten, whatever the last digit of the fitted line is.
+        low, high = math.floor(math.log10(min(up)) + 1e-6), math.ceil(math.log10(max(up)) - 1e-6)
+        self.low = math.log10(min(across)), low
+        self.high = math.log10(max(across)), max(high, low + 1)
         size = WIDTH + 2 * MARGIN, HEIGHT + 2 * TOP
         self.picture = Image.new("RGB", tuple(side * ENLARGED for side in size), "white")
         self.draw = ImageDraw.Draw(self.picture)

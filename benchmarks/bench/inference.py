@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.bench.machine import usable_cores
 from benchmarks.bench.sizes import FULL, small_run
 from benchmarks.bench.turns import number
+from tf_gradsr.cli import CommandFailed
 
 TITLE = "Inference"
 RUN = "faces_8x"
@@ -42,7 +43,8 @@ def measure(size: str, say) -> dict:
         say("starting them")
         batches, seconds = RUNS[size], {name: {} for name in models}
         measured = measure_batches(list(models.values()), [threads], batches)
-        for batch, found in zip(batches, measured):
+        # In this order the processes end with the last batch.
+        for found, batch in zip(measured, batches):
             say(f"measured {batch} at once")
             for name, model in models.items():
                 seconds[name][str(batch)] = found[model, threads].seconds
@@ -106,7 +108,7 @@ def page_seconds(model: Path, page: Path) -> dict:
     """Seconds of a sample on the page, by kind of server, as the page itself says them (`PAGES`).
 
     Raises:
-        RuntimeError: the page cannot be built, or says nothing; the message is what was printed.
+        CommandFailed: the page cannot be built, or says nothing; the message is what was printed.
     """
     from tf_gradsr.web import build, screenshot
 
@@ -115,7 +117,7 @@ def page_seconds(model: Path, page: Path) -> dict:
         done = build.main(["--model", str(model), "--output", str(page)])
         done = done or screenshot.main(["--folder", str(page)])
     if done:
-        raise RuntimeError(f"the page was not measured: {printed.getvalue().strip()}")
+        raise CommandFailed(f"the page was not measured: {printed.getvalue().strip()}")
     return seconds_said(printed.getvalue())
 
 
@@ -123,11 +125,11 @@ def seconds_said(printed: str) -> dict:
     """Seconds of a sample by kind of server, from what `gradsr web screenshot` printed.
 
     Raises:
-        RuntimeError: it does not say them.
+        CommandFailed: it does not say them.
     """
     said = dict(re.findall(r"^(.+): \d+ samples, (\d+) ms each", printed, re.MULTILINE))
     if set(said) != set(PAGES):
-        raise RuntimeError(f"gradsr web screenshot names no times: {printed.strip()}")
+        raise CommandFailed(f"gradsr web screenshot names no times: {printed.strip()}")
     return {name: float(said[server]) / 1e3 for server, name in PAGES.items()}
 
 

@@ -3,7 +3,6 @@
 import datetime
 import json
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -13,6 +12,7 @@ from benchmarks.bench import baselines, data_pipeline, growth, inference, traini
 from benchmarks.bench.sizes import FULL
 from tf_gradsr.errors import ConfigError
 from tf_gradsr.files import json_text, replaced_when_complete
+from tf_gradsr.home import at_home
 
 ROOT = Path(__file__).parents[2]
 # What is measured, in this order. Each is a module with `TITLE`, `measure(size, say)`, which returns what
@@ -51,7 +51,7 @@ class Place:
         if size == FULL and not output:
             docs = ROOT / "docs" / "explanation"
             return cls(ROOT / "benchmarks", docs / "growth.png", build / "unfinished.json", docs / "speed.md")
-        folder = Path(output).expanduser().absolute() if output else build
+        folder = at_home(output).absolute() if output else build
         return cls(folder, folder / "growth.png", folder / "unfinished.json")
 
     @property
@@ -106,7 +106,7 @@ def write_json(results: dict, path: Path) -> None:
 
 
 def write_results(results: dict, place: Place) -> None:
-    """Writes complete results to a place, and forgets the unfinished run.
+    """Writes results to a place; once they have all parts, the unfinished run is forgotten.
 
     Raises:
         ConfigError: the page lacks the lines between which they go.
@@ -115,15 +115,16 @@ def write_results(results: dict, place: Place) -> None:
     from benchmarks.bench.growth_chart import growth_chart
 
     write_json(results, place.json)
-    with replaced_when_complete(place.figure) as unfinished:
-        growth_chart(results["parts"]["growth"]["found"]).save(unfinished, optimize=True)
+    if "growth" in results["parts"]:
+        with replaced_when_complete(place.figure) as unfinished:
+            growth_chart(results["parts"]["growth"]["found"]).save(unfinished, optimize=True)
     text = f"# Speed, measured\n\n{markdown(results, place.figure, place.folder)}\n"
     _write_text(place.folder / "results.md", text)
     if place.page:
         section = markdown(results, place.figure, place.page.parent)
         _write_text(place.page, with_section(place.page.read_text(encoding="utf-8"), section))
-    with suppress(FileNotFoundError):
-        place.unfinished.unlink()
+    if set(results["parts"]) == set(PARTS):
+        place.unfinished.unlink(missing_ok=True)
 
 
 def _write_text(path, text):

@@ -122,6 +122,16 @@ def test_an_interrupted_run_goes_on(command, parts, tmp_path):
     assert parts == {"growth": 2, "data": 4}
 
 
+def test_some_parts_alone(command, parts, tmp_path):
+    """Nothing was measured before: there is nothing to keep. Then the run goes on with the others."""
+    assert command("--size", "small", "-o", tmp_path, "--parts", "growth").status == 0
+    text = (tmp_path / "results.md").read_text()
+    assert "## Growth" in text and "## Data" not in text and parts == {"growth": 1, "data": 0}
+    parts["data"] = 1  # does not fail
+    assert command("--size", "small", "-o", tmp_path).status == 0
+    assert "## Data" in (tmp_path / "results.md").read_text() and parts == {"growth": 1, "data": 2}
+
+
 def test_again_forgets_what_was_interrupted(command, parts, tmp_path):
     assert command("--size", "small", "-o", tmp_path).status == 1
     assert command("--size", "small", "-o", tmp_path, "--again").status == 0
@@ -136,12 +146,17 @@ def test_another_machines_figures_are_not_mixed_in(command, parts, tmp_path):
     found["machine"]["cores"] += 1
     file.write_text(json.dumps(found))
     refused = command("--size", "small", "-o", tmp_path, "--parts", "data")
-    assert refused.status == 2 and "parts: only with results of the same size, machine" in refused.err
+    assert refused.status == 2 and "parts: only beside results of the same size, machine" in refused.err
     file.replace(tmp_path / "unfinished.json")
     begun = command("--size", "small", "-o", tmp_path)
     assert begun.status == 0 and "An interrupted run of another machine" in begun.out
     (tmp_path / "unfinished.json").write_text("{")
     assert "results: a file of make bench" in command("--size", "small", "-o", tmp_path).err
+
+
+def test_a_strangers_results_are_not_replaced(command, tmp_path):
+    (tmp_path / "results.md").write_text("mine")
+    assert refuses(command("-o", tmp_path), "output: a folder without a results.md of something else")
 
 
 def test_what_is_no_part_is_refused(command):

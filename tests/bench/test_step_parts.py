@@ -8,6 +8,7 @@ import tensorflow as tf
 from benchmarks.bench import training_step
 from benchmarks.bench.inference import seconds_said
 from tf_gradsr import registry
+from tf_gradsr.cli import CommandFailed
 from tf_gradsr.evaluation.float_operations import float_operations
 
 
@@ -102,5 +103,5 @@ def test_what_the_page_says():
     said = "Chromium 130\nplain server: 12 samples, 45 ms each on one thread. Each\n"
     both = f"{said}COOP and COEP: 12 samples, 30 ms each on 2 threads. Each\n"
     assert seconds_said(both) == {"page, one thread": 0.045, "page, threads": 0.030}
-    with pytest.raises(RuntimeError, match="names no times"):
+    with pytest.raises(CommandFailed, match="names no times"):
         seconds_said(said)

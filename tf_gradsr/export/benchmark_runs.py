@@ -50,7 +50,8 @@ def measure(models: list, threads: list, runs: int, batch: int = 1) -> dict:
     Raises:
         ConfigError: a model that cannot be run.
     """
-    return next(measure_batches(models, threads, {batch: runs}))
+    (found,) = measure_batches(models, threads, {batch: runs})
+    return found
 
 
 def measure_batches(models: list, threads: list, runs: dict):
