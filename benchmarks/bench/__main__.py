@@ -66,7 +66,8 @@ def _execute(settings):
         if importlib.util.find_spec(package) is None:
             raise missing_extra(extra, package, use)
     place = Place.of(settings.size, settings.output)
-    if settings.output and (place.folder / "results.md").exists() and read_results(place.json) is None:
+    ours = read_results(place.json) or read_results(place.unfinished)
+    if settings.output and (place.folder / "results.md").exists() and not ours:
         raise ConfigError(
             f"output: a folder without a results.md of something else. Received: {settings.output}"
         )

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.bench.sizes import FULL, small_run
-from benchmarks.bench.turns import number, seconds_in_turns
+from benchmarks.bench.turns import number, seconds_in_turns, usable_clocks
 from tf_gradsr.cli import CommandFailed
 
 TITLE = "Growth"
@@ -27,6 +27,7 @@ WORDS = {
     PICTURES: "`gradsr hallucinate --num_samples 1` on that many files, from reading to writing; "
     "without the start of Python and TensorFlow",
 }
+CLOCK_NAMES = {"wall": "Seconds", "cpu": "CPU seconds"}
 BUDGET = {"full": 10.0, "small": 0.0}
 
 
@@ -34,8 +35,8 @@ def measure(size: str, say) -> dict:
     """Measures each.
 
     Returns:
-        By what grows: `values`, `seconds` (medians), `exponent` of the power law fitted to all points, and
-        `last`, the exponent between the last two.
+        By what grows: `values`, `clock`, whose `seconds` (medians) they are: the CPU's where there is no GPU;
+        `exponent` of the power law fitted to all points, and `last`, the exponent between the last two.
     """
     from tf_gradsr.inference import Hallucinator
     from tf_gradsr.run_folder import RunFolder
@@ -59,9 +60,11 @@ def grown(name: str, actions: dict, budget: float, say) -> dict:
     say(f"{name}: {', '.join(map(str, actions))}")
     # The command starts anew each time: nothing to warm.
     measured = seconds_in_turns(actions, budget, least=2, warm=name != PICTURES)
-    values, seconds = list(actions), [float(np.median(measured[value])) for value in actions]
+    clock = usable_clocks()[-1]
+    values, seconds = list(actions), [float(np.median(measured[clock][value])) for value in actions]
     return {
         "values": values,
+        "clock": clock,
         "seconds": seconds,
         "exponent": exponent(values, seconds),
         "last": exponent(values[-2:], seconds[-2:]),
@@ -130,8 +133,9 @@ def command(run: Path, count: int, place: Path):
 
 def text(found: dict, figure: str = "growth.png") -> str:
     """What was measured, in Markdown. `figure`: path of the plots, from where the text is."""
+    clock = CLOCK_NAMES[next(iter(found.values()))["clock"]]
     lines = [
-        f"`{RUN}`. Seconds = a x value^b: b is fitted to the logarithms of all points by least squares; the "
+        f"`{RUN}`. {clock} = a x value^b: b is fitted to the logarithms of all points by least squares; the "
         "last column but one is b between the two largest, where fixed costs count least.",
         "",
         "| what grows | from, to | **time grows** | **b, all points** | **b, last two** | b of the work |",

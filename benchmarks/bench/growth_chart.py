@@ -5,6 +5,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
+from benchmarks.bench.growth import CLOCK_NAMES
 from tf_gradsr.gallery.chart import BLACK, COLOURS, ENLARGED, GREY, PALE
 from tf_gradsr.gallery.grid import font_of
 
@@ -30,7 +31,7 @@ def _panel(name, found):
     slope = found["exponent"]
     fitted = np.exp(np.log(seconds).mean() + slope * (np.log(values) - np.log(values).mean()))
     axes = _Axes(values, np.concatenate([seconds, fitted]))
-    axes.frame(f"{name}: time grows with exponent {slope:.2f}", values)
+    axes.frame(f"{name}: {CLOCK_NAMES[found['clock']]}, exponent {slope:.2f}", values)
     axes.line(list(zip(values, fitted)), COLOURS[1])
     for point in zip(values, seconds):
         axes.dot(point, COLOURS[0])

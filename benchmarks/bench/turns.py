@@ -5,12 +5,16 @@ import time
 import numpy as np
 
 MOST_TURNS = 30
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 # Of a large matrix product, which shows what the device can reach.
 MATMUL_SIDE = 2048
 
 
 def seconds_in_turns(actions: dict, budget: float, least: int = 3, warm: bool = True) -> dict:
-    """Seconds of each action, all of them once in each turn.
+    """Seconds of each action, all of them once in each turn, by two clocks.
+
+    The CPU's counts what all threads of this process computed: what other programs do hardly touches it. It
+    says nothing where a GPU computes, and does not see cores that wait.
 
     Args:
         actions: {name: function without arguments that returns when its work is done}.
@@ -19,19 +23,27 @@ def seconds_in_turns(actions: dict, budget: float, least: int = 3, warm: bool = 
         warm: whether each runs once uncounted first, to build its graph and fill the caches.
 
     Returns:
-        {name: seconds of each turn, a list of float}.
+        {"wall": {name: seconds of each turn, a list of float}, "cpu": the same}.
     """
     for action in actions.values() if warm else ():
         action()
-    seconds, begin = {name: [] for name in actions}, time.perf_counter()
+    seconds, begin = {clock: {name: [] for name in actions} for clock in CLOCKS}, time.perf_counter()
     for turn in range(MOST_TURNS):
         if turn >= least and time.perf_counter() - begin > budget:
             break
         for name, action in actions.items():
-            start = time.perf_counter()
+            start = {clock: now() for clock, now in CLOCKS.items()}
             action()
-            seconds[name].append(time.perf_counter() - start)
+            for clock, now in CLOCKS.items():
+                seconds[clock][name].append(now() - start[clock])
     return seconds
+
+
+def usable_clocks() -> list:
+    """The clocks whose ratios mean something here: the CPU's does where there is no GPU."""
+    import tensorflow as tf
+
+    return ["wall"] if tf.config.list_physical_devices("GPU") else list(CLOCKS)
 
 
 def ratio(above, below) -> dict:

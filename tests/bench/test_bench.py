@@ -16,7 +16,7 @@ from benchmarks.bench.machine import described_machine, instruction_sets
 from benchmarks.bench.sizes import FULL
 
 GROWN = {
-    name: {"values": [1, 10, 100], "seconds": [0.1, 1.0, 10.0], "exponent": 1.0, "last": 1.0}
+    name: {"values": [1, 10, 100], "clock": "cpu", "seconds": [0.1, 1.0, 10.0], "exponent": 1.0, "last": 1.0}
     for name in growth.MEANT
 }
 
@@ -69,7 +69,9 @@ def test_actions_take_turns():
     seconds = turns.seconds_in_turns(actions, budget=0.0, least=2)
     # Once to warm up, then turns.
     assert "".join(order) == "ab" * 3
-    assert {name: len(of) for name, of in seconds.items()} == {"a": 2, "b": 2}
+    assert {clock: {name: len(of) for name, of in by.items()} for clock, by in seconds.items()} == {
+        clock: {"a": 2, "b": 2} for clock in ("wall", "cpu")
+    }
     order.clear()
     turns.seconds_in_turns(actions, budget=0.0, least=1, warm=False)
     assert "".join(order) == "ab"
@@ -205,7 +207,7 @@ def test_the_smallest_size_works(command, tmp_path):
     assert len(numbers) > 100 and all(map(math.isfinite, numbers))
     training = found["parts"]["training"]["found"]["precisions"]["float32"]
     assert set(training["seconds"]) == {"D", "R1", "G", "EMA", "step"}
-    assert all(share["low"] > 0 for share in training["share"].values())
+    assert all(share["low"] > 0 for share in training["share"]["wall"].values())
     seconds = found["parts"]["inference"]["found"]["seconds"]
     assert len(seconds) == 3 and all(set(of) == {"1", "2"} for of in seconds.values())
     text = (tmp_path / "results.md").read_text()
