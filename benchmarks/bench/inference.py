@@ -14,11 +14,14 @@ from benchmarks.bench.turns import number
 from tf_gradsr.cli import CommandFailed
 
 TITLE = "Inference"
-RUN = "faces_8x"
+# The one of the package's models of which there is an int8 file: faces_8x's is too far from the model.
+RUN = "faces_8x_mobile"
 # {pictures of an answer: how many are timed}.
 RUNS = {"full": {1: 15, 8: 4, 32: 2}, "small": {1: 1, 2: 1}}
 KERAS, SAVED_MODEL = "Keras (`Hallucinator`)", "SavedModel"
 QUANTIZED = {"LiteRT float32": "none", "LiteRT float16": "float16", "LiteRT int8": "int8"}
+# Pictures that give int8 its ranges: few, since they change no time.
+CALIBRATION = 16
 # Random weights may not survive rounding.
 SMALL_QUANTIZED = {"LiteRT float32": "none"}
 # What the page loads, as `make web` builds it.
@@ -86,7 +89,13 @@ def exported(run, folder: Path, quantized: dict, say) -> dict:
             say(f"exporting {name}")
             models[name] = folder / f"{quantize}.tflite"
             faces = "embedded" if quantize == "int8" else None
-            lite_file.export(run, models[name], quantize, representative_path=faces)
+            lite_file.export(
+                run,
+                models[name],
+                quantize,
+                representative_path=faces,
+                representative_pictures=CALIBRATION,
+            )
     return models
 
 

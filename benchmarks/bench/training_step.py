@@ -207,7 +207,7 @@ def text(found: dict) -> str:
     every = "every step" if found["interval"] == 1 else f"one of {found['interval']} steps"
     lines = [
         f"{found['recipe']}, batches of {found['batch']}, random weights everywhere, R1 in {every}. FLOP by "
-        "TensorFlow's profiler (a multiply-add is two; resizing is not counted)."
+        "TensorFlow's profiler (a multiply-add is two; without resizing and what no result needs)."
     ]
     for precision, one in found["precisions"].items():
         lines += [
