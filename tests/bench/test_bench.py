@@ -184,7 +184,7 @@ def test_the_documents_show_the_results():
     assert results.markdown(found, place.figure, place.folder) in (place.folder / "results.md").read_text()
     page = place.page.read_text()
     assert results.with_section(page, results.markdown(found, place.figure, place.page.parent)) == page
-    assert Image.open(place.figure).format == "PNG"
+    assert "growth" not in found["parts"] or Image.open(place.figure).format == "PNG"
 
 
 def test_the_machine_in_words(tmp_path):
