@@ -1,4 +1,4 @@
-# `make demo`, `make train`, `make test`, `make quick`, `make torture`, `make docs`, `make web`. All make .venv first. PYTHON may name another interpreter (3.10-3.13).
+# `make demo`, `make train`, `make test`, `make quick`, `make torture`, `make bench`, `make docs`, `make web`. All make .venv first. PYTHON may name another interpreter (3.10-3.13).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ RUN ?= faces_8x
 QUANTIZE ?= float16
 PAGE := export/web/dist
 
-.PHONY: demo train quick test test-lowest torture fuzz audit docs install web web-page web-screenshot browser clean
+.PHONY: demo train quick test test-lowest torture bench fuzz audit docs install web web-page web-screenshot browser clean
 
 $(VENV)/.installed: setup.py pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v <= (3, 13) and f"Python 3.10 to 3.13 is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.11 ...")'
@@ -87,6 +87,14 @@ TORTURE_TESTS ?= tests/torture
 
 torture: $(VENV)/.installed-test
 	TORTURE=$(TORTURE) $(BIN)/python -m pytest --numprocesses 0 -m torture $(TORTURE_TESTS)
+
+# The project's speed, as ratios from one run: benchmarks/results.md. SIZE=small takes tiny networks, to see that
+# everything works. PARTS names some of training, data, inference, baselines, growth.
+SIZE ?= full
+PARTS ?=
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m benchmarks.bench --size $(SIZE) $(if $(PARTS),--parts $(PARTS))
 
 # The quick tests on the lowest versions that setup.py allows, in an environment of its own. PYTHON names the
 # interpreter; LOWEST the place, some 3 GB.

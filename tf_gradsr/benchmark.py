@@ -1,10 +1,10 @@
 """Time exported models side by side: gradsr benchmark models/gradsr/1 model.tflite model_int8.tflite
 
-For each SavedModel folder or LiteRT file, prints its size, the median time of an answer (one picture, NumPy
-arrays in and out, signature hallucinate if there is one) at each number of threads, and the memory: the most
-that the process held, less what the Python interpreter with NumPy held, and how much of that was in use
-before the model was loaded. Each model runs in a process of its own at each number of threads; the processes
-take turns, a few runs at a time.
+For each SavedModel folder or LiteRT file, prints its size, the median time of an answer (one picture, or as
+many as --batch says, NumPy arrays in and out, signature hallucinate if there is one) at each number of
+threads, and the memory: the most that the process held, less what the Python interpreter with NumPy held,
+and how much of that was in use before the model was loaded. Each model runs in a process of its own at each
+number of threads; the processes take turns, a few runs at a time.
 """
 
 import importlib.util
@@ -34,6 +34,12 @@ def build_parser() -> Parser:
     )
     add("--threads", type=PositiveInt, nargs="+", default=[1, 2], help="Numbers of threads, one column each.")
     add("--runs", type=PositiveInt, default=50, help="Timed answers of each model.")
+    add(
+        "--batch",
+        type=PositiveInt,
+        default=1,
+        help="Pictures of an answer. A LiteRT file is made for one: it runs once for each.",
+    )
     return parser
 
 
@@ -48,10 +54,11 @@ def _execute(settings):
     from tf_gradsr.export.benchmark_runs import measure
 
     print(f"{len(models)} models, {int(settings.runs)} runs each, in turns ...", file=sys.stderr)
-    measured = measure(models, threads, int(settings.runs))
+    measured = measure(models, threads, int(settings.runs), int(settings.batch))
     for line in table(models, threads, measured):
         print(line)
-    print(f"medians of {int(settings.runs)} runs on {os.cpu_count()} CPU cores")
+    pictures = f" of {int(settings.batch)} pictures" if settings.batch > 1 else ""
+    print(f"medians of {int(settings.runs)} runs{pictures} on {os.cpu_count()} CPU cores")
 
 
 def check_model(path: str) -> Path:

@@ -67,7 +67,7 @@ def test_one_table_for_all_kinds(command, lite, saved_model):
 
 def test_models_take_turns(monkeypatch):
     """Every model has exactly the counted runs; warm-up runs are not among them."""
-    turns = []
+    turns, batches = [], []
 
     class Stopwatch:
         def __init__(self, model, threads):
@@ -80,8 +80,9 @@ def test_models_take_turns(monkeypatch):
         def __exit__(self, *error):
             pass
 
-        def run(self, count):
+        def run(self, count, batch):
             turns.append((*self.key, count))
+            batches.append(batch)
             # The first of each turn is slow; the others 1, 2, 3, ... seconds.
             return {"seconds": [100.0, *range(1, count)], "memory": 7.0, "runtime": 4.0}
 
@@ -94,7 +95,31 @@ def test_models_take_turns(monkeypatch):
     assert [turn[2] for turn in counted] == [6] * 4 + [4] * 4 + [0] * 4
     assert all(count > 0 for *_, count in warm_up)
     # 1 to 5 and 1 to 3.
+    assert set(batches) == {1}
+    turns.clear(), batches.clear()
+    assert len(list(benchmark_runs.measure_batches(["a"], [1], {1: 2, 32: 3}))) == 2
+    # Warm-up, counted runs, the memory at the end; few warm-up runs of large batches.
+    assert list(zip(batches, (turn[2] for turn in turns))) == [
+        (1, 5),
+        (1, 3),
+        (1, 0),
+        (32, 1),
+        (32, 4),
+        (32, 0),
+    ]
     assert all(one.seconds == 2.5 and one.memory == 7.0 and one.runtime == 4.0 for one in found.values())
+
+
+@pytest.mark.slow
+def test_a_batch_is_what_an_answer_is_made_of(command, lite, saved_model, run):
+    """LiteRT runs once for each picture, and a run's folder is timed by `Hallucinator`."""
+    models = [lite, saved_model, run.path]
+    one, many = benchmark_runs.measure_batches(models, [1], {1: 2, 16: 2})
+    assert set(one) == set(many) == {(model, 1) for model in models}
+    assert all(found.seconds > 0 for found in (*one.values(), *many.values()))
+    assert {found.signature for found in many.values()} == {"hallucinate"}
+    result = command(lite, "--runs", 2, "--threads", 1, "--batch", 2)
+    assert result.status == 0 and "medians of 2 runs of 2 pictures" in result.out
 
 
 def refuses(result, text):

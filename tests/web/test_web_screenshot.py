@@ -12,6 +12,7 @@ from PIL import Image
 from skimage import data
 from web_page import group_photo
 
+from benchmarks.bench.inference import seconds_said
 from tf_gradsr.export.lite import tflite
 from tf_gradsr.web import build, screenshot
 from tf_gradsr.web.browser import find_chromium
@@ -36,6 +37,8 @@ def test_the_page_with_a_shipped_model(npm, tmp_path, capsys):
     said = capsys.readouterr().out
     # As a plain server sends it, and with threads; what is shown of it downscales to the input.
     assert said.count("12 samples, ") == 2 and said.count("Each downscales to the input exactly.") == 2
+    # What `make bench` reads.
+    assert len(seconds_said(said)) == 2
     pixels = np.asarray(Image.open(picture).convert("RGB"))
     assert pixels.shape[1] == 1200 and picture.stat().st_size <= 400_000
     # Faces, not a blank page: many colours.

@@ -1,6 +1,5 @@
 """What is measured: bicubic and trained models, each as rows of pictures for a batch of LR pictures."""
 
-import contextlib
 import functools
 import time
 from typing import Iterator, NamedTuple, Optional
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from tf_gradsr import metrics, ops
 from tf_gradsr.data import evaluation_noise
+from tf_gradsr.evaluation.float_operations import float_operations
 from tf_gradsr.evaluation.settings import Evaluation, Run
 from tf_gradsr.inference import Hallucinator
 from tf_gradsr.run_folder import RunFolder
@@ -134,20 +134,4 @@ def gflop(hallucinator: Hallucinator, lr_shape, consistency: str) -> float:
     lr = tf.TensorSpec([1, *lr_shape], tf.uint8)
     z = tf.TensorSpec([1, hallucinator.z_size], tf.float32)
     forward = tf.function(functools.partial(hallucinator.forward, consistency=consistency))
-    graph = forward.get_concrete_function(lr, z).graph
-    counted = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
-    options = tf.compat.v1.profiler.ProfileOptionBuilder(counted).with_empty_output().build()
-    with silent_deprecations():
-        return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops / 1e9
-
-
-@contextlib.contextmanager
-def silent_deprecations():
-    """Silences TensorFlow's profiler, which warns about its own deprecated parts."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+    return float_operations(forward.get_concrete_function(lr, z).graph) / 1e9

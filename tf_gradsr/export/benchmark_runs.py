@@ -22,10 +22,10 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass(frozen=True)
 class Measurement:
-    """One model at one number of threads."""
+    """One model at one number of threads, on one number of pictures at once."""
 
     seconds: float
-    """Median time of an answer, one picture."""
+    """Median time of an answer."""
     memory: float
     """Bytes: the most that the process had in memory, less what the Python interpreter with NumPy had."""
     runtime: float
@@ -36,12 +36,13 @@ class Measurement:
     """(height, width) of the LR picture."""
 
 
-def measure(models: list, threads: list, runs: int) -> dict:
+def measure(models: list, threads: list, runs: int, batch: int = 1) -> dict:
     """Measures models in turns of a few runs.
 
     Args:
-        models: paths of SavedModel folders and .tflite files. threads: numbers of threads.
+        models: paths of SavedModel folders, .tflite files and folders of runs. threads: numbers of threads.
         runs: how many of each are counted.
+        batch: pictures of an answer.
 
     Returns:
         {(model, threads): `Measurement`}.
@@ -49,29 +50,47 @@ def measure(models: list, threads: list, runs: int) -> dict:
     Raises:
         ConfigError: a model that cannot be run.
     """
+    (found,) = measure_batches(models, threads, {batch: runs})
+    return found
+
+
+def measure_batches(models: list, threads: list, runs: dict):
+    """Yields `measure` of each batch, all by the same processes.
+
+    Args:
+        models, threads: see `measure`. runs: {pictures of an answer: how many are counted}.
+
+    Raises:
+        ConfigError: see `measure`.
+    """
     with ExitStack() as stack:
         processes = {
             (model, count): stack.enter_context(_Stopwatch(model, count))
             for count in threads
             for model in models
         }
-        seconds = {key: [] for key in processes}
-        for process in processes.values():
-            process.run(WARM_UP)
-        for start in range(0, runs, RUNS_IN_TURN):
-            for key, process in processes.items():
-                seconds[key] += process.run(1 + min(RUNS_IN_TURN, runs - start))["seconds"][1:]
-        last = {key: process.run(0) for key, process in processes.items()}
-        return {
-            key: Measurement(
-                statistics.median(seconds[key]),
-                last[key]["memory"],
-                last[key]["runtime"],
-                process.loaded["signature"],
-                tuple(process.loaded["lr_shape"]),
-            )
-            for key, process in processes.items()
-        }
+        for batch, count in runs.items():
+            yield _in_turns(processes, count, batch)
+
+
+def _in_turns(processes, runs, batch):
+    seconds = {key: [] for key in processes}
+    for process in processes.values():
+        process.run(max(1, WARM_UP // batch), batch)
+    for start in range(0, runs, RUNS_IN_TURN):
+        for key, process in processes.items():
+            seconds[key] += process.run(1 + min(RUNS_IN_TURN, runs - start), batch)["seconds"][1:]
+    last = {key: process.run(0, batch) for key, process in processes.items()}
+    return {
+        key: Measurement(
+            statistics.median(seconds[key]),
+            last[key]["memory"],
+            last[key]["runtime"],
+            process.loaded["signature"],
+            tuple(process.loaded["lr_shape"]),
+        )
+        for key, process in processes.items()
+    }
 
 
 def size_of(path) -> int:
@@ -112,11 +131,11 @@ class _Stopwatch:
         self._process.communicate()
         self._complaints.close()
 
-    def run(self, count):
-        """Runs the model `count` times; returns a dict of their `seconds`, `memory` and `runtime` so far."""
+    def run(self, count, batch):
+        """Runs the model `count` times on `batch` pictures; returns `seconds`, and `memory` and `runtime`."""
         # If it has ended, `_answer` says why.
         with suppress(BrokenPipeError):
-            print(count, file=self._process.stdin, flush=True)
+            print(json.dumps([count, batch]), file=self._process.stdin, flush=True)
         return self._answer()
 
     def _answer(self):

@@ -2,8 +2,8 @@
 
 python -m tf_gradsr.export.stopwatch MODEL THREADS
 
-Talks to `gradsr benchmark` in lines of JSON: says what it loaded and then, for each number of runs that it
-reads, how long they took. TensorFlow is not loaded for LiteRT files.
+Talks to `gradsr benchmark` in lines of JSON: says what it loaded and then, for each [runs, batch] that it
+reads, how long so many runs on so many pictures took. TensorFlow is not loaded for LiteRT files.
 """
 
 import json
@@ -23,15 +23,23 @@ def main(argv=None) -> int:
     """Serves one model until its input ends; returns 0."""
     path, threads = argv or sys.argv[1:]
     idle = memory("VmRSS")
-    runtime = _saved_model if Path(path).is_dir() else _litert
-    load = runtime(int(threads))
+    load = _runtime_for(Path(path))(int(threads))
     of_runtime = memory("VmHWM")
-    signature, inputs, run = load(path)
-    say({"signature": signature, "lr_shape": list(inputs["lr"].shape[1:3])})
+    signature, shapes, run = load(path)
+    say({"signature": signature, "lr_shape": list(shapes["lr"][1:3])})
     for line in sys.stdin:
-        seconds = [timed(run, inputs) for _ in range(json.loads(line))]
+        count, batch = json.loads(line)
+        inputs = _inputs(shapes, batch)
+        seconds = [timed(run, inputs) for _ in range(count)]
         say({"seconds": seconds, "memory": memory("VmHWM") - idle, "runtime": of_runtime - idle})
     return 0
+
+
+def _runtime_for(path):
+    """What runs a model: LiteRT a file, TensorFlow a SavedModel's folder, `Hallucinator` a run's folder."""
+    if path.is_file():
+        return _litert
+    return _saved_model if (path / "saved_model.pb").is_file() else _hallucinator
 
 
 def timed(run, inputs) -> float:
@@ -55,15 +63,24 @@ def say(values: dict) -> None:
 
 
 def _litert(threads):
-    """Loads the runtime; returns path -> (signature, inputs, function of inputs)."""
+    """Loads the runtime; returns path -> (signature, shapes of inputs for one picture, function of inputs).
+
+    A file is made for one picture: several are run one after the other.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
     def load(path):
         interpreter = Interpreter(model_path=path, num_threads=threads)
         signature = _default(interpreter.get_signature_list())
         runner = interpreter.get_signature_runner(signature)
-        shapes = {name: details["shape"] for name, details in runner.get_input_details().items()}
-        return signature, _inputs(shapes), lambda inputs: runner(**inputs)
+        details = runner.get_input_details()
+        shapes = {name: [int(side) for side in found["shape"]] for name, found in details.items()}
+
+        def run(inputs):
+            for number in range(len(inputs["lr"])):
+                runner(**{name: value[number : number + 1] for name, value in inputs.items()})
+
+        return signature, shapes, run
 
     return load
 
@@ -90,7 +107,24 @@ def _saved_model(threads):
 
         # Kept alive, since its variables would go with it.
         run.model = model
-        return signature, _inputs(shapes), run
+        return signature, shapes, run
+
+    return load
+
+
+def _hallucinator(threads):
+    """The same for the folders of runs, by `Hallucinator`: the Keras network, compiled by `tf.function`."""
+    import tensorflow as tf
+
+    from tf_gradsr.inference import Hallucinator
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+    def load(path):
+        model = Hallucinator.load(path)
+        shapes = {"lr": [1, *model.config.lr_shape, 3], "z": [1, model.z_size]}
+        return "hallucinate", shapes, lambda inputs: model.generate(**inputs)
 
     return load
 
@@ -106,11 +140,12 @@ def _lr_shape(path):
     return json.loads(card.read_text(encoding="utf-8"))["lr_shape"] if card.is_file() else DEFAULT_LR_SHAPE
 
 
-def _inputs(shapes):
+def _inputs(shapes, batch):
+    """Random inputs for so many pictures."""
     rng = np.random.default_rng(0)
-    inputs = {"lr": rng.integers(0, 256, shapes["lr"], np.uint8)}
+    inputs = {"lr": rng.integers(0, 256, [batch, *shapes["lr"][1:]], np.uint8)}
     if "z" in shapes:
-        inputs["z"] = rng.normal(size=shapes["z"]).astype(np.float32)
+        inputs["z"] = rng.normal(size=[batch, *shapes["z"][1:]]).astype(np.float32)
     return inputs
 
 

@@ -1,0 +1,1 @@
+"""`make bench`: the project's speed, as ratios from one run; see docs/explanation/speed.md."""
