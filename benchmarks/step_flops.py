@@ -43,19 +43,19 @@ def report(config, speed) -> int:
         flops = without + (flops - without) / interval
     total = flops * steps
     print(
-        f"{flops / 1e9:.0f} GFLOP a step of {size} pictures, {flops / size / 1e9:.1f} a picture; {steps} "
-        f"steps: "
-        f"{total / 1e18:.3f} EFLOP, {total / (speed * 1e12) / 3600:.2f} hours at {speed:g} TFLOP/s"
+        f"{flops / 1e9:.0f} GFLOP a step of {size} pictures, {flops / size / 1e9:.1f} a picture; "
+        f"{steps} steps: {total / 1e18:.3f} EFLOP, {total / speed / 3.6e15:.2f} hours at {speed:g} TFLOP/s"
     )
     return 0
 
 
-def operations(config) -> float:
+def operations(config) -> int:
     """Floating-point operations of a step."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
     from tf_gradsr.augmentation import DRAWS
+    from tf_gradsr.evaluation.float_operations import float_operations
     from tf_gradsr.registry import build_model
 
     model, size = build_model(config), config.train.batch_size
@@ -66,10 +66,7 @@ def operations(config) -> float:
         "augmentation": [size, DRAWS],
     }
     batch = {name: tf.TensorSpec(shape, tf.float32) for name, shape in shapes.items()}
-    graph = tf.function(model.train_step, autograph=False).get_concrete_function(batch).graph
-    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
-    options["output"] = "none"
-    return tf.compat.v1.profiler.profile(graph, options=options).total_float_ops
+    return float_operations(tf.function(model.train_step, autograph=False).get_concrete_function(batch).graph)
 
 
 if __name__ == "__main__":

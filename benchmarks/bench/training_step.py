@@ -51,7 +51,7 @@ def measured_config(config, budget: float, say) -> dict:
         (medians), `flop` by part, and by clock `share` of the matrix product's FLOP/s and `of_step`, a part's
         share of the whole step's time, both as `ratio`.
     """
-    from tf_gradsr.training.precision import usable_precision
+    from tf_gradsr.precision import usable_precision
 
     precisions = dict.fromkeys(["float32", usable_precision("mixed_bfloat16")])
     found = {precision: _measured(config, precision, budget, say) for precision in precisions}
@@ -105,8 +105,8 @@ def step_parts(config, precision: str = "float32") -> tuple:
 
     from tf_gradsr.evaluation.float_operations import float_operations
     from tf_gradsr.models import GradSR
+    from tf_gradsr.precision import uses_xla
     from tf_gradsr.registry import build_model
-    from tf_gradsr.training.precision import uses_xla
 
     jit_compile = uses_xla(config.train)
     model = build_model(config, precision, jit_compile)
