@@ -38,7 +38,7 @@ class Distribution:
 
     Attributes:
         strategy: as given. replicas, workers: int, how many there are in all. worker: int, this one's number;
-            the chief's is 0. is_chief: bool.
+            the chief's is 0. is_chief: bool. is_tpu: bool.
     """
 
     def __init__(self, strategy=None):
@@ -46,9 +46,10 @@ class Distribution:
         self.replicas = self.strategy.num_replicas_in_sync
         self.worker, self.workers = _place(self.strategy)
         self.is_chief = self.worker == 0
+        self.is_tpu = isinstance(self.strategy, tf.distribute.TPUStrategy)
 
     def __str__(self):
-        kind = "TPU core" if _is_tpu(self.strategy) else "GPU" if _gpus() else "CPU"
+        kind = "TPU core" if self.is_tpu else "GPU" if _gpus() else "CPU"
         devices = f"{self.replicas} {kind}{'s' if self.replicas > 1 else ''}"
         return (
             f"worker {self.worker + 1} of {self.workers}, {devices} in all" if self.workers > 1 else devices
@@ -150,10 +151,6 @@ def choose_distribution(kind: str = "auto") -> Distribution:
         # Without GPUs, the CPU alone: what a cluster runs can then be tried on a laptop.
         return Distribution(tf.distribute.MirroredStrategy())
     return Distribution()
-
-
-def _is_tpu(strategy):
-    return isinstance(strategy, tf.distribute.TPUStrategy)
 
 
 def _gpus():

@@ -79,7 +79,9 @@ def _train_in(folder, config, progress, distribution, stop_request, trust):
             f"a step of train.batch_size {config.train.batch_size}",
             "choose a smaller train.batch_size",
         )
-    precision = usable_precision(config.train.precision)
+    precision = config.train.precision
+    if not distribution.is_tpu:
+        precision = usable_precision(precision)
     with distribution.strategy.scope(), _seeded_weights(config.train.seed):
         model = build_model(config, precision, uses_xla(config.train, distribution.replicas))
     checkpoints = Checkpoints(
