@@ -24,6 +24,8 @@ PAPER = Path(__file__).parents[2] / "configs" / "celeba_8x.yaml"
 BATCH = 2
 # Seconds of turns; the least number of turns may take longer.
 BUDGET = {"full": 45.0, "small": 0.0}
+# Precisions, and the type of the factors of a matrix product in the same one.
+PRODUCTS = {"float32": "float32", "mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
 HEADS = {
     "wall": "**FLOP/s, % of the product's** | **% of the step's time**",
     "cpu": "**FLOP a CPU second, % of the product's** | **% of the step's CPU time**",
@@ -53,7 +55,7 @@ def measured_config(config, budget: float, say) -> dict:
     """
     from tf_gradsr.precision import usable_precision
 
-    precisions = dict.fromkeys(["float32", usable_precision("mixed_bfloat16")])
+    precisions = dict.fromkeys(map(usable_precision, PRODUCTS))
     found = {precision: _measured(config, precision, budget, say) for precision in precisions}
     return {"batch": config.train.batch_size, "interval": config.loss.r1_interval, "precisions": found}
 
@@ -63,7 +65,7 @@ def _measured(config, precision, budget, say):
 
     say(f"{precision}: building the graphs")
     parts, flop = step_parts(config, precision)
-    product, product_flop = matmul("bfloat16" if precision == "mixed_bfloat16" else "float32")
+    product, product_flop = matmul(PRODUCTS[precision])
     say(f"{precision}: measuring")
     seconds = seconds_in_turns({"matmul": product, **parts}, budget)
     wall = seconds["wall"]
@@ -228,8 +230,9 @@ def text(found: dict) -> str:
                 cells.append(ratio_text(of_step[name], 100) if name in of_step else "100")
             facts = number(one["flop"][name] / 1e9), number(seconds * 1e3)
             lines.append(f"| {NAMES[name]} | {' | '.join((*cells, *facts))} |")
-    if "mixed_bfloat16" not in found["precisions"]:
-        lines += ["", "16-bit convolutions were not measured: this machine has no bfloat16."]
+    missing = [PRODUCTS[name] for name in PRODUCTS if name not in found["precisions"]]
+    if missing:
+        lines += ["", f"Not measured, since this machine does not multiply it: {', '.join(missing)}."]
     return "\n".join(lines)
 
 

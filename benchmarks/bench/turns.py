@@ -77,7 +77,7 @@ def matmul(dtype: str, side: int = MATMUL_SIDE) -> tuple:
     """A large matrix product on the default device.
 
     Args:
-        dtype: of its factors, "float32" or "bfloat16". side: of the square matrices.
+        dtype: of its factors, "float32", "bfloat16" or "float16". side: of the square matrices.
 
     Returns:
         (function without arguments, its floating-point operations).
