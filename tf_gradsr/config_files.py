@@ -22,7 +22,7 @@ from tf_gradsr.extensions import NamedByRun
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
 
 # Options of the train command that are not settings of a run.
-COMMAND_ONLY = ("run_dir", "smoke", "trust_run")
+COMMAND_ONLY = ("run_dir", "smoke", "distribution", "trust_run")
 # Settings of earlier versions, null in the configs of runs that did not use them.
 REMOVED = ("loss.discriminator_run", "train.grow", "train.crop")
 # What to use in place of a setting of earlier versions.

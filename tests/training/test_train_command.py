@@ -157,7 +157,8 @@ def test_print_config_prints_a_complete_config_that_loads_again(tmp_path, capsys
     (tmp_path / "printed.yaml").write_text(yaml.safe_dump(printed))
     config = load_config(tmp_path / "printed.yaml")
     assert config.train.steps == 7
-    assert {**config.as_dict(), "run_dir": None, "smoke": False, "trust_run": False} == printed
+    command = {"run_dir": None, "smoke": False, "distribution": "auto", "trust_run": False}
+    assert {**config.as_dict(), **command} == printed
 
 
 def test_the_papers_config_and_the_defaults_are_the_same_run():
