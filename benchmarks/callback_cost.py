@@ -22,7 +22,9 @@ ROUNDS = 5
 def main(argv=None) -> int:
     """Command line."""
     parser = Parser(prog="callback_cost", description=__doc__)
-    parser.add_argument("--steps", type=int, default=50, help="Steps of each round.")
+    parser.add_argument(
+        "--steps", type=int, default=64, help="Steps of each round, a multiple of loss.r1_interval."
+    )
     parser.add_argument("--trace", type=str, help="Folder for a profile.")
     add_config_arguments(parser)
     try:
@@ -65,8 +67,9 @@ def measure(config, steps, trace) -> int:
         bar = Progress(0, ROUNDS * steps * 3, config.train.batch_size, stop_request)
         if trace:
             tf.profiler.experimental.start(trace)
-        for _ in range(ROUNDS):
-            for kind in ("without", "with"):
+        for number in range(ROUNDS):
+            kinds = ["without", "with"]
+            for kind in kinds[:: -1 if number % 2 else 1]:
                 figures = Figures(model.step)
                 figures.names = names
                 around = [*callbacks, bar] if kind == "with" else []
