@@ -5,7 +5,7 @@ from tf_gradsr.config_files import load_config
 from tf_gradsr.digests import check_digest
 from tf_gradsr.errors import ConfigError, reason_of
 from tf_gradsr.home import at_home
-from tf_gradsr.models import build_gradsr_generator
+from tf_gradsr.registry import load_generator
 from tf_gradsr.run_folder import RunFolder
 from tf_gradsr.training.checkpoints import CheckpointError, Checkpoints
 
@@ -57,15 +57,10 @@ def load_teacher(model, config: Config, precision: str = "float32", trust: bool 
             raise ConfigError(f"model.{name}: as the teacher's, {theirs}. Received: {ours}")
     if taught.model.name != "gradsr":
         raise ConfigError(f"train.teacher: a run of gradsr. Received: one of {taught.model.name}")
-    teacher = build_gradsr_generator(taught, precision)
     try:
-        teacher.load_weights(folder.weights)
-    # The file's reader may raise anything.
-    except Exception as error:
-        raise ConfigError(
-            f"train.teacher: weights that fit the run's config.yaml. Received: {folder.weights} "
-            f"({reason_of(error)})"
-        ) from error
+        teacher = load_generator(folder, taught, precision)
+    except ConfigError as error:
+        raise ConfigError(f"train.teacher: {str(error).removeprefix('run: ')}") from error
     teacher.trainable = False
     model.teacher = teacher
 
